@@ -1,0 +1,2 @@
+//! `pilotctl`: the command line face of Pilothouse.
+fn main() {}

@@ -1,0 +1,1 @@
+//! Starts, wires, supervises and stops the engine

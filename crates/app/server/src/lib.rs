@@ -1,0 +1,1 @@
+//! Loopback HTTP and Unix-socket server over the api

@@ -1,0 +1,1 @@
+//! Who agreed: queue, time to live, agreement, the one-use Permit

@@ -1,0 +1,1 @@
+//! Append-only hash chain and its verifier

@@ -1,0 +1,1 @@
+//! What to do: candidates, ranking and the reasons the others lost

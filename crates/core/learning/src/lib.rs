@@ -1,0 +1,1 @@
+//! What we learn: outcomes, predicted against measured

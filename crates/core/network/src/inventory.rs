@@ -1,0 +1,213 @@
+//! The static knowledge: which devices, providers, exits and target groups exist and how to reach them.
+
+use action::{DeviceId, ExitId, GroupId, ProviderId};
+use bgp::{Asn, Family, Prefix};
+use core::net::IpAddr;
+use serde::{Deserialize, Serialize};
+
+/// Everything that is known before the first packet arrives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Inventory {
+    /// Name of the site or lab.
+    pub name: String,
+    /// Identity of the lab instance that made these devices; `None` outside a lab. In LAB mode the executor takes only such devices.
+    pub lab: Option<String>,
+    /// Own AS.
+    pub own_asn: Asn,
+    /// Prefixes we originate.
+    pub own_prefixes: Vec<Prefix>,
+    /// Documentation and benchmark space that counts as public here; any other bogon on an eBGP session is flagged.
+    pub public_space: Vec<Prefix>,
+    /// Routers.
+    pub devices: Vec<DeviceSpec>,
+    /// Provider groups.
+    pub providers: Vec<Provider>,
+    /// Exits.
+    pub exits: Vec<ExitSpec>,
+    /// Target groups.
+    pub groups: Vec<TargetGroup>,
+}
+
+impl Inventory {
+    /// Returns the device with this id.
+    #[must_use]
+    pub fn device(&self, id: &DeviceId) -> Option<&DeviceSpec> {
+        self.devices.iter().find(|d| &d.id == id)
+    }
+
+    /// Returns the exit with this id.
+    #[must_use]
+    pub fn exit(&self, id: &ExitId) -> Option<&ExitSpec> {
+        self.exits.iter().find(|e| &e.id == id)
+    }
+
+    /// Returns the provider with this id.
+    #[must_use]
+    pub fn provider(&self, id: &ProviderId) -> Option<&Provider> {
+        self.providers.iter().find(|p| &p.id == id)
+    }
+
+    /// Returns the exit that the eBGP session of `device` with `neighbor` belongs to.
+    #[must_use]
+    pub fn exit_of(&self, device: &DeviceId, neighbor: IpAddr) -> Option<&ExitSpec> {
+        self.exits.iter().find(|e| &e.device == device && e.neighbors.contains(&neighbor))
+    }
+
+    /// Returns the target group that `prefix` belongs to: the one with the longest covering member.
+    #[must_use]
+    pub fn group_of(&self, prefix: &Prefix) -> Option<&TargetGroup> {
+        self.groups
+            .iter()
+            .filter_map(|g| g.members.iter().filter(|m| m.covers(prefix)).map(Prefix::length).max().map(|l| (l, g)))
+            .max_by_key(|(l, _)| *l)
+            .map(|(_, g)| g)
+    }
+}
+
+/// What a router is for (S1-041).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DeviceRole {
+    /// Holds eBGP sessions.
+    Edge,
+    /// Route reflector (RFC 4456).
+    Reflector,
+    /// Inside.
+    Spine,
+}
+
+/// One router.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceSpec {
+    /// Id (`r1`).
+    pub id: DeviceId,
+    /// Host name (`edge-router-01`).
+    pub hostname: String,
+    /// Role.
+    pub role: DeviceRole,
+    /// BGP identifier and IPv4 loopback.
+    pub router_id: core::net::Ipv4Addr,
+    /// How its BMP session is recognised; `None`: sends none.
+    pub bmp: Option<BmpSource>,
+    /// gNMI target.
+    pub gnmi: Option<GnmiEndpoint>,
+    /// NETCONF server.
+    pub netconf: Option<NetconfEndpoint>,
+}
+
+/// How a BMP session is matched to a device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BmpSource {
+    /// Source address of the TCP connection; only these are accepted.
+    pub address: IpAddr,
+}
+
+/// A gNMI target.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GnmiEndpoint {
+    /// `host:port`.
+    pub address: String,
+    /// Transport security.
+    pub tls: TlsPolicy,
+    /// Metadata `username`/`password`, when the target wants them.
+    pub credential: Option<Credential>,
+}
+
+/// Transport security of one endpoint.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "policy")]
+pub enum TlsPolicy {
+    /// Server certificate must chain to this CA and carry `server_name`.
+    Verify {
+        /// PEM file of the CA.
+        ca_file: String,
+        /// Name in the certificate.
+        server_name: String,
+        /// PEM files of the client certificate and its key, for mutual TLS.
+        client: Option<(String, String)>,
+    },
+    /// No TLS; allowed only for loopback and labs, and shown.
+    Plaintext,
+}
+
+/// A user and where its secret is kept; the secret itself never enters an inventory, a log or a capture.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Credential {
+    /// User name.
+    pub username: String,
+    /// Key under which the vault holds the password.
+    pub secret: String,
+}
+
+/// A NETCONF server over SSH (RFC 6242).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct NetconfEndpoint {
+    /// `host:port`.
+    pub address: String,
+    /// User and secret.
+    pub credential: Credential,
+    /// Known host key as `SHA256:…` (OpenSSH fingerprint); anything else stops before authentication.
+    pub host_key: String,
+}
+
+/// A provider group (S1-034: it may own several ASNs).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Provider {
+    /// Id (`isp-a`).
+    pub id: ProviderId,
+    /// Name as shown.
+    pub name: String,
+    /// Its ASNs.
+    pub asns: Vec<Asn>,
+    /// Cost per gigabyte in the currency of the site; `None` unknown.
+    pub cost_per_gb: Option<f64>,
+    /// Limits of the traffic class that uses it.
+    pub sla: SlaLimits,
+}
+
+/// Limits of one SLA class.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SlaLimits {
+    /// One-way or half round-trip delay above which the path is degraded, milliseconds.
+    pub delay_ms_max: f64,
+    /// Loss above which the path is degraded, 0–1.
+    pub loss_max: f64,
+}
+
+/// One exit: a link of ours to a provider.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExitSpec {
+    /// Id (`r1-ispa`).
+    pub id: ExitId,
+    /// Our router.
+    pub device: DeviceId,
+    /// Whose link.
+    pub provider: ProviderId,
+    /// Our interface.
+    pub interface: String,
+    /// AS at the other end.
+    pub remote_as: Asn,
+    /// Neighbour addresses, one per family.
+    pub neighbors: Vec<IpAddr>,
+    /// Capacity, bit/s.
+    pub capacity_bps: u64,
+}
+
+/// Prefixes that are measured together.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TargetGroup {
+    /// Id (`east`).
+    pub id: GroupId,
+    /// Prefixes in the group: those that a member covers (longest member of all groups wins).
+    pub members: Vec<Prefix>,
+    /// Address measured, per family.
+    pub targets: Vec<IpAddr>,
+}
+
+impl TargetGroup {
+    /// Returns the address measured in `family`.
+    #[must_use]
+    pub fn target(&self, family: Family) -> Option<IpAddr> {
+        self.targets.iter().copied().find(|t| Family::of(*t) == family)
+    }
+}

@@ -1,0 +1,18 @@
+//! What is: devices, sessions, RIBs per view, interfaces, probe results, volumes, and how old each of them is.
+//!
+//! [`Network::observe`] takes one [`Observation`] at a time, in the order of the log, and is the only way in. It judges nothing.
+//! Losing a transport marks data stale and withdraws nothing; a reported Peer Down withdraws that peer's routes (RFC 7854 §4.9).
+
+mod inventory;
+mod observation;
+mod picture;
+
+pub use inventory::{
+    BmpSource, Credential, DeviceRole, DeviceSpec, ExitSpec, GnmiEndpoint, Inventory, NetconfEndpoint, Provider, SlaLimits, TargetGroup,
+    TlsPolicy,
+};
+pub use observation::{BmpEvent, ConfigEvent, GnmiEvent, Observation};
+pub use picture::{
+    AdjRib, Device, DeviceConfig, Freshness, Interface, LocRoute, Network, Probe, ProbeKey, ProbeSample, RouteRepair, Session,
+    SessionKey, SessionState, Volume,
+};

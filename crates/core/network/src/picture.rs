@@ -1,0 +1,297 @@
+//! The live picture: tables, sessions, interfaces, probes and volumes, each with its age.
+
+use crate::{Inventory, Observation};
+use action::{DeviceId, ExitId, GroupId};
+use bgp::{Asn, Family, PathAttributes, Prefix};
+use bmp::View;
+use config::RouterConfig;
+use core::net::IpAddr;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use units::Timestamp;
+
+/// How many probe samples are kept per probe (at 20/s: one minute).
+pub const PROBE_HISTORY: usize = 1200;
+/// How many repairs are remembered by name per device; the count goes on.
+pub const REPAIR_HISTORY: usize = 64;
+
+/// Everything known about the network at one sequence number of the log. Cloning is cheap enough to hand to a simulation: tables
+/// are shared until written.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Network {
+    /// The static knowledge.
+    pub inventory: Arc<Inventory>,
+    /// Per device.
+    pub devices: BTreeMap<DeviceId, Device>,
+    /// Probe results.
+    #[serde(with = "as_pairs")]
+    pub probes: BTreeMap<ProbeKey, Probe>,
+    /// Measured outbound volume per exit and prefix.
+    #[serde(with = "as_pairs")]
+    pub volumes: BTreeMap<(ExitId, Prefix), Volume>,
+}
+
+/// One router as it is.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Device {
+    /// Age of the BMP feed.
+    pub bmp: Freshness,
+    /// Age of the gNMI feed.
+    pub gnmi: Freshness,
+    /// Adj-RIB-In per neighbour and view, from BMP.
+    #[serde(with = "as_pairs")]
+    pub adj_ribs: BTreeMap<(IpAddr, View), Arc<AdjRib>>,
+    /// Loc-RIB best routes, from gNMI (openconfig-rib-bgp).
+    #[serde(with = "as_pairs")]
+    pub loc_rib: Arc<BTreeMap<Prefix, LocRoute>>,
+    /// BGP sessions by neighbour address.
+    #[serde(with = "as_pairs")]
+    pub sessions: BTreeMap<IpAddr, Session>,
+    /// Interfaces by name.
+    pub interfaces: BTreeMap<String, Interface>,
+    /// CPU use, 0–1.
+    pub cpu: Option<f64>,
+    /// Memory use, 0–1.
+    pub memory: Option<f64>,
+    /// The running configuration, once read.
+    pub config: Option<Arc<DeviceConfig>>,
+    /// Sender faults that were corrected, by name.
+    pub repairs: BTreeMap<String, RouteRepair>,
+    /// Messages that could not be decoded.
+    pub malformed: u64,
+    /// Text of the last undecodable message's error.
+    pub last_malformed: Option<String>,
+}
+
+/// A named correction of a known sender fault.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteRepair {
+    /// How often.
+    pub count: u64,
+    /// When first.
+    pub first: Timestamp,
+}
+
+/// How old a feed is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum Freshness {
+    /// Never connected.
+    #[default]
+    Unknown,
+    /// Connected; the initial state is still arriving.
+    Initial {
+        /// Since.
+        since: Timestamp,
+        /// Last message.
+        last: Timestamp,
+    },
+    /// Up to date.
+    Synced {
+        /// Last message.
+        last: Timestamp,
+    },
+    /// The transport is lost; what is shown is as of then.
+    Stale {
+        /// Since.
+        since: Timestamp,
+    },
+}
+
+/// An Adj-RIB-In: prefix to attributes.
+pub type AdjRib = BTreeMap<Prefix, Arc<PathAttributes>>;
+
+/// A best route in a router's own table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LocRoute {
+    /// Attributes as the router reports them (LOCAL_PREF and MED present where the router has them).
+    pub attributes: Arc<PathAttributes>,
+}
+
+/// Which session.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct SessionKey {
+    /// Our router.
+    pub device: DeviceId,
+    /// Neighbour address.
+    pub neighbor: IpAddr,
+}
+
+/// The six states of RFC 4271 §8.2.2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SessionState {
+    /// Idle.
+    #[default]
+    Idle,
+    /// Connect.
+    Connect,
+    /// Active.
+    Active,
+    /// OpenSent.
+    OpenSent,
+    /// OpenConfirm.
+    OpenConfirm,
+    /// Established.
+    Established,
+}
+
+/// One BGP session.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    /// State, from gNMI where known, else from BMP peer up/down.
+    pub state: SessionState,
+    /// Administratively shut down.
+    pub admin_down: bool,
+    /// Remote AS.
+    pub remote_as: Option<Asn>,
+    /// Prefixes received per family, as the router counts them.
+    pub received: BTreeMap<Family, u64>,
+    /// When the state last changed, by our clock.
+    pub since: Timestamp,
+    /// Last reason for going down, in the router's words (tainted).
+    pub last_down: Option<String>,
+    /// Transitions out of Established seen by us.
+    pub flaps: u64,
+}
+
+/// One interface.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Interface {
+    /// Operationally up.
+    pub oper_up: Option<bool>,
+    /// Administratively up.
+    pub admin_up: Option<bool>,
+    /// Last octet counters and when: (time, in, out).
+    pub octets: Option<(Timestamp, u64, u64)>,
+    /// Rates from the last two counter reads, bit/s: (in, out). Never negative: a counter that fell gives `None`.
+    pub rate_bps: Option<(f64, f64)>,
+}
+
+/// Which probe.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct ProbeKey {
+    /// Router it starts from.
+    pub device: DeviceId,
+    /// Pinned to this exit; `None`: takes the path that the routers choose.
+    pub exit: Option<ExitId>,
+    /// Target group.
+    pub group: GroupId,
+    /// Family.
+    pub family: Family,
+}
+
+/// Results of one probe.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Probe {
+    /// The newest last; at most [`PROBE_HISTORY`].
+    pub samples: VecDeque<ProbeSample>,
+    /// Probe rate the device reports, packets per second.
+    pub rate_hz: Option<f64>,
+}
+
+/// One measuring interval of a probe. Source: the node's STAMP-like probe (RFC 8762), forward direction by synchronised clocks.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProbeSample {
+    /// End of the interval, device time.
+    pub at: Timestamp,
+    /// Packets whose fate is known in this interval.
+    pub sent: u32,
+    /// Packets that arrived at the target.
+    pub received: u32,
+    /// Forward delay, milliseconds: mean of those that arrived; `None` when none did.
+    pub delay_ms: Option<f64>,
+    /// Smallest and largest forward delay, milliseconds.
+    pub delay_ms_min_max: Option<(f64, f64)>,
+    /// Round-trip time, milliseconds, mean.
+    pub rtt_ms: Option<f64>,
+}
+
+/// Measured volume toward one prefix at one exit. Source: the node's flow accounting.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Volume {
+    /// Outbound bit/s over the last interval.
+    pub bps: f64,
+    /// End of that interval.
+    pub at: Timestamp,
+}
+
+/// A configuration as read from a device.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeviceConfig {
+    /// When.
+    pub at: Timestamp,
+    /// Digest, hex SHA-256.
+    pub digest: String,
+    /// Native text.
+    pub text: String,
+    /// Parsed.
+    pub model: RouterConfig,
+}
+
+impl Network {
+    /// Makes the empty picture of an inventory.
+    #[must_use]
+    pub fn new(inventory: Inventory) -> Self {
+        let devices = inventory.devices.iter().map(|d| (d.id.clone(), Device::default())).collect();
+        Self { inventory: Arc::new(inventory), devices, probes: BTreeMap::new(), volumes: BTreeMap::new() }
+    }
+
+    /// Takes one observation that arrived at `now`. Unknown devices are ignored (the collector refuses them at the door).
+    pub fn observe(&mut self, observation: &Observation, now: Timestamp) {
+        let _ = (observation, now);
+    }
+}
+
+/// Serialises maps with structured keys as lists of pairs, in key order.
+mod as_pairs {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub fn serialize<'a, M, K, V, S>(map: &'a M, s: S) -> Result<S::Ok, S::Error>
+    where
+        M: AsMap<K, V>,
+        K: Serialize + 'a,
+        V: Serialize + 'a,
+        S: Serializer,
+    {
+        s.collect_seq(map.pairs())
+    }
+
+    pub fn deserialize<'de, M, K, V, D>(d: D) -> Result<M, D::Error>
+    where
+        M: AsMap<K, V>,
+        K: Deserialize<'de>,
+        V: Deserialize<'de>,
+        D: Deserializer<'de>,
+    {
+        Ok(M::from_pairs(Vec::<(K, V)>::deserialize(d)?))
+    }
+
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    /// A map behind zero or one `Arc`.
+    pub trait AsMap<K, V> {
+        fn pairs(&self) -> Vec<(&K, &V)>;
+        fn from_pairs(pairs: Vec<(K, V)>) -> Self;
+    }
+
+    impl<K: Ord, V> AsMap<K, V> for BTreeMap<K, V> {
+        fn pairs(&self) -> Vec<(&K, &V)> {
+            self.iter().collect()
+        }
+        fn from_pairs(pairs: Vec<(K, V)>) -> Self {
+            pairs.into_iter().collect()
+        }
+    }
+
+    impl<K: Ord, V> AsMap<K, V> for Arc<BTreeMap<K, V>> {
+        fn pairs(&self) -> Vec<(&K, &V)> {
+            self.iter().collect()
+        }
+        fn from_pairs(pairs: Vec<(K, V)>) -> Self {
+            Arc::new(pairs.into_iter().collect())
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! What it means: health score and path findings with hysteresis

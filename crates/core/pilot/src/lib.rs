@@ -1,0 +1,1 @@
+//! The composition: handle(Input, now) -> Vec<Effect>

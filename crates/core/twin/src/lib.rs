@@ -1,0 +1,1 @@
+//! What would happen: best-path computation over collected Adj-RIBs and policies

@@ -1,0 +1,1 @@
+//! BMP listener and gNMI dialler: sockets in, inputs out

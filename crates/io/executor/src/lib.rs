@@ -1,0 +1,1 @@
+//! Carries a Permit out over NETCONF confirmed commit

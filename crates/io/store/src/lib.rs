@@ -1,0 +1,1 @@
+//! SQLite: ledger, state and telemetry; one writer

@@ -1,0 +1,1 @@
+//! Credentials, known host keys and certificates

@@ -1,0 +1,17 @@
+//! Router configuration in both directions.
+//!
+//! One model ([`RouterConfig`], [`RoutingPolicy`]), shaped like openconfig-routing-policy, that every dialect maps to. `frr` reads what the
+//! router runs (file and line of everything that is not modelled are kept in [`RouterConfig::unmodelled`]); `openconfig` renders edits
+//! as the XML of a NETCONF `edit-config` and reads them back; `edit` applies edits to the model and computes the inverse.
+//! Pure: text in, values out.
+
+pub mod edit;
+pub mod frr;
+mod model;
+pub mod openconfig;
+
+pub use edit::PolicyEdit;
+pub use model::{
+    BestPath, BgpConfig, BgpNetwork, CommunitySet, Condition, IgpInterface, InterfaceConfig, Neighbor, NeighborFamily, PolicyDefinition,
+    PolicyResult, PrefixEntry, PrefixSet, RouteAction, RouterConfig, RoutingPolicy, Statement, StaticRoute, Unmodelled,
+};

@@ -1,0 +1,1 @@
+//! Labs: topology, namespaces, impairments, node faces, scenarios
