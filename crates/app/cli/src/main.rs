@@ -1,2 +1,99 @@
 //! `pilotctl`: the command line face of Pilothouse.
-fn main() {}
+//!
+//! Translates arguments into use cases; holds no rule. Exit status: 0 done, 1 the answer is "no", 2 wrong usage or unreadable input,
+//! 3 done but part of the input was bad, 130 cancelled.
+
+mod audit;
+mod client;
+mod collect;
+mod decode;
+mod doctor;
+mod engine;
+mod exit;
+mod lab;
+mod queue;
+mod replay;
+mod report;
+
+use clap::{Parser, Subcommand};
+use exit::Outcome;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Pilothouse on the command line.
+#[derive(Debug, Parser)]
+#[command(name = "pilotctl", version, about, max_term_width = 140)]
+struct Arguments {
+    /// Data folder; one engine a folder [default: $PILOTHOUSE_DATA, else the platform's data directory].
+    #[arg(long, global = true, value_name = "DIR")]
+    data: Option<PathBuf>,
+    /// JSON instead of text.
+    #[arg(long, global = true)]
+    json: bool,
+    /// Log filter on stderr, for example `collector=debug`.
+    #[arg(long, global = true, value_name = "FILTER", env = "PILOTHOUSE_LOG", default_value = "warn")]
+    log: String,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// Decodes files into one JSON object a message.
+    Decode(decode::Arguments),
+    /// The RIB after a stream of BMP.
+    Rib(decode::RibArguments),
+    /// Runs the collector alone.
+    Collect(collect::Arguments),
+    /// What a capture holds.
+    Capture(replay::CaptureArguments),
+    /// Runs the engine over a capture; the same input gives the same output.
+    Replay(replay::Arguments),
+    /// The live engine: state, devices, findings, probes.
+    Status(engine::StatusArguments),
+    /// Follows the live engine's events.
+    Events(engine::EventsArguments),
+    /// Runs the engine without a window.
+    Serve(engine::ServeArguments),
+    /// The approval queue of the live engine.
+    Queue(queue::Arguments),
+    /// The audit chain.
+    Audit(audit::Arguments),
+    /// Labs and scenarios.
+    Lab(lab::Arguments),
+    /// Plots what a scenario or a change did.
+    Report(report::Arguments),
+    /// What is missing on this machine and how to get it.
+    Doctor,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    tracing_subscriber::fmt()
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::new(&arguments.log))
+        .init();
+    let context = exit::Context { data: arguments.data, json: arguments.json };
+    let outcome = match arguments.verb {
+        Verb::Decode(a) => decode::decode(&context, &a),
+        Verb::Rib(a) => decode::rib(&context, &a),
+        Verb::Collect(a) => collect::run(&context, a),
+        Verb::Capture(a) => replay::capture(&context, &a),
+        Verb::Replay(a) => replay::replay(&context, &a),
+        Verb::Status(a) => engine::status(&context, &a),
+        Verb::Events(a) => engine::events(&context, &a),
+        Verb::Serve(a) => engine::serve(&context, a),
+        Verb::Queue(a) => queue::run(&context, &a),
+        Verb::Audit(a) => audit::run(&context, &a),
+        Verb::Lab(a) => lab::run(&context, a),
+        Verb::Report(a) => report::run(&context, &a),
+        Verb::Doctor => doctor::run(&context),
+    };
+    match outcome {
+        Ok(outcome) => outcome.into(),
+        Err(failure) => {
+            eprintln!("{failure}");
+            Outcome::Unusable.into()
+        }
+    }
+}

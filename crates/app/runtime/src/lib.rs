@@ -1,1 +1,12 @@
-//! Starts, wires, supervises and stops the engine
+//! Starts, wires, supervises and stops the engine; used by the window, the headless server and the tests.
+//!
+//! One task owns the pilot. Everything that reaches it is an [`pilot::Input`], numbered and written to the capture before it is handled;
+//! what it wants done comes back as effects, carried out in order. Nothing here judges.
+
+mod effects;
+mod engine;
+mod identity;
+mod supervise;
+
+pub use engine::{Engine, EngineError, Handle, Options, Stopped};
+pub use identity::{operator_of_uid, own_uid};

@@ -1,1 +1,194 @@
-//! Loopback HTTP and Unix-socket server over the api
+//! The engine's door: the use cases of `api` over a Unix socket (mode 0600, always) and, when asked for, over loopback HTTP with a token.
+//!
+//! `POST /rpc/<command>` takes and gives JSON; `GET /events` streams JSON Lines: first a snapshot line, then events as they happen.
+//! On the Unix socket the operator is whoever the kernel says is at the other end; over TCP the token's holder acts as the engine's user.
+
+use api::{Api, ApiError};
+use axum::body::{Body, Bytes};
+use axum::extract::connect_info::{ConnectInfo, Connected};
+use axum::extract::{Path, Request, State};
+use axum::http::{StatusCode, header};
+use axum::middleware::{self, Next};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use axum::serve::IncomingStream;
+use axum::{Json, Router};
+use runtime::Handle;
+use std::net::SocketAddr;
+use std::path::{Path as FilePath, PathBuf};
+use tokio::net::{TcpListener, UnixListener};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Longest request body, bytes; a change file is a few kilobytes.
+const BODY_MAX: usize = 1 << 20;
+
+/// Why the server could not start.
+#[derive(Debug, thiserror::Error)]
+pub enum ServerError {
+    /// The Unix socket could not be made.
+    #[error("cannot listen on {path}")]
+    Socket {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The TCP address could not be bound.
+    #[error("cannot listen on {address}; is it in use?")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Only loopback is served.
+    #[error("{0} is not a loopback address; put a reverse proxy with its own authentication in front instead")]
+    NotLoopback(SocketAddr),
+    /// The token file could not be written.
+    #[error("cannot write the token file {path}")]
+    Token {
+        /// Its path.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// A running server.
+#[derive(Debug)]
+pub struct Server {
+    socket: PathBuf,
+    stop: watch::Sender<bool>,
+    tasks: Vec<JoinHandle<()>>,
+    /// Bound TCP address, when asked for.
+    pub tcp: Option<SocketAddr>,
+}
+
+impl Server {
+    /// Opens `<folder>/engine.sock` and, when given, the TCP address.
+    ///
+    /// # Errors
+    /// [`ServerError`] saying what could not be opened.
+    pub async fn start(handle: Handle, folder: &FilePath, listen: Option<SocketAddr>) -> Result<Self, ServerError> {
+        let api = Api::new(handle);
+        let (stop, stopped) = watch::channel(false);
+        let socket = folder.join("engine.sock");
+        let mut tasks = vec![serve_unix(&socket, routes(api.clone()), stopped.clone())?];
+        let mut tcp = None;
+        if let Some(address) = listen {
+            let (task, bound) = serve_tcp(folder, address, routes(api), stopped).await?;
+            tasks.push(task);
+            tcp = Some(bound);
+        }
+        Ok(Self { socket, stop, tasks, tcp })
+    }
+
+    /// Closes every door and waits for requests under way.
+    pub async fn stop(self) {
+        // nobody left to tell is as good as told
+        let _ = self.stop.send(true);
+        for task in self.tasks {
+            task.abort();
+            let _ = task.await;
+        }
+        let _ = std::fs::remove_file(&self.socket);
+    }
+}
+
+/// Who is at the other end.
+#[derive(Clone, Debug)]
+struct Caller(String);
+
+impl Connected<IncomingStream<'_, UnixListener>> for Caller {
+    fn connect_info(stream: IncomingStream<'_, UnixListener>) -> Self {
+        Self(match stream.io().peer_cred() {
+            Ok(c) => runtime::operator_of_uid(c.uid()),
+            Err(_) => "unknown".to_owned(),
+        })
+    }
+}
+
+fn routes(api: Api) -> Router {
+    Router::new()
+        .route("/rpc/{command}", post(rpc))
+        .route("/events", get(events))
+        .layer(axum::extract::DefaultBodyLimit::max(BODY_MAX))
+        .with_state(api)
+}
+
+fn serve_unix(socket: &FilePath, routes: Router, mut stopped: watch::Receiver<bool>) -> Result<JoinHandle<()>, ServerError> {
+    let fail = |source| ServerError::Socket { path: socket.to_owned(), source };
+    // the data folder's lock is held by now: a socket that is still here belongs to a dead engine
+    let _ = std::fs::remove_file(socket);
+    let listener = UnixListener::bind(socket).map_err(fail)?;
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+    std::fs::set_permissions(socket, mode).map_err(fail)?;
+    let service = routes.into_make_service_with_connect_info::<Caller>();
+    Ok(tokio::spawn(async move {
+        let done = axum::serve(listener, service).with_graceful_shutdown(async move {
+            let _ = stopped.changed().await;
+        });
+        if let Err(error) = done.await {
+            tracing::error!(%error, "Unix socket server ended");
+        }
+    }))
+}
+
+async fn serve_tcp(
+    folder: &FilePath,
+    address: SocketAddr,
+    routes: Router,
+    mut stopped: watch::Receiver<bool>,
+) -> Result<(JoinHandle<()>, SocketAddr), ServerError> {
+    if !address.ip().is_loopback() {
+        return Err(ServerError::NotLoopback(address));
+    }
+    let token = api::fresh_token(folder).map_err(|source| ServerError::Token { path: folder.join("token"), source })?;
+    let fail = |source| ServerError::Listen { address, source };
+    let listener = TcpListener::bind(address).await.map_err(fail)?;
+    let bound = listener.local_addr().map_err(fail)?;
+    let me = Caller(runtime::operator_of_uid(runtime::own_uid()));
+    let guarded = routes.layer(middleware::from_fn(move |mut request: Request, next: Next| {
+        let (token, me) = (token.clone(), me.clone());
+        async move {
+            let given = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
+            if given != Some(&format!("Bearer {token}")) {
+                return refuse(StatusCode::UNAUTHORIZED, &ApiError::new("PH-API-401", "this needs the token of the data folder's `token` file"));
+            }
+            request.extensions_mut().insert(ConnectInfo(me));
+            next.run(request).await
+        }
+    }));
+    let task = tokio::spawn(async move {
+        let done = axum::serve(listener, guarded).with_graceful_shutdown(async move {
+            let _ = stopped.changed().await;
+        });
+        if let Err(error) = done.await {
+            tracing::error!(%error, "HTTP server ended");
+        }
+    });
+    Ok((task, bound))
+}
+
+async fn rpc(State(api): State<Api>, ConnectInfo(caller): ConnectInfo<Caller>, Path(command): Path<String>, body: Bytes) -> Response {
+    match api.call(&caller.0, &command, &body).await {
+        Ok(answer) => Json(answer).into_response(),
+        Err(error) => refuse(StatusCode::BAD_REQUEST, &error),
+    }
+}
+
+async fn events(State(api): State<Api>) -> Response {
+    let stream = api.event_lines();
+    Response::builder()
+        .header(header::CONTENT_TYPE, "application/x-ndjson")
+        .body(Body::from_stream(stream))
+        .unwrap_or_else(|_| StatusCode::INTERNAL_SERVER_ERROR.into_response())
+}
+
+fn refuse(status: StatusCode, error: &ApiError) -> Response {
+    (status, Json(error)).into_response()
+}

@@ -3,10 +3,24 @@
 //! [`Network::observe`] takes one [`Observation`] at a time, in the order of the log, and is the only way in. It judges nothing.
 //! Losing a transport marks data stale and withdraws nothing; a reported Peer Down withdraws that peer's routes (RFC 7854 §4.9).
 
+mod bmp_session;
+mod bogon;
+mod counters;
+mod freshness;
+mod gnmi_session;
 mod inventory;
+mod loc_rib;
 mod observation;
+mod observe;
 mod picture;
+mod probes;
+mod session;
+mod telemetry;
+mod window;
 
+pub use bmp_session::{BmpCounts, BmpSession};
+pub use freshness::{INITIAL_MAX, INITIAL_QUIET, SILENCE_MAX};
+pub use gnmi_session::GnmiSession;
 pub use inventory::{
     BmpSource, Credential, DeviceRole, DeviceSpec, ExitSpec, GnmiEndpoint, Inventory, NetconfEndpoint, Provider, SlaLimits, TargetGroup,
     TlsPolicy,
@@ -16,3 +30,4 @@ pub use picture::{
     AdjRib, Device, DeviceConfig, Freshness, Interface, LocRoute, Network, Probe, ProbeKey, ProbeSample, RouteRepair, Session,
     SessionKey, SessionState, Volume,
 };
+pub use window::ProbeWindow;

@@ -1,6 +1,6 @@
 //! The live picture: tables, sessions, interfaces, probes and volumes, each with its age.
 
-use crate::{Inventory, Observation};
+use crate::{BmpSession, GnmiSession, Inventory};
 use action::{DeviceId, ExitId, GroupId};
 use bgp::{Asn, Family, PathAttributes, Prefix};
 use bmp::View;
@@ -62,6 +62,15 @@ pub struct Device {
     pub malformed: u64,
     /// Text of the last undecodable message's error.
     pub last_malformed: Option<String>,
+    /// State of the BMP session: what is needed to read its next message, and its counters.
+    #[serde(default)]
+    pub bmp_session: BmpSession,
+    /// State of the gNMI subscription: what is needed to join its next update.
+    #[serde(default)]
+    pub gnmi_session: GnmiSession,
+    /// Why the configuration could not be read the last time; `None` after a success.
+    #[serde(default)]
+    pub config_failure: Option<String>,
 }
 
 /// A named correction of a known sender fault.
@@ -237,15 +246,10 @@ impl Network {
         let devices = inventory.devices.iter().map(|d| (d.id.clone(), Device::default())).collect();
         Self { inventory: Arc::new(inventory), devices, probes: BTreeMap::new(), volumes: BTreeMap::new() }
     }
-
-    /// Takes one observation that arrived at `now`. Unknown devices are ignored (the collector refuses them at the door).
-    pub fn observe(&mut self, observation: &Observation, now: Timestamp) {
-        let _ = (observation, now);
-    }
 }
 
 /// Serialises maps with structured keys as lists of pairs, in key order.
-mod as_pairs {
+pub(crate) mod as_pairs {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
     pub fn serialize<'a, M, K, V, S>(map: &'a M, s: S) -> Result<S::Ok, S::Error>
@@ -271,7 +275,7 @@ mod as_pairs {
     use std::collections::BTreeMap;
     use std::sync::Arc;
 
-    /// A map behind zero or one `Arc`.
+    /// A map behind zero or one `Arc`, or a set of pairs.
     pub trait AsMap<K, V> {
         fn pairs(&self) -> Vec<(&K, &V)>;
         fn from_pairs(pairs: Vec<(K, V)>) -> Self;

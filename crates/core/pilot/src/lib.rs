@@ -1,1 +1,23 @@
-//! The composition: handle(Input, now) -> Vec<Effect>
+//! The composition: one input at a time in, effects out.
+//!
+//! [`Pilot::handle`] is the whole loop. It knows no socket, file, clock or random source, so a capture of its inputs replays to the same
+//! events and the same [`Pilot::state_hash`]. Long work ([`SimulationJob`]) leaves as an effect over an immutable picture and comes back
+//! as an input; replay computes it again and compares.
+
+mod changes;
+mod effect;
+mod event;
+mod input;
+mod perceive;
+mod pilot;
+mod proposals;
+mod simulate;
+mod state;
+
+pub use effect::Effect;
+pub use event::{Event, Happening};
+pub use input::{Command, Input};
+pub use guardrail::Mode;
+pub use pilot::Pilot;
+pub use simulate::{AgreementRow, Decided, JobId, JobKind, SimulationAnswer, SimulationJob, simulate};
+pub use state::{ChangeRecord, PilotState, ProposalRecord, ProposalState, Resume};

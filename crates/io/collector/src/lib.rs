@@ -1,1 +1,22 @@
-//! BMP listener and gNMI dialler: sockets in, inputs out
+//! BMP listener and gNMI dialler: sockets in, [`network::Observation`] values out, in the order of arrival.
+//!
+//! It judges nothing and decodes BMP no further than its framing. Every queue is bounded: when the engine is slow, reading stops and TCP
+//! holds the sender back; nothing is dropped. Losing a transport is one `Closed` with the reason, never an invented withdrawal.
+//! The only write it can express is the rate of a probe ([`set_probe_rate`]).
+
+mod backoff;
+mod bmp_listener;
+mod bmp_session;
+mod dial;
+mod error;
+mod probe_rate;
+mod subscription;
+mod target;
+
+pub use backoff::Backoff;
+pub use bmp_listener::{BmpCounters, BmpListener, DEFAULT_PORT, default_address};
+pub use dial::dial;
+pub use error::CollectError;
+pub use probe_rate::{RATE_HZ_MAX, RATE_SECONDS_MAX, set_probe_rate};
+pub use subscription::{Choice, Subscribed, subscriptions};
+pub use target::Target;

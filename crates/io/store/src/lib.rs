@@ -1,1 +1,215 @@
-//! SQLite: ledger, state and telemetry; one writer
+//! SQLite in one data folder: `ledger.db` (audit chain, journal, permits), `state.db` (settings, lessons), `telemetry.db` (series).
+//!
+//! One owner: [`Store`] is held by the engine task and blocks until what it writes is as durable as its database promises. A folder is
+//! locked while a store is open; readers ([`read_audit`]) need no lock. Backups are made by `VACUUM INTO`, never by copying files.
+
+mod folder;
+mod ledger;
+mod migrate;
+mod series;
+
+pub use folder::lock_holder;
+pub use ledger::read_audit;
+pub use series::Point;
+
+use audit::Record;
+use change::JournalRecord;
+use rusqlite::Connection;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long another process may hold a database before a write is given up.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// Why the data folder cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// Another engine has it.
+    #[error("PH-STO-010 an engine is already running on {folder} ({holder}); use it, or give another --data folder")]
+    Locked {
+        /// Folder.
+        folder: PathBuf,
+        /// Who, as written in the lock file.
+        holder: String,
+    },
+    /// The file system.
+    #[error("PH-STO-011 {doing} {path} failed")]
+    Io {
+        /// What was being done.
+        doing: &'static str,
+        /// File or folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// SQLite.
+    #[error("PH-STO-012 {doing} in {database} failed")]
+    Database {
+        /// What was being done.
+        doing: &'static str,
+        /// Which database.
+        database: &'static str,
+        /// Why.
+        #[source]
+        source: rusqlite::Error,
+    },
+    /// Made by a newer program.
+    #[error("PH-STO-013 {database} has schema {found}, this version knows up to {known}; update Pilothouse, nothing was changed")]
+    Newer {
+        /// Which database.
+        database: &'static str,
+        /// Its schema version.
+        found: u32,
+        /// The newest known.
+        known: u32,
+    },
+    /// A stored row does not read.
+    #[error("PH-STO-014 row {row} of {table} cannot be read: {why}")]
+    BadRow {
+        /// Table.
+        table: &'static str,
+        /// Row.
+        row: i64,
+        /// What is wrong.
+        why: String,
+    },
+    /// A permit was used before.
+    #[error("PH-STO-015 permit {permit} was used before; nothing was sent")]
+    Burnt {
+        /// Its number.
+        permit: u64,
+    },
+}
+
+/// What a restart continues from.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resume {
+    /// First free sequence number.
+    pub next_seq: u64,
+    /// Head of the audit chain.
+    pub audit: audit::Chain,
+    /// Highest permit number burnt.
+    pub permits: u64,
+    /// Highest proposal number used.
+    pub proposals: u64,
+    /// Highest change number used.
+    pub changes: u64,
+    /// Records of changes without an end, in the order they were written.
+    pub open_changes: Vec<JournalRecord>,
+}
+
+/// The open data folder.
+#[derive(Debug)]
+pub struct Store {
+    ledger: Connection,
+    state: Connection,
+    telemetry: Connection,
+    folder: PathBuf,
+    /// Held for the life of the store: the lock dies with the process.
+    _lock: File,
+}
+
+impl Store {
+    /// Opens a data folder, making it when it is not there.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing was changed when a database is newer than this program.
+    pub fn open(folder: &Path) -> Result<Self, StoreError> {
+        let lock = folder::lock(folder)?;
+        let open = |name: &'static str, synchronous: &str, migrations| migrate::open(folder, name, synchronous, migrations);
+        Ok(Self {
+            ledger: open("ledger.db", "FULL", migrate::LEDGER)?,
+            state: open("state.db", "FULL", migrate::STATE)?,
+            telemetry: open("telemetry.db", "NORMAL", migrate::TELEMETRY)?,
+            folder: folder.to_owned(),
+            _lock: lock,
+        })
+    }
+
+    /// Returns the folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Reads what a restart continues from.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn resume(&self) -> Result<Resume, StoreError> {
+        ledger::resume(&self.ledger)
+    }
+
+    /// Writes an audit record; durable when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError`]; the record is then not in the chain.
+    pub fn append_audit(&self, record: &Record) -> Result<(), StoreError> {
+        ledger::append_audit(&self.ledger, record)
+    }
+
+    /// Writes a journal record; durable when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError`]; nothing that depends on the record may then be sent.
+    pub fn journal(&self, record: &JournalRecord) -> Result<(), StoreError> {
+        ledger::journal(&self.ledger, record)
+    }
+
+    /// Burns a permit's number; durable when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError::Burnt`] when it was used before.
+    pub fn burn(&self, permit: &approval::Permit) -> Result<(), StoreError> {
+        ledger::burn(&self.ledger, permit)
+    }
+
+    /// Remembers a number that must never be used again, if it is the highest so far (`seq`, `proposal`, `change`).
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn mark(&self, name: &str, value: u64) -> Result<(), StoreError> {
+        ledger::mark(&self.ledger, name, value)
+    }
+
+    /// Keeps a lesson.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn keep_lesson(&self, proposal: action::ProposalId, lesson: &learning::Lesson) -> Result<(), StoreError> {
+        let db = |source| StoreError::Database { doing: "keeping a lesson", database: "state.db", source };
+        let text = serde_json::to_string(lesson).map_err(|e| StoreError::BadRow { table: "lesson", row: 0, why: e.to_string() })?;
+        let sql = "INSERT OR REPLACE INTO lesson (change, proposal, lesson) VALUES (?1, ?2, ?3)";
+        self.state.execute(sql, (signed(lesson.change.0), signed(proposal.0), text)).map(drop).map_err(db)
+    }
+
+    /// Writes points of time series in one transaction.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn write_points(&mut self, points: &[Point]) -> Result<(), StoreError> {
+        series::write(&mut self.telemetry, points)
+    }
+
+    /// Deletes points older than `before`; returns how many.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn forget_points(&self, before: units::Timestamp) -> Result<u64, StoreError> {
+        series::forget(&self.telemetry, before)
+    }
+}
+
+/// SQLite has signed integers only; ours never reach the sign bit.
+fn signed(n: u64) -> i64 {
+    i64::try_from(n).unwrap_or(i64::MAX)
+}
+
+fn unsigned(n: i64) -> u64 {
+    u64::try_from(n).unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,1 +1,143 @@
-//! Credentials, known host keys and certificates
+//! Secrets by name. They are kept in a file that only its owner can read, and never enter a log, a capture or a `Debug` output.
+//!
+//! The window keeps secrets in the operating system's keyring; headless runs and labs use the file.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::os::unix::fs::PermissionsExt;
+use std::path::{Path, PathBuf};
+
+/// Largest secrets file, bytes.
+const FILE_MAX: u64 = 1 << 20;
+
+/// A secret. Its `Debug` shows nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    #[must_use]
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// Returns the text, for the one call that needs it.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(…)")
+    }
+}
+
+/// Why secrets cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum VaultError {
+    /// The file cannot be read.
+    #[error("PH-VLT-001 cannot read {path}")]
+    Unreadable {
+        /// File.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// Others can read the file.
+    #[error("PH-VLT-002 {path} has mode {mode:04o}: others can read it; run `chmod 600 {path}`")]
+    TooOpen {
+        /// File.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The file is too long or no JSON object of texts.
+    #[error("PH-VLT-003 {path} is no JSON object of names and secrets: {why}")]
+    Malformed {
+        /// File.
+        path: PathBuf,
+        /// Where and what; never the content.
+        why: String,
+    },
+}
+
+/// The secrets of one data folder or lab.
+#[derive(Debug, Default)]
+pub struct Vault {
+    secrets: BTreeMap<String, Secret>,
+}
+
+impl Vault {
+    /// Opens a secrets file; one that does not exist is an empty vault.
+    ///
+    /// # Errors
+    /// [`VaultError`].
+    pub fn open(path: &Path) -> Result<Self, VaultError> {
+        let unreadable = |source| VaultError::Unreadable { path: path.to_owned(), source };
+        let meta = match std::fs::metadata(path) {
+            Ok(meta) => meta,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
+            Err(e) => return Err(unreadable(e)),
+        };
+        let mode = meta.permissions().mode() & 0o777;
+        if mode & 0o077 != 0 {
+            return Err(VaultError::TooOpen { path: path.to_owned(), mode });
+        }
+        let malformed = |why: String| VaultError::Malformed { path: path.to_owned(), why };
+        if meta.len() > FILE_MAX {
+            return Err(malformed(format!("it is {} bytes long, at most {FILE_MAX} are read", meta.len())));
+        }
+        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        let map: BTreeMap<String, String> =
+            serde_json::from_str(&text).map_err(|e| malformed(format!("line {}, column {}", e.line(), e.column())))?;
+        Ok(Self { secrets: map.into_iter().map(|(k, v)| (k, Secret(v))).collect() })
+    }
+
+    /// Returns a secret.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&Secret> {
+        self.secrets.get(name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(mode: u32, text: &str) -> (tempfile::TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("secrets.json");
+        std::fs::write(&path, text).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
+        (dir, path)
+    }
+
+    #[test]
+    fn secrets_are_read_and_never_shown() {
+        let (_dir, path) = file(0o600, r#"{"r1":"hunter2"}"#);
+        let vault = Vault::open(&path).unwrap();
+        assert_eq!(vault.get("r1").unwrap().expose(), "hunter2");
+        assert!(!format!("{vault:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn a_file_that_others_can_read_is_refused() {
+        let (_dir, path) = file(0o644, "{}");
+        assert!(matches!(Vault::open(&path), Err(VaultError::TooOpen { mode: 0o644, .. })));
+    }
+
+    #[test]
+    fn a_broken_file_names_the_place_and_not_the_content() {
+        let (_dir, path) = file(0o600, "{\"r1\": hunter2}");
+        let error = Vault::open(&path).unwrap_err().to_string();
+        assert!(error.contains("line 1") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn no_file_is_an_empty_vault() {
+        assert!(Vault::open(Path::new("/nonexistent/secrets.json")).unwrap().get("x").is_none());
+    }
+}

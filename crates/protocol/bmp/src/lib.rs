@@ -1,19 +1,42 @@
 //! BMP (RFC 7854): framing with bounds, decoding with visible repairs of known sender faults.
+//!
+//! Bytes of one TCP stream go into a [`Framer`], whole messages come out, [`decode`] makes a [`Message`] of each with the [`Codec`] of
+//! the session (what Peer Up taught about add-path and 4-octet AS numbers). Views of RFC 8671 and RFC 9069 are told apart. A bad
+//! attribute costs what RFC 7606 says and no more; a sender's known fault is corrected and named in `repairs`, never in silence.
+//! Nothing here panics or allocates more than the message that is decoded justifies. It never touches a socket or a clock.
+//!
+//! ```text
+//! common header (6)                  per-peer header (42)
+//! +---------+------------+--------+  +------+-------+---------------+---------+----+--------+-----+------+
+//! | version | length (4) |  type  |  | type | flags | distinguisher | address | AS | BGP id | sec | usec |
+//! +---------+------------+--------+  +------+-------+---------------+---------+----+--------+-----+------+
+//! ```
 
-use serde::{Deserialize, Serialize};
+mod attribute;
+mod codec;
+mod decode;
+mod error;
+mod family;
+mod frame;
+pub mod json;
+mod message;
+mod nlri;
+mod open;
+mod peer;
+mod reader;
+mod repair;
+mod report;
+mod update;
 
-/// Which table a route was seen in (RFC 7854, RFC 8671, RFC 9069).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum View {
-    /// Adj-RIB-In before policy.
-    AdjRibInPre,
-    /// Adj-RIB-In after policy.
-    AdjRibInPost,
-    /// Adj-RIB-Out before policy.
-    AdjRibOutPre,
-    /// Adj-RIB-Out after policy.
-    AdjRibOutPost,
-    /// Loc-RIB.
-    LocRib,
-}
+pub use codec::Codec;
+pub use decode::decode;
+pub use error::{Action, DecodeError, Fault};
+pub use family::AfiSafi;
+pub use frame::{Frame, FrameError, Framer, MAX_MESSAGE_BYTES, MIN_MESSAGE_BYTES};
+pub use message::{
+    Counter, DownReason, Initiation, Message, Mirroring, MonitoredExtra, Nlri, Notification, PeerDown, PeerUp, RouteMonitoring, Statistics,
+    Termination, Tlv,
+};
+pub use open::{AddPath, Capability, Open};
+pub use peer::{Peer, PeerKind, View};
+pub use repair::Repair;

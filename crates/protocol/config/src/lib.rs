@@ -6,12 +6,17 @@
 //! Pure: text in, values out.
 
 pub mod edit;
+mod evaluate;
 pub mod frr;
 mod model;
 pub mod openconfig;
 
 pub use edit::PolicyEdit;
+pub use evaluate::PolicyOutcome;
 pub use model::{
     BestPath, BgpConfig, BgpNetwork, CommunitySet, Condition, IgpInterface, InterfaceConfig, Neighbor, NeighborFamily, PolicyDefinition,
     PolicyResult, PrefixEntry, PrefixSet, RouteAction, RouterConfig, RoutingPolicy, Statement, StaticRoute, Unmodelled,
 };
+
+#[cfg(test)]
+mod generate;

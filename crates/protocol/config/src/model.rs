@@ -109,7 +109,7 @@ pub struct BestPath {
 #[allow(clippy::struct_excessive_bools, reason = "independent switches of the router")]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Neighbor {
-    /// Remote AS; equal to the own AS for iBGP.
+    /// Remote AS; equal to the own AS for iBGP, [`Neighbor::ANY_EXTERNAL`] when any other AS is accepted.
     pub remote_as: Asn,
     /// Description as written.
     pub description: Option<String>,
@@ -121,6 +121,11 @@ pub struct Neighbor {
     pub shutdown: bool,
     /// Settings per activated family.
     pub families: BTreeMap<Family, NeighborFamily>,
+}
+
+impl Neighbor {
+    /// `remote-as external`: the session takes any AS but its own. AS 0 never occurs on a session (RFC 7607).
+    pub const ANY_EXTERNAL: Asn = Asn(0);
 }
 
 /// Settings of a neighbour in one address family. Present means activated.
@@ -216,6 +221,50 @@ pub struct Statement {
     pub conditions: Vec<Condition>,
     /// What an accepted route gets, in order.
     pub actions: Vec<RouteAction>,
+}
+
+impl Statement {
+    /// Returns the term with conditions and actions in one fixed order (the order does not matter: each kind occurs once) and sorted
+    /// community lists, so that what was written compares equal to what a router shows.
+    #[must_use]
+    pub fn canonical(mut self) -> Self {
+        for action in &mut self.actions {
+            if let RouteAction::AddCommunities(list) | RouteAction::SetCommunities(list) = action {
+                list.sort_unstable();
+                list.dedup();
+            }
+        }
+        self.actions.sort_by_key(RouteAction::rank);
+        self.conditions.sort_by_key(Condition::rank);
+        self
+    }
+}
+
+impl Condition {
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::PrefixSet(_) => 0,
+            Self::CommunitySet(_) => 1,
+            Self::Unmodelled(_) => 2,
+        }
+    }
+}
+
+impl RouteAction {
+    const fn rank(&self) -> u8 {
+        match self {
+            Self::SetLocalPref(_) => 0,
+            Self::SetMed(_) => 1,
+            Self::SetWeight(_) => 2,
+            Self::SetOrigin(_) => 3,
+            Self::DeleteCommunities(_) => 4,
+            Self::AddCommunities(_) => 5,
+            Self::SetCommunities(_) => 6,
+            Self::Prepend(_) => 7,
+            Self::SetNextHop(_) => 8,
+            Self::Unmodelled(_) => 9,
+        }
+    }
 }
 
 /// What a matching term does.

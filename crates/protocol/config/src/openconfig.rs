@@ -1,6 +1,31 @@
-//! openconfig-routing-policy, -bgp-policy and -network-instance as NETCONF XML, both directions.
+//! openconfig-routing-policy, -bgp-policy and -network-instance as NETCONF XML, both directions (modules of 2020-05).
+//!
+//! What OpenConfig cannot say (a sequence number, a deny entry of a prefix list, a weight) stands in elements of the namespace
+//! `urn:pilothouse:policy:1.0` beside it; edits that need none of these are plain OpenConfig. The same values give the same bytes.
+//!
+//! ```text
+//! routing-policy
+//!   defined-sets/prefix-sets/prefix-set[name]         nc:operation="replace" | "delete"
+//!   defined-sets/bgp-defined-sets/community-sets
+//!   policy-definitions/policy-definition[name]/statements/statement[name=<sequence>]
+//!                                                     nc:operation="create" yang:insert="before" yang:key="…" | "replace" | "delete"
+//! network-instances/…/bgp/neighbors/neighbor[neighbor-address]/config/enabled
+//! ```
 
-use crate::{PolicyEdit, RoutingPolicy};
+mod edits;
+mod policy;
+mod tree;
+mod xml;
+
+pub use edits::{parse_edits, render_edits, transmission_order};
+pub use policy::{parse_policy, render_policy};
+
+/// Longest document that is read, in bytes: a full policy of a large edge router has some hundred kilobytes.
+pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// Deepest nesting that is read; OpenConfig's policy tree has 14 levels.
+pub const DEPTH_MAX: usize = 64;
+/// Most elements that are read: a document of small elements must not take many times its own size in memory.
+pub const ELEMENTS_MAX: usize = 1_000_000;
 
 /// XML that is not the OpenConfig we read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -10,38 +35,9 @@ pub struct XmlError {
     pub path: String,
     /// What is wrong.
     pub why: String,
-    /// Byte offset in the document.
+    /// Byte offset in the document: where the element starts, or where reading stopped.
     pub offset: u64,
 }
 
-/// Renders edits as the children of `<config>` in an `edit-config`. The same edits give the same bytes.
-#[must_use]
-pub fn render_edits(edits: &[PolicyEdit]) -> String {
-    let _ = edits;
-    String::new()
-}
-
-/// Reads the children of `<config>` back into edits.
-///
-/// # Errors
-/// [`XmlError`] with the element path and byte offset.
-pub fn parse_edits(xml: &str) -> Result<Vec<PolicyEdit>, XmlError> {
-    let _ = xml;
-    Ok(Vec::new())
-}
-
-/// Renders a whole policy as the `routing-policy` subtree of a `get-config` reply.
-#[must_use]
-pub fn render_policy(policy: &RoutingPolicy) -> String {
-    let _ = policy;
-    String::new()
-}
-
-/// Reads a `routing-policy` subtree.
-///
-/// # Errors
-/// [`XmlError`] with the element path and byte offset.
-pub fn parse_policy(xml: &str) -> Result<RoutingPolicy, XmlError> {
-    let _ = xml;
-    Ok(RoutingPolicy::default())
-}
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,119 @@
+//! `pilotctl serve`, `status`, `events`: the live engine.
+
+use crate::client::Client;
+use crate::exit::{Context, Ended, Failure, Outcome};
+use api::StatusView;
+use serde::Serialize;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Arguments of `status`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: pilotctl status --json")]
+pub struct StatusArguments {}
+
+/// Arguments of `events`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: pilotctl events --json")]
+pub struct EventsArguments {}
+
+/// Arguments of `serve`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: pilotctl serve --inventory site.json --bmp 127.0.0.1:17442")]
+pub struct ServeArguments {
+    /// Inventory (JSON): devices, providers, exits, target groups.
+    #[arg(long, value_name = "FILE", required_unless_present = "lab")]
+    inventory: Option<PathBuf>,
+    /// Take the inventory and secrets of a running lab.
+    #[arg(long, value_name = "ID", conflicts_with = "inventory")]
+    lab: Option<String>,
+    /// SHADOW sends nothing; LAB writes to the lab's own devices only.
+    #[arg(long, default_value = "shadow")]
+    mode: pilot::Mode,
+    /// Where routers send BMP.
+    #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:17442")]
+    bmp: SocketAddr,
+    /// Also serve HTTP here; needs the token of `<data>/token`.
+    #[arg(long, value_name = "ADDR")]
+    listen: Option<SocketAddr>,
+}
+
+/// Runs a future on a runtime of its own.
+pub fn blocking<T>(work: impl Future<Output = Result<T, Failure>>) -> Result<T, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::from_error("PH-CLI-005", &e))?
+        .block_on(work)
+}
+
+/// Prints one JSON document.
+pub fn print_json(value: &impl Serialize) {
+    match serde_json::to_string_pretty(value) {
+        Ok(text) => println!("{text}"),
+        Err(e) => eprintln!("PH-CLI-006 cannot print as JSON: {e}"),
+    }
+}
+
+/// Runs `status`.
+pub fn status(context: &Context, _: &StatusArguments) -> Ended {
+    let client = Client::new(context)?;
+    let view: StatusView = blocking(client.call("status", &()))?;
+    if context.json { print_json(&view) } else { print!("{view}") }
+    Ok(Outcome::Done)
+}
+
+/// Runs `events`.
+pub fn events(context: &Context, _: &EventsArguments) -> Ended {
+    let client = Client::new(context)?;
+    blocking(client.follow(|line| {
+        if context.json {
+            println!("{line}");
+        } else {
+            match serde_json::from_str::<pilot::Event>(line) {
+                Ok(event) => println!("{} {}", event.at, api::sentence(&event)),
+                Err(_) => println!("{line}"),
+            }
+        }
+        true
+    }))?;
+    Ok(Outcome::Done)
+}
+
+/// Runs `serve` until Ctrl-C.
+pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
+    let data = context.data_folder();
+    let (inventory, secrets, instance) = match (&arguments.inventory, &arguments.lab) {
+        (_, Some(id)) => {
+            let instance = crate::lab::load(&data, id)?;
+            (instance.inventory.clone(), instance.secrets_file(), Some(instance))
+        }
+        (Some(file), None) => {
+            let text = std::fs::read_to_string(file)
+                .map_err(|e| Failure::new("PH-CLI-011", format!("cannot read inventory {}: {e}", file.display())))?;
+            let inventory = serde_json::from_str(&text)
+                .map_err(|e| Failure::new("PH-CLI-012", format!("{}: {e}; see docs/inventory.md", file.display())))?;
+            (inventory, data.join("secrets.json"), None)
+        }
+        (None, None) => return Err(Failure::new("PH-CLI-013", "give --inventory FILE or --lab ID")),
+    };
+    blocking(async move {
+        let options = runtime::Options { data, inventory, secrets, mode: arguments.mode, bmp: arguments.bmp };
+        let engine = runtime::Engine::start(options).await.map_err(|e| Failure::from_error("PH-RUN-001", &e))?;
+        if let Some(instance) = &instance {
+            instance.attach_engine(engine.bmp_address()).map_err(|e| Failure::from_error("PH-LAB-001", &e))?;
+        }
+        let server = server::Server::start(engine.handle(), engine.folder(), arguments.listen)
+            .await
+            .map_err(|e| Failure::from_error("PH-RUN-002", &e))?;
+        eprintln!("engine is running on {} ({}), BMP on {}", engine.folder().display(), arguments.mode, engine.bmp_address());
+        // an interrupt that cannot be waited for would leave no way to stop: then stop at once
+        let _ = tokio::signal::ctrl_c().await;
+        server.stop().await;
+        let digest = engine.stop().await.map_err(|e| Failure::from_error("PH-RUN-003", &e))?;
+        eprintln!("stopped; state {digest}");
+        Ok(Outcome::Done)
+    })
+}

@@ -1,0 +1,91 @@
+//! Exit status, and the one way in which a verb fails.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// What every verb is told.
+pub struct Context {
+    /// Data folder as given.
+    pub data: Option<PathBuf>,
+    /// JSON instead of text.
+    pub json: bool,
+}
+
+impl Context {
+    /// Returns the data folder: the argument, `$PILOTHOUSE_DATA`, or the platform's data directory.
+    pub fn data_folder(&self) -> PathBuf {
+        self.data
+            .clone()
+            .or_else(|| std::env::var_os("PILOTHOUSE_DATA").map(PathBuf::from))
+            .unwrap_or_else(|| {
+                let base = std::env::var_os("XDG_DATA_HOME")
+                    .map(PathBuf::from)
+                    .or_else(|| std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".local/share")))
+                    .unwrap_or_else(|| PathBuf::from("."));
+                base.join("pilothouse")
+            })
+    }
+}
+
+/// How a verb ended (spec: exit status).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// 0.
+    Done,
+    /// 1: the answer is "no".
+    No,
+    /// 2: wrong usage or unreadable input.
+    Unusable,
+    /// 3: done, but part of the input was bad and is listed.
+    Partly,
+    /// 130.
+    Cancelled,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(match outcome {
+            Outcome::Done => 0,
+            Outcome::No => 1,
+            Outcome::Unusable => 2,
+            Outcome::Partly => 3,
+            Outcome::Cancelled => 130,
+        })
+    }
+}
+
+/// A failure with its stable code, what and where, and the next step.
+#[derive(Debug)]
+pub struct Failure {
+    code: &'static str,
+    text: String,
+}
+
+impl Failure {
+    /// Makes a failure; `text` says what failed, on what, and what to do.
+    pub fn new(code: &'static str, text: impl Into<String>) -> Self {
+        Self { code, text: text.into() }
+    }
+
+    /// Adapts any error chain.
+    pub fn from_error(code: &'static str, error: &dyn std::error::Error) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text.push_str(": ");
+            text.push_str(&cause.to_string());
+            source = cause.source();
+        }
+        Self { code, text }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.text)
+    }
+}
+
+/// What a verb returns.
+pub type Ended = Result<Outcome, Failure>;

@@ -1,0 +1,307 @@
+//! The engine task and the handle to it.
+
+use crate::effects::Shell;
+use action::{ChangeId, DeviceId, OperatorId};
+use bgp::Asn;
+use core::net::SocketAddr;
+use network::{Inventory, Network, Observation};
+use pilot::{Command, Event, Input, Mode, Pilot, PilotState};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::task::JoinHandle;
+use units::Timestamp;
+
+/// Inputs that may wait; the collector feels back-pressure beyond it.
+const INPUT_QUEUE: usize = 8192;
+/// Events that a slow listener may lag behind.
+const EVENT_QUEUE: usize = 4096;
+/// Time between ticks: hysteresis windows are whole seconds, so half a second never misses one.
+const TICK: Duration = Duration::from_millis(500);
+
+/// What an engine is started with.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Data folder: databases, captures, sockets.
+    pub data: PathBuf,
+    /// Devices, providers, exits, groups.
+    pub inventory: Inventory,
+    /// File with the secrets that the inventory names.
+    pub secrets: PathBuf,
+    /// Mode, fixed while the engine runs.
+    pub mode: Mode,
+    /// Where routers send BMP.
+    pub bmp: SocketAddr,
+}
+
+/// Why an engine could not start or stop cleanly.
+#[derive(Debug, thiserror::Error)]
+pub enum EngineError {
+    /// The data folder.
+    #[error("cannot use the data folder {path}")]
+    Store {
+        /// Folder.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: store::StoreError,
+    },
+    /// The capture.
+    #[error("cannot write the capture {path}")]
+    Capture {
+        /// File.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: capture::CaptureError,
+    },
+    /// The secrets.
+    #[error("cannot use the secrets of {path}")]
+    Secrets {
+        /// File.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: vault::VaultError,
+    },
+    /// The BMP port.
+    #[error("cannot listen for BMP on {address}; is another engine running?")]
+    Bmp {
+        /// Address.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The engine task died.
+    #[error("the engine task ended unexpectedly; restart, and send the capture of {0}")]
+    Died(PathBuf),
+}
+
+/// The engine is not running any more.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the engine has stopped")]
+pub struct Stopped;
+
+/// What reaches the engine task.
+pub(crate) enum Message {
+    /// An input for the log.
+    Input(Input),
+    /// An operator's command; the events it caused go back.
+    Command(OperatorId, Command, oneshot::Sender<Vec<Event>>),
+    /// A look at the state between two inputs.
+    Read(Box<dyn FnOnce(&PilotState) + Send>),
+    /// End of work; the state hash goes back.
+    Stop(oneshot::Sender<String>),
+}
+
+/// A way to speak to a running engine; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Handle {
+    messages: mpsc::Sender<Message>,
+    events: broadcast::Sender<Event>,
+}
+
+impl Handle {
+    /// Carries an operator's command into the log; returns the events it caused at once.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn submit(&self, operator: OperatorId, command: Command) -> Result<Vec<Event>, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        self.messages.send(Message::Command(operator, command, reply)).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// Reads the state between two inputs.
+    ///
+    /// # Errors
+    /// [`Stopped`].
+    pub async fn read<T: Send + 'static>(&self, look: impl FnOnce(&PilotState) -> T + Send + 'static) -> Result<T, Stopped> {
+        let (reply, answer) = oneshot::channel();
+        let look = Box::new(move |state: &PilotState| {
+            // a reader that has gone away needs no answer
+            let _ = reply.send(look(state));
+        });
+        self.messages.send(Message::Read(look)).await.map_err(|_| Stopped)?;
+        answer.await.map_err(|_| Stopped)
+    }
+
+    /// Subscribes to events from now on.
+    #[must_use]
+    pub fn events(&self) -> broadcast::Receiver<Event> {
+        self.events.subscribe()
+    }
+}
+
+/// A running engine.
+#[derive(Debug)]
+pub struct Engine {
+    handle: Handle,
+    folder: PathBuf,
+    bmp: SocketAddr,
+    capture: PathBuf,
+    task: JoinHandle<()>,
+    feeds: Vec<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Starts everything on one data folder.
+    ///
+    /// # Errors
+    /// [`EngineError`] naming the part that could not start; nothing is left running.
+    pub async fn start(options: Options) -> Result<Self, EngineError> {
+        let store_error = |source| EngineError::Store { path: options.data.clone(), source };
+        let store = store::Store::open(&options.data).map_err(store_error)?;
+        let secrets = vault::Vault::open(&options.secrets)
+            .map_err(|source| EngineError::Secrets { path: options.secrets.clone(), source })?;
+        let secrets = Arc::new(secrets);
+        let resume = store.resume().map_err(store_error)?;
+        let (messages, inbox) = mpsc::channel(INPUT_QUEUE);
+        let (events, _) = broadcast::channel(EVENT_QUEUE);
+        let (observations, observed) = mpsc::channel(INPUT_QUEUE);
+
+        let started = now();
+        let capture = options.data.join("captures").join(format!("{}.capture", started.nanos()));
+        let writer = capture::Writer::create(&capture)
+            .map_err(|source| EngineError::Capture { path: capture.clone(), source })?;
+        let asns: Vec<Asn> = options.inventory.providers.iter().flat_map(|p| p.asns.iter().copied()).collect();
+        tracing::info!(mode = %options.mode, devices = options.inventory.devices.len(), providers_asns = asns.len(), "engine starts");
+
+        let network = Network::new(options.inventory.clone());
+        let state = PilotState::new(options.mode, network, &resume, started);
+        let bmp = collector::bmp::listen(options.bmp, &options.inventory, observations.clone())
+            .await
+            .map_err(|source| EngineError::Bmp { address: options.bmp, source })?;
+        let bmp_address = bmp.address;
+        let mut feeds = vec![bmp.task];
+        feeds.extend(crate::supervise::dial_all(&options.inventory, &secrets, &observations));
+        feeds.push(tokio::spawn(forward(observed, messages.clone())));
+        feeds.push(tokio::spawn(tick(messages.clone())));
+
+        let shell = Shell::new(store, secrets, writer, options.inventory.clone(), messages.clone(), events.clone());
+        let work = Work { pilot: Pilot::default(), shell, seq: resume.next_seq };
+        let first = Input::State { state: Box::new(state) };
+        let recovered = Input::Recovered { records: resume.open_changes };
+        let task = tokio::spawn(work.run(inbox, vec![first, recovered]));
+        Ok(Self { handle: Handle { messages, events }, folder: options.data, bmp: bmp_address, capture, task, feeds })
+    }
+
+    /// Returns a way to speak to the engine.
+    #[must_use]
+    pub fn handle(&self) -> Handle {
+        self.handle.clone()
+    }
+
+    /// Returns the data folder.
+    #[must_use]
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Returns where BMP is listened for.
+    #[must_use]
+    pub const fn bmp_address(&self) -> SocketAddr {
+        self.bmp
+    }
+
+    /// Returns the capture being written.
+    #[must_use]
+    pub fn capture(&self) -> &Path {
+        &self.capture
+    }
+
+    /// Stops: no new input, everything written; returns the state hash that a replay must reach.
+    ///
+    /// # Errors
+    /// [`EngineError::Died`] when the engine task was not there to stop.
+    pub async fn stop(self) -> Result<String, EngineError> {
+        for feed in &self.feeds {
+            feed.abort();
+        }
+        let (reply, answer) = oneshot::channel();
+        let died = || EngineError::Died(self.folder.clone());
+        self.handle.messages.send(Message::Stop(reply)).await.map_err(|_| died())?;
+        let digest = answer.await.map_err(|_| died())?;
+        self.task.await.map_err(|_| died())?;
+        Ok(digest)
+    }
+}
+
+/// Wall-clock time. The only clock the engine's log knows; everything after it is an argument.
+pub(crate) fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}
+
+async fn forward(mut observed: mpsc::Receiver<Observation>, messages: mpsc::Sender<Message>) {
+    while let Some(observation) = observed.recv().await {
+        if messages.send(Message::Input(Input::Observed { observation })).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn tick(messages: mpsc::Sender<Message>) {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if messages.send(Message::Input(Input::Tick)).await.is_err() {
+            return;
+        }
+    }
+}
+
+/// The engine task's own state.
+struct Work {
+    pilot: Pilot,
+    shell: Shell,
+    seq: u64,
+}
+
+impl Work {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Message>, first: Vec<Input>) {
+        for input in first {
+            self.take(input).await;
+        }
+        while let Some(message) = inbox.recv().await {
+            match message {
+                Message::Input(input) => drop(self.take(input).await),
+                Message::Command(operator, command, reply) => {
+                    let events = self.take(Input::Operator { operator, command }).await;
+                    // a caller that has gone away needs no answer
+                    let _ = reply.send(events);
+                }
+                Message::Read(look) => look(self.pilot.state()),
+                Message::Stop(reply) => {
+                    let digest = self.pilot.state_hash();
+                    self.shell.close(&digest);
+                    let _ = reply.send(digest);
+                    return;
+                }
+            }
+        }
+    }
+
+    /// Logs one input, handles it, carries out what follows; returns the events for people.
+    async fn take(&mut self, input: Input) -> Vec<Event> {
+        // the log's clock never runs backwards, even if the wall clock is set back
+        let at = now().max(self.pilot.state().now);
+        let seq = self.seq;
+        self.seq += 1;
+        if let Err(error) = self.shell.log(seq, at, &input) {
+            // an input that is not in the log may not decide anything
+            tracing::error!(%error, seq, "capture cannot be written; input dropped, changes are stopped");
+            return Vec::new();
+        }
+        let effects = self.pilot.handle(seq, at, input);
+        self.shell.carry_out(effects).await
+    }
+}
+
+/// Names a device and a change for a log line.
+pub(crate) fn label(change: ChangeId, device: &DeviceId) -> String {
+    format!("{change}@{device}")
+}

@@ -1,0 +1,102 @@
+//! From a wish about an exit to the policy edits of its device.
+
+use crate::WhatIf;
+use action::{DeviceEdits, DeviceId, ExitId};
+use bgp::{Family, PathAttributes, Prefix};
+use bmp::View as RibView;
+use config::edit::{drain_export, drain_import, local_pref_terms};
+use config::{NeighborFamily, PolicyEdit, RouterConfig};
+use core::net::IpAddr;
+use network::Network;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Collects edits device by device; each is made against the configuration as the edits before it leave it.
+pub struct EditPlan<'a> {
+    twin: &'a dyn WhatIf,
+    network: &'a Network,
+    devices: BTreeMap<DeviceId, (RouterConfig, Vec<PolicyEdit>)>,
+}
+
+impl<'a> EditPlan<'a> {
+    pub fn new(twin: &'a dyn WhatIf, network: &'a Network) -> Self {
+        Self { twin, network, devices: BTreeMap::new() }
+    }
+
+    /// Sets LOCAL_PREF of `prefixes` on import from `exit`, one term per family.
+    pub fn local_pref(&mut self, exit: &ExitId, prefixes: &BTreeSet<Prefix>, value: u32) -> Result<(), String> {
+        let families: BTreeSet<Family> = prefixes.iter().map(Prefix::family).collect();
+        for family in families {
+            let neighbor = self.neighbor(exit, family)?;
+            let routes = self.arriving(exit, neighbor, prefixes.iter().copied().filter(|p| p.family() == family))?;
+            self.add(exit, neighbor, family, |config, session| {
+                let policy = session.import.as_deref().ok_or("the session has no import policy")?;
+                local_pref_terms(&config.policy, policy, &routes, value, policy).map_err(|e| e.to_string())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Drains every session of `exit`: lowest LOCAL_PREF on import, GRACEFUL_SHUTDOWN on export (RFC 8326).
+    pub fn drain(&mut self, exit: &ExitId) -> Result<(), String> {
+        let spec = self.network.inventory.exit(exit).ok_or_else(|| format!("{exit} is not in the inventory"))?;
+        for neighbor in spec.neighbors.clone() {
+            let family = Family::of(neighbor);
+            self.add(exit, neighbor, family, |config, session| {
+                let import = session.import.as_deref().ok_or("the session has no import policy")?;
+                drain_import(&config.policy, import).map_err(|e| e.to_string())
+            })?;
+            self.add(exit, neighbor, family, |config, session| {
+                let export = session.export.as_deref().ok_or("the session has no export policy")?;
+                drain_export(&config.policy, export).map_err(|e| e.to_string())
+            })?;
+        }
+        Ok(())
+    }
+
+    /// Returns the edits, devices in name order.
+    pub fn finish(self) -> Vec<DeviceEdits> {
+        let edits = self.devices.into_iter().filter(|(_, (_, e))| !e.is_empty());
+        edits.map(|(device, (_, edits))| DeviceEdits { device, edits }).collect()
+    }
+
+    /// Returns the routes as they arrive at the import policy (Adj-RIB-In before policy).
+    fn arriving(
+        &self,
+        exit: &ExitId,
+        neighbor: IpAddr,
+        prefixes: impl Iterator<Item = Prefix>,
+    ) -> Result<Vec<(Prefix, &'a PathAttributes)>, String> {
+        let spec = self.network.inventory.exit(exit).ok_or_else(|| format!("{exit} is not in the inventory"))?;
+        let rib = self.network.devices.get(&spec.device).and_then(|d| d.adj_ribs.get(&(neighbor, RibView::AdjRibInPre)));
+        let rib = rib.ok_or_else(|| format!("the routes that {} receives from {neighbor} are not known", spec.device))?;
+        let route = |p: Prefix| rib.get(&p).map(|a| (p, a.as_ref())).ok_or_else(|| format!("{neighbor} does not announce {p}"));
+        prefixes.map(route).collect()
+    }
+
+    fn neighbor(&self, exit: &ExitId, family: Family) -> Result<IpAddr, String> {
+        let spec = self.network.inventory.exit(exit).ok_or_else(|| format!("{exit} is not in the inventory"))?;
+        let found = spec.neighbors.iter().copied().find(|n| Family::of(*n) == family);
+        found.ok_or_else(|| format!("{exit} has no {family} session"))
+    }
+
+    fn add(
+        &mut self,
+        exit: &ExitId,
+        neighbor: IpAddr,
+        family: Family,
+        make: impl FnOnce(&RouterConfig, &NeighborFamily) -> Result<Vec<PolicyEdit>, String>,
+    ) -> Result<(), String> {
+        let spec = self.network.inventory.exit(exit).ok_or_else(|| format!("{exit} is not in the inventory"))?;
+        if !self.devices.contains_key(&spec.device) {
+            let config = self.twin.config(&spec.device).ok_or_else(|| format!("the configuration of {} is not known", spec.device))?;
+            self.devices.insert(spec.device.clone(), (config.clone(), Vec::new()));
+        }
+        let Some((config, edits)) = self.devices.get_mut(&spec.device) else { return Err("no configuration".to_owned()) };
+        let session = config.bgp.as_ref().and_then(|b| b.neighbors.get(&neighbor)).and_then(|n| n.families.get(&family));
+        let session = session.ok_or_else(|| format!("{} has no {family} session with {neighbor}", spec.device))?;
+        let new = make(config, session).map_err(|why| format!("{} {neighbor}: {why}", spec.device))?;
+        config::edit::apply(config, &new).map_err(|e| e.to_string())?;
+        edits.extend(new);
+        Ok(())
+    }
+}

@@ -1,0 +1,94 @@
+//! How old a feed is, and when its first dump counts as complete.
+
+use crate::{Device, Freshness, Network};
+use core::time::Duration;
+use units::Timestamp;
+
+/// A connected feed that says nothing for this long is stale. The nodes send counters every 2 s; seven missed reports are no jitter.
+pub const SILENCE_MAX: Duration = Duration::from_secs(15);
+/// A dump without End-of-RIB is complete when no route came for this long (FRR 8.4 sends none, seen).
+pub const INITIAL_QUIET: Duration = Duration::from_secs(2);
+/// A dump that never falls quiet counts as complete after this long: a busy table would else stay "initial" for ever.
+pub const INITIAL_MAX: Duration = Duration::from_secs(60);
+/// A BMP feed that sends statistics is stale after this many missed reports; one that sends none may be quiet, and its transport tells.
+const STATISTICS_MISSED: u32 = 3;
+
+impl Freshness {
+    /// Says whether what came by this feed must not be decided upon: never connected, transport lost, or silent for [`SILENCE_MAX`].
+    #[must_use]
+    pub fn is_stale(self, now: Timestamp) -> bool {
+        match self {
+            Self::Unknown | Self::Stale { .. } => true,
+            Self::Initial { last, .. } | Self::Synced { last } => now.since(last) > SILENCE_MAX,
+        }
+    }
+
+    /// Returns when the last message came, or when the feed became stale.
+    #[must_use]
+    pub const fn last(self) -> Option<Timestamp> {
+        match self {
+            Self::Unknown => None,
+            Self::Initial { last, .. } | Self::Synced { last } | Self::Stale { since: last } => Some(last),
+        }
+    }
+
+    /// Notes a message. A feed that was silent and still connected is alive again.
+    pub(crate) const fn heard(&mut self, connected: bool, now: Timestamp) {
+        *self = match *self {
+            Self::Initial { since, .. } => Self::Initial { since, last: now },
+            Self::Synced { .. } => Self::Synced { last: now },
+            Self::Stale { .. } if connected => Self::Synced { last: now },
+            Self::Unknown | Self::Stale { .. } => Self::Initial { since: now, last: now },
+        };
+    }
+}
+
+impl Device {
+    /// Says whether BMP data must not be decided upon. A session without statistics may be silent as long as its transport lives.
+    #[must_use]
+    pub fn bmp_is_stale(&self, now: Timestamp) -> bool {
+        match self.bmp {
+            Freshness::Unknown | Freshness::Stale { .. } => true,
+            Freshness::Initial { last, .. } | Freshness::Synced { last } => {
+                self.bmp_session.statistics_every.is_some_and(|every| now.since(last) > SILENCE_MAX.max(every.saturating_mul(STATISTICS_MISSED)))
+            }
+        }
+    }
+
+    /// Says whether gNMI data must not be decided upon.
+    #[must_use]
+    pub fn gnmi_is_stale(&self, now: Timestamp) -> bool {
+        self.gnmi.is_stale(now)
+    }
+
+    fn age(&mut self, now: Timestamp) {
+        if self.bmp_is_stale(now) {
+            stale(&mut self.bmp);
+        }
+        if self.gnmi.is_stale(now) {
+            stale(&mut self.gnmi);
+        }
+        if self.bmp_session.dump_is_over(self.bmp, now) {
+            self.sweep_adj_ribs();
+            if let Freshness::Initial { last, .. } = self.bmp {
+                self.bmp = Freshness::Synced { last };
+            }
+        }
+    }
+}
+
+/// Stale since the last message; an older staleness stays as it is.
+const fn stale(freshness: &mut Freshness) {
+    if let Freshness::Initial { last, .. } | Freshness::Synced { last } = *freshness {
+        *freshness = Freshness::Stale { since: last };
+    }
+}
+
+impl Network {
+    /// Lets time pass: ends dumps that fell quiet, marks silent feeds stale. [`Network::observe`] does it too.
+    pub fn tick(&mut self, now: Timestamp) {
+        for device in self.devices.values_mut() {
+            device.age(now);
+        }
+    }
+}

@@ -1,0 +1,63 @@
+//! The only way in: one observation at a time, in the order of the log.
+
+use crate::{BmpEvent, ConfigEvent, Device, DeviceConfig, Freshness, GnmiEvent, Inventory, Network, Observation};
+use action::DeviceId;
+use std::sync::Arc;
+use units::Timestamp;
+
+impl Network {
+    /// Takes one observation that arrived at `now`. Unknown devices are ignored (the collector refuses them at the door).
+    pub fn observe(&mut self, observation: &Observation, now: Timestamp) {
+        self.tick(now);
+        let inventory = Arc::clone(&self.inventory);
+        match observation {
+            Observation::Bmp { device, event } => self.with(device, |d| d.observe_bmp(event, &inventory, now)),
+            Observation::Config { device, event } => self.with(device, |d| d.observe_config(event, now)),
+            Observation::Gnmi { device, event } => self.observe_gnmi(device, event, now),
+        }
+    }
+
+    fn with(&mut self, id: &DeviceId, act: impl FnOnce(&mut Device)) {
+        if let Some(device) = self.devices.get_mut(id) {
+            act(device);
+        }
+    }
+
+    fn observe_gnmi(&mut self, id: &DeviceId, event: &GnmiEvent, now: Timestamp) {
+        let Some(device) = self.devices.get_mut(id) else { return };
+        match event {
+            GnmiEvent::Connected => device.gnmi_connected(now),
+            GnmiEvent::Synced => device.gnmi_synced(now),
+            GnmiEvent::Closed { .. } => {
+                device.gnmi_session.connected = false;
+                device.gnmi = Freshness::Stale { since: now };
+            }
+            GnmiEvent::Notification { notification } => self.notified(id, notification, now),
+        }
+    }
+}
+
+impl Device {
+    fn observe_bmp(&mut self, event: &BmpEvent, inventory: &Inventory, now: Timestamp) {
+        match event {
+            BmpEvent::Connected => self.bmp_connected(inventory.own_asn, now),
+            BmpEvent::Message { bytes } => self.bmp_message(bytes, inventory.own_asn, now),
+            BmpEvent::Closed { .. } => {
+                self.bmp_session.connected = false;
+                self.bmp = Freshness::Stale { since: now };
+            }
+        }
+    }
+
+    fn observe_config(&mut self, event: &ConfigEvent, now: Timestamp) {
+        match event {
+            ConfigEvent::Read { text, digest } => {
+                let unchanged = self.config.as_ref().filter(|c| c.text == *text).map(|c| c.model.clone());
+                let model = unchanged.unwrap_or_else(|| config::frr::parse(text));
+                self.config = Some(Arc::new(DeviceConfig { at: now, digest: digest.clone(), text: text.clone(), model }));
+                self.config_failure = None;
+            }
+            ConfigEvent::Failed { reason } => self.config_failure = Some(reason.clone()),
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The pilot's whole state: what a capture segment starts with and what the state hash covers.
+
+use crate::{JobId, JobKind};
+use action::{ChangeId, DeviceId, FindingId, OperatorId, ProposalId};
+use approval::{PermitId, PlanBinding, Queue};
+use bgp::Prefix;
+use change::{DevicePlan, JournalRecord, Outcome, Saga};
+use guardrail::{Counters, GuardPolicy, Mode, TwinCheck};
+use network::Network;
+use perception::{Perception, Verification};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use units::Timestamp;
+
+/// Finished proposals and changes that are remembered; the ledger keeps all.
+pub const HISTORY: usize = 256;
+
+/// What survives a restart, read from the data folder.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Resume {
+    /// First sequence number to use: after everything that a capture or the ledger knows.
+    pub next_seq: u64,
+    /// Head of the audit chain.
+    pub audit: audit::Chain,
+    /// Highest permit number ever burnt.
+    pub permits_made: u64,
+    /// Highest proposal number ever used.
+    pub proposals: u64,
+    /// Highest change number ever used.
+    pub changes: u64,
+    /// Journal records of changes that have no end yet, in the order they were written.
+    pub open_changes: Vec<JournalRecord>,
+}
+
+/// The pilot's state. Serialises to the same bytes for the same state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PilotState {
+    /// Number of the last input handled.
+    pub seq: u64,
+    /// Receive time of the last input handled.
+    pub now: Timestamp,
+    /// Mode.
+    pub mode: Mode,
+    /// The live picture.
+    pub network: Network,
+    /// Judgements and findings.
+    pub perception: Perception,
+    /// Limits.
+    pub policy: GuardPolicy,
+    /// Rates so far.
+    pub counters: Counters,
+    /// The approval queue.
+    pub queue: Queue,
+    /// Head of the audit chain.
+    pub audit: audit::Chain,
+    /// Outcomes and counts.
+    pub lessons: learning::Lessons,
+    /// Proposals by id.
+    pub proposals: BTreeMap<ProposalId, ProposalRecord>,
+    /// Changes by id.
+    pub changes: BTreeMap<ChangeId, ChangeRecord>,
+    /// Simulations that have not answered.
+    pub jobs: BTreeMap<JobId, JobKind>,
+    /// How far the twin agreed, per device, when last computed.
+    pub agreement: BTreeMap<DeviceId, crate::AgreementRow>,
+    /// Sequence number of the picture that `agreement` was computed from.
+    pub agreement_seq: u64,
+    /// Last input that could change a routing table.
+    pub routing_seq: u64,
+    /// When each finding may be decided next.
+    pub decide_after: BTreeMap<FindingId, Timestamp>,
+    /// When each device's configuration is read next.
+    pub config_due: BTreeMap<DeviceId, Timestamp>,
+    /// Feed states as last told.
+    pub told_feeds: BTreeMap<DeviceId, (String, String)>,
+    /// Repairs as last told.
+    pub told_repairs: BTreeMap<DeviceId, u64>,
+    /// The last refusal that was told, so that it is told once.
+    pub told_blocked: BTreeMap<FindingId, String>,
+    /// Every change is stopped.
+    pub killed: bool,
+    /// Last numbers used.
+    pub last_job: u64,
+    /// Last proposal number.
+    pub last_proposal: u64,
+    /// Last change number.
+    pub last_change: u64,
+}
+
+impl PilotState {
+    /// Makes the state an engine starts with.
+    #[must_use]
+    pub fn new(mode: Mode, network: Network, resume: &Resume, now: Timestamp) -> Self {
+        let config_due = network.devices.keys().map(|d| (d.clone(), now)).collect();
+        Self {
+            seq: resume.next_seq,
+            now,
+            mode,
+            network,
+            perception: Perception::default(),
+            policy: GuardPolicy::default(),
+            counters: Counters::default(),
+            queue: Queue::new(resume.permits_made),
+            audit: resume.audit.clone(),
+            lessons: learning::Lessons::default(),
+            proposals: BTreeMap::new(),
+            changes: BTreeMap::new(),
+            jobs: BTreeMap::new(),
+            agreement: BTreeMap::new(),
+            agreement_seq: 0,
+            routing_seq: 0,
+            decide_after: BTreeMap::new(),
+            config_due,
+            told_feeds: BTreeMap::new(),
+            told_repairs: BTreeMap::new(),
+            told_blocked: BTreeMap::new(),
+            killed: false,
+            last_job: 0,
+            last_proposal: resume.proposals,
+            last_change: resume.changes,
+        }
+    }
+}
+
+/// Where a proposal stands beside the queue.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "state")]
+pub enum ProposalState {
+    /// Waits on the queue.
+    Waiting,
+    /// Somebody agreed; the twin judges once more on the newest picture before anything is granted.
+    Rechecking {
+        /// Who.
+        by: OperatorId,
+        /// The plan hash they saw.
+        shown_hash: String,
+        /// Tier 3: the target as typed.
+        typed_target: Option<String>,
+        /// A program agreed on the operator's order.
+        automatic: bool,
+    },
+    /// Being carried out, or over.
+    Taken {
+        /// The change.
+        change: ChangeId,
+    },
+    /// Over without a change.
+    Over {
+        /// Why.
+        why: String,
+    },
+}
+
+/// Everything about one proposal.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ProposalRecord {
+    /// Finding behind it; `None` for an operator's own.
+    pub finding: Option<FindingId>,
+    /// When it was made.
+    pub at: Timestamp,
+    /// The action, its prediction, the measurement that must confirm it.
+    pub proposal: decision::Proposal,
+    /// The others, and why they lost.
+    pub alternatives: Vec<(String, String)>,
+    /// The twin's checks.
+    pub checks: Vec<TwinCheck>,
+    /// What the twin does not model.
+    pub unmodelled: Vec<String>,
+    /// Concerned prefixes without another way out.
+    pub unmovable: Vec<Prefix>,
+    /// What the guardrails said.
+    pub verdict: guardrail::Verdict,
+    /// Exact payload, inverse and base digest per device.
+    pub devices: Vec<DevicePlan>,
+    /// What an approval is bound to.
+    pub binding: PlanBinding,
+    /// Where it stands.
+    pub state: ProposalState,
+}
+
+/// Everything about one change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChangeRecord {
+    /// Its proposal.
+    pub proposal: ProposalId,
+    /// When it began.
+    pub started: Timestamp,
+    /// The machine.
+    pub saga: Saga,
+    /// The permit it spends.
+    pub permit: PermitId,
+    /// The measurement under way.
+    pub verification: Option<Verification>,
+    /// What was measured.
+    pub measured: Option<(perception::Measured, bool, String)>,
+    /// How it ended.
+    pub outcome: Option<Outcome>,
+}

@@ -1,0 +1,101 @@
+//! How much traffic moves, from measured volumes.
+
+use crate::prediction::{ExitLoad, PrefixChange};
+use crate::{ForwardingResult, Twin};
+use action::{DeviceId, ExitId};
+use bgp::Prefix;
+use network::DeviceRole;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Traffic effects of a change.
+pub struct Moved {
+    pub loads: Vec<ExitLoad>,
+    pub moved_bps: f64,
+    /// Prefixes that move with a volume that is not measured.
+    pub unknown: u64,
+}
+
+/// Where the traffic of one prefix at one exit goes: the devices that sent it there, each with its exit afterwards.
+type Shares<'a> = BTreeMap<&'a ExitId, Vec<(&'a DeviceId, &'a ForwardingResult)>>;
+
+/// Returns the loads after `changed`. The volume of a prefix at an exit is split evenly over the devices whose packets leave there: inside
+/// routers when there are any, since they are where traffic starts.
+pub fn moved(twin: &Twin, changed: &[PrefixChange]) -> Moved {
+    let mut delta: BTreeMap<ExitId, f64> = BTreeMap::new();
+    let mut unknown_at: BTreeMap<ExitId, u64> = BTreeMap::new();
+    let (mut moved_bps, mut unknown) = (0.0, 0);
+    for change in changed {
+        for (exit, sources) in shares(change) {
+            let ways = weigh(twin, exit, &change.prefix, &sources);
+            let Some(bps) = volume(twin, exit, &change.prefix) else {
+                unknown += 1;
+                for touched in ways.iter().filter_map(|(to, _)| to.exit()).chain([exit]).collect::<BTreeSet<_>>() {
+                    *unknown_at.entry(touched.clone()).or_default() += 1;
+                }
+                continue;
+            };
+            for (to, share) in ways {
+                moved_bps += bps * share;
+                *delta.entry(exit.clone()).or_default() -= bps * share;
+                if let Some(to) = to.exit() {
+                    *delta.entry(to.clone()).or_default() += bps * share;
+                }
+            }
+        }
+    }
+    let load = |e: &network::ExitSpec| {
+        let before_bps = load_now(twin, &e.id);
+        let after_bps = before_bps.map(|b| (b + delta.get(&e.id).copied().unwrap_or(0.0)).max(0.0));
+        let unknown_volume = unknown_at.get(&e.id).copied().unwrap_or(0);
+        ExitLoad { exit: e.id.clone(), before_bps, after_bps, capacity_bps: e.capacity_bps, unknown_volume }
+    };
+    let mut loads: Vec<ExitLoad> = twin.inventory.exits.iter().map(load).collect();
+    loads.sort_by(|a, b| a.exit.cmp(&b.exit));
+    Moved { loads, moved_bps, unknown }
+}
+
+/// Groups the devices of a change by the exit that they leave.
+fn shares(change: &PrefixChange) -> Shares<'_> {
+    let mut shares: Shares<'_> = BTreeMap::new();
+    for device in &change.devices {
+        if let Some(exit) = device.before.forwarding.exit()
+            && device.before.forwarding != device.after.forwarding
+        {
+            shares.entry(exit).or_default().push((&device.device, &device.after.forwarding));
+        }
+    }
+    shares
+}
+
+/// Returns where the traffic at `exit` goes, with the share of it that does; what stays is left out.
+fn weigh<'a>(
+    twin: &Twin,
+    exit: &ExitId,
+    prefix: &Prefix,
+    sources: &[(&'a DeviceId, &'a ForwardingResult)],
+) -> Vec<(&'a ForwardingResult, f64)> {
+    let inside = |d: &DeviceId| twin.inventory.device(d).is_some_and(|s| s.role == DeviceRole::Spine);
+    let all = twin.senders(exit, prefix);
+    let spines = all.iter().filter(|d| inside(d)).count();
+    let counts = |d: &DeviceId| spines == 0 || inside(d);
+    let total = if spines == 0 { all.len() } else { spines };
+    let share = 1.0 / f64::from(u32::try_from(total.max(1)).unwrap_or(u32::MAX));
+    sources.iter().filter(|(d, _)| counts(d)).map(|(_, to)| (*to, share)).collect()
+}
+
+/// Returns the measured volume; an exit that reports volumes and does not list the prefix carries none of it.
+fn volume(twin: &Twin, exit: &ExitId, prefix: &Prefix) -> Option<f64> {
+    match twin.volumes.get(&(exit.clone(), *prefix)) {
+        Some(volume) => Some(volume.bps),
+        None => twin.volumes.keys().any(|(e, _)| e == exit).then_some(0.0),
+    }
+}
+
+fn load_now(twin: &Twin, exit: &ExitId) -> Option<f64> {
+    let measured = twin.volumes.iter().filter(|((e, _), _)| e == exit).map(|(_, v)| v.bps);
+    let sum = measured.fold(None, |sum: Option<f64>, bps| Some(sum.unwrap_or(0.0) + bps));
+    match (sum, twin.rates.get(exit).copied()) {
+        (Some(a), Some(b)) => Some(a.max(b)),
+        (a, b) => a.or(b),
+    }
+}

@@ -1,0 +1,110 @@
+//! What edits would change.
+
+use crate::{Check, ForwardingResult, Reason};
+use action::{DeviceId, ExitId};
+use bgp::{AsPath, Prefix};
+use core::net::IpAddr;
+use serde::{Deserialize, Serialize};
+use units::Ratio;
+
+/// What edits would change, with the checks over it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Prediction {
+    /// Prefixes whose path changes at some device, sorted.
+    pub changed: Vec<PrefixChange>,
+    /// Prefixes that keep their paths everywhere and change only LOCAL_PREF, MED or communities of a best route, sorted.
+    pub attributes_only: Vec<Prefix>,
+    /// Prefixes that some router had a usable path for.
+    pub known_prefixes: u64,
+    /// Changed prefixes ÷ known prefixes.
+    pub blast: Ratio,
+    /// Load of every exit.
+    pub loads: Vec<ExitLoad>,
+    /// Traffic that changes its exit, bit/s, as far as its volume is known.
+    pub moved_bps: f64,
+    /// Prefixes that change exit and whose volume is not measured.
+    pub unknown_volume: u64,
+    /// What external neighbours are told otherwise.
+    pub announced: Vec<AnnouncedChange>,
+    /// The checks, in order of their ids.
+    pub checks: Vec<Check>,
+    /// Choices among the changed prefixes that another order of events could turn.
+    pub order_dependent: Vec<(DeviceId, Prefix)>,
+    /// What the configurations ask for, could matter here and is not modelled.
+    pub unmodelled: Vec<String>,
+}
+
+impl Prediction {
+    /// Says whether every check passed.
+    #[must_use]
+    pub fn passed(&self) -> bool {
+        self.checks.iter().all(|c| c.passed)
+    }
+}
+
+/// One prefix before and after, at the devices where its path changes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PrefixChange {
+    /// The prefix.
+    pub prefix: Prefix,
+    /// In order of device.
+    pub devices: Vec<DeviceChange>,
+}
+
+/// One device's path to a prefix, before and after.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DeviceChange {
+    /// Where the packets start.
+    pub device: DeviceId,
+    /// Now.
+    pub before: RouteView,
+    /// With the edits.
+    pub after: RouteView,
+}
+
+/// How one device reaches a prefix.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RouteView {
+    /// What becomes of its packets.
+    pub forwarding: ForwardingResult,
+    /// BGP next hop of the best path.
+    pub next_hop: Option<IpAddr>,
+    /// AS_PATH of the best path.
+    pub as_path: Option<AsPath>,
+    /// LOCAL_PREF that counted.
+    pub local_pref: Option<u32>,
+    /// MED as received.
+    pub med: Option<u32>,
+    /// The step that chose the best path.
+    pub reason: Option<Reason>,
+}
+
+/// Outbound load of one exit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ExitLoad {
+    /// The exit.
+    pub exit: ExitId,
+    /// Now, bit/s: the interface's rate or the sum of measured volumes, whichever is higher; `None` when neither is known.
+    pub before_bps: Option<f64>,
+    /// After, bit/s; `None` when the load now is not known.
+    pub after_bps: Option<f64>,
+    /// Capacity, bit/s.
+    pub capacity_bps: u64,
+    /// Prefixes that come or go with a volume that is not measured.
+    pub unknown_volume: u64,
+}
+
+/// What one external neighbour is told otherwise.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnnouncedChange {
+    /// Our router.
+    pub device: DeviceId,
+    /// The neighbour.
+    pub neighbor: IpAddr,
+    /// Newly announced.
+    pub added: Vec<Prefix>,
+    /// No longer announced.
+    pub withdrawn: Vec<Prefix>,
+    /// Announced with other attributes.
+    pub modified: Vec<Prefix>,
+}

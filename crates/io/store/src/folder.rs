@@ -1,0 +1,40 @@
+//! One instance a folder.
+
+use crate::StoreError;
+use rustix::fs::{FlockOperation, flock};
+use std::fs::File;
+use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::Path;
+
+/// Takes the folder's lock; it ends with the process, however that ends.
+pub fn lock(folder: &Path) -> Result<File, StoreError> {
+    let io = |doing| move |source| StoreError::Io { doing, path: folder.to_owned(), source };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io("making"))?;
+    let open = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(folder.join("lock"));
+    let mut file = open.map_err(io("opening the lock of"))?;
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        return Err(StoreError::Locked { folder: folder.to_owned(), holder: read(&mut file) });
+    }
+    file.set_len(0).map_err(io("writing the lock of"))?;
+    file.seek(SeekFrom::Start(0)).map_err(io("writing the lock of"))?;
+    write!(file, "pid {}", std::process::id()).map_err(io("writing the lock of"))?;
+    Ok(file)
+}
+
+fn read(file: &mut File) -> String {
+    let mut text = String::new();
+    // a lock without a readable name is still a lock
+    let _ = file.take(64).read_to_string(&mut text);
+    if text.is_empty() { "unknown process".to_owned() } else { text }
+}
+
+/// Returns who holds the folder's lock (`pid 4711`), if anybody does.
+#[must_use]
+pub fn lock_holder(folder: &Path) -> Option<String> {
+    let mut file = File::options().read(true).write(true).open(folder.join("lock")).ok()?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => None,
+        Err(_) => Some(read(&mut file)),
+    }
+}

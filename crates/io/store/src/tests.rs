@@ -1,0 +1,86 @@
+use super::*;
+use action::OperatorId;
+use audit::{Chain, Entry};
+use units::Timestamp;
+
+fn entry(n: i64) -> Entry {
+    Entry {
+        at: Timestamp::from_nanos(n),
+        operator: (n % 2 == 0).then(|| OperatorId::new("uid:0 root")),
+        signature: None,
+        mode: "LAB".into(),
+        kind: "test".into(),
+        body: serde_json::json!({"n": n, "text": "ä\"'", "ratio": 0.1}),
+    }
+}
+
+#[test]
+fn the_chain_continues_over_a_restart_and_verifies() {
+    let dir = tempfile::tempdir().unwrap();
+    for round in 0..3 {
+        let store = Store::open(dir.path()).unwrap();
+        let mut chain: Chain = store.resume().unwrap().audit;
+        for n in 0..4 {
+            store.append_audit(&chain.append(entry(round * 10 + n))).unwrap();
+        }
+    }
+    let records = read_audit(dir.path()).unwrap();
+    assert_eq!(records.len(), 12);
+    audit::verify(&records, None).unwrap();
+}
+
+#[test]
+fn an_edited_row_breaks_the_chain() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let store = Store::open(dir.path()).unwrap();
+        let mut chain = Chain::default();
+        for n in 0..4 {
+            store.append_audit(&chain.append(entry(n))).unwrap();
+        }
+    }
+    let db = Connection::open(dir.path().join("ledger.db")).unwrap();
+    db.execute("UPDATE audit SET body = replace(body, '0.1', '0.2') WHERE seq = 3", []).unwrap();
+    let error = audit::verify(&read_audit(dir.path()).unwrap(), None).unwrap_err();
+    assert_eq!(error.seq, 3, "{error}");
+}
+
+#[test]
+fn a_second_instance_is_told_who_has_the_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let first = Store::open(dir.path()).unwrap();
+    let error = Store::open(dir.path()).unwrap_err().to_string();
+    assert!(error.contains(&format!("pid {}", std::process::id())), "{error}");
+    drop(first);
+    Store::open(dir.path()).unwrap();
+}
+
+#[test]
+fn a_newer_database_is_refused_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    drop(Store::open(dir.path()).unwrap());
+    let db = Connection::open(dir.path().join("state.db")).unwrap();
+    db.pragma_update(None, "user_version", 99).unwrap();
+    drop(db);
+    assert!(matches!(Store::open(dir.path()), Err(StoreError::Newer { database: "state.db", found: 99, .. })));
+}
+
+#[test]
+fn numbers_never_go_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    store.mark("seq", 40).unwrap();
+    store.mark("seq", 12).unwrap();
+    store.mark("proposal", 3).unwrap();
+    let resume = store.resume().unwrap();
+    assert_eq!((resume.next_seq, resume.proposals), (41, 3));
+}
+
+#[test]
+fn points_are_kept_and_forgotten_by_age() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut store = Store::open(dir.path()).unwrap();
+    let point = |at| Point { measurement: "bgp_latency_ms".into(), tags: "exit=r1-ispa".into(), at: Timestamp::from_nanos(at), value: 1.5 };
+    store.write_points(&[point(1), point(2), point(2), point(3)]).unwrap();
+    assert_eq!(store.forget_points(Timestamp::from_nanos(3)).unwrap(), 2);
+}

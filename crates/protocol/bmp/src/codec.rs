@@ -1,0 +1,124 @@
+//! What a BMP session has taught so far: who is up, and how each peer's NLRI and AS numbers are written.
+
+use crate::family::AfiSafi;
+use crate::message::PeerUp;
+use crate::nlri::Writing;
+use crate::peer::{Peer, PeerKind, View};
+use crate::repair::Repair;
+use bgp::Asn;
+use core::net::IpAddr;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Peers remembered in one session: more than any router has; a sender that invents more is decoded without their capabilities.
+const MAX_PEERS: usize = 16_384;
+
+/// State of one BMP session, needed to decode its next message. A new session starts with a new one.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Codec {
+    own_asn: Option<Asn>,
+    #[serde(with = "pairs")]
+    peers: BTreeMap<PeerKey, PeerState>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+struct PeerKey {
+    kind: PeerKind,
+    distinguisher: String,
+    address: IpAddr,
+}
+
+impl PeerKey {
+    fn of(peer: &Peer) -> Self {
+        Self { kind: peer.kind, distinguisher: peer.distinguisher.clone(), address: peer.address }
+    }
+}
+
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+struct PeerState {
+    up: bool,
+    own_asn: Option<Asn>,
+    /// Families whose NLRI carry path identifiers: from the peer, and to it.
+    add_path_in: BTreeSet<AfiSafi>,
+    add_path_out: BTreeSet<AfiSafi>,
+}
+
+impl Codec {
+    /// Makes the state at the start of a session. `own_asn` is the AS of the router that sends, where known before its first Peer Up.
+    #[must_use]
+    pub const fn new(own_asn: Option<Asn>) -> Self {
+        Self { own_asn, peers: BTreeMap::new() }
+    }
+
+    pub(crate) fn peer_up(&mut self, up: &PeerUp) {
+        let key = PeerKey::of(&up.peer);
+        if !self.peers.contains_key(&key) && self.peers.len() >= MAX_PEERS {
+            return;
+        }
+        let state = self.peers.entry(key).or_default();
+        if !state.up || up.peer.view != View::LocRib {
+            *state = PeerState::default();
+        }
+        state.up = true;
+        state.own_asn = Some(up.sent_open.asn);
+        // RFC 7911 §4: identifiers are sent only where the sender offered "send" and the receiver "receive".
+        for sent in up.sent_open.add_path() {
+            for received in up.received_open.add_path().filter(|r| r.family == sent.family) {
+                if sent.receive && received.send {
+                    state.add_path_in.insert(sent.family);
+                }
+                if sent.send && received.receive {
+                    state.add_path_out.insert(sent.family);
+                }
+            }
+        }
+    }
+
+    /// Notes a Peer Down and returns what was odd about it.
+    pub(crate) fn peer_down(&mut self, peer: &Peer) -> Option<Repair> {
+        match self.peers.get_mut(&PeerKey::of(peer)) {
+            Some(state) if state.up => {
+                state.up = false;
+                None
+            }
+            Some(_) => Some(Repair::PeerDownRepeated),
+            None => {
+                if self.peers.len() < MAX_PEERS {
+                    self.peers.insert(PeerKey::of(peer), PeerState::default());
+                }
+                Some(Repair::PeerDownBeforePeerUp)
+            }
+        }
+    }
+
+    pub(crate) fn is_up(&self, peer: &Peer) -> bool {
+        self.peers.get(&PeerKey::of(peer)).is_some_and(|s| s.up)
+    }
+
+    pub(crate) fn writing(&self, peer: &Peer, family: AfiSafi) -> Writing {
+        let Some(state) = self.peers.get(&PeerKey::of(peer)).filter(|s| s.up) else { return Writing::Unknown };
+        let agreed = match peer.view {
+            View::AdjRibInPre | View::AdjRibInPost => &state.add_path_in,
+            // a Loc-RIB peer has the same OPEN twice (RFC 9069 §4.2)
+            View::AdjRibOutPre | View::AdjRibOutPost | View::LocRib => &state.add_path_out,
+        };
+        if agreed.contains(&family) { Writing::AddPath } else { Writing::Plain }
+    }
+
+    pub(crate) fn own_asn(&self, peer: &Peer) -> Option<Asn> {
+        self.peers.get(&PeerKey::of(peer)).and_then(|s| s.own_asn).or(self.own_asn)
+    }
+}
+
+mod pairs {
+    use super::{BTreeMap, PeerKey, PeerState};
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(map: &BTreeMap<PeerKey, PeerState>, s: S) -> Result<S::Ok, S::Error> {
+        s.collect_seq(map)
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<BTreeMap<PeerKey, PeerState>, D::Error> {
+        Ok(Vec::<(PeerKey, PeerState)>::deserialize(d)?.into_iter().collect())
+    }
+}

@@ -1,0 +1,217 @@
+//! Messages as the JSON objects that `pilotctl decode bmp` prints, one a message. Absent is null.
+
+use crate::error::DecodeError;
+use crate::message::{
+    Counter, DownReason, Message, MonitoredExtra, Nlri, Notification, PeerDown, PeerUp, RouteMonitoring, Statistics, Tlv,
+};
+use crate::open::{Capability, Open};
+use crate::peer::{Peer, PeerKind};
+use crate::repair::Repair;
+use bgp::{PathAttributes, Prefix};
+use serde_json::{Map, Value, json};
+
+/// Returns the object of a decoded message that started at `offset` of its stream or file.
+#[must_use]
+pub fn message(message: &Message, offset: u64) -> Value {
+    let mut out = match message {
+        Message::RouteMonitoring(m) => route_monitoring(m),
+        Message::Statistics(m) => statistics(m),
+        Message::PeerDown(m) => peer_down(m),
+        Message::PeerUp(m) => peer_up(m),
+        Message::Initiation(m) => json!({"type": "initiation", "tlvs": tlvs(&m.tlvs)}),
+        Message::Termination(m) => json!({"type": "termination", "tlvs": tlvs(&m.tlvs)}),
+        Message::RouteMirroring(m) => {
+            let tlvs: Vec<Value> = m.tlvs.iter().map(|(kind, value)| json!({"type": kind, "value": hex(value)})).collect();
+            json!({"type": "route_mirroring", "tlvs": tlvs})
+        }
+    };
+    if let Some(fields) = out.as_object_mut() {
+        fields.insert("offset".to_owned(), offset.into());
+        if let Some(p) = message.peer() {
+            fields.insert("time".to_owned(), p.time.map(rfc3339).into());
+            fields.insert("peer".to_owned(), peer(p));
+        }
+    }
+    out
+}
+
+/// Returns the object of a message that could not be decoded. `offset` is that of the faulty field in the stream or file.
+#[must_use]
+pub fn malformed(error: &DecodeError, raw: &[u8], offset: u64) -> Value {
+    let at = offset.saturating_add(u64::try_from(error.offset).unwrap_or(u64::MAX));
+    let mut out = json!({
+        "type": "malformed", "offset": offset, "length": raw.len(), "error": error.what, "field_offset": at,
+        "action": error.action.name(), "raw": hex(raw),
+    });
+    if let (Some(fields), Some(m)) = (out.as_object_mut(), &error.salvage) {
+        fields.insert("time".to_owned(), m.peer.time.map(rfc3339).into());
+        fields.insert("peer".to_owned(), peer(&m.peer));
+        fields.insert("withdraw".to_owned(), nlri(&m.withdraw, false));
+    }
+    out
+}
+
+fn route_monitoring(m: &RouteMonitoring) -> Value {
+    let mut out = json!({
+        "type": "route_monitoring", "announce": nlri(&m.announce, true), "withdraw": nlri(&m.withdraw, false),
+        "attributes": m.attributes.as_ref().map(|a| attributes(a, &m.extra)), "repairs": repairs(&m.repairs),
+    });
+    if let Some(fields) = out.as_object_mut() {
+        optional(fields, "end_of_rib", m.end_of_rib.map(|f| f.to_string().into()));
+        let unread: Vec<String> = m.unread.iter().map(ToString::to_string).collect();
+        optional(fields, "unread", (!unread.is_empty()).then(|| unread.into()));
+        let faults: Vec<Value> =
+            m.faults.iter().map(|f| json!({"offset": f.offset, "error": f.error, "action": f.action.name()})).collect();
+        optional(fields, "faults", (!faults.is_empty()).then(|| faults.into()));
+    }
+    out
+}
+
+fn optional(fields: &mut Map<String, Value>, name: &str, value: Option<Value>) {
+    if let Some(value) = value {
+        fields.insert(name.to_owned(), value);
+    }
+}
+
+fn peer(p: &Peer) -> Value {
+    let kind = match p.kind {
+        PeerKind::Global => "global".to_owned(),
+        PeerKind::Rd => "rd".to_owned(),
+        PeerKind::Local => "local".to_owned(),
+        PeerKind::LocRib => "loc_rib".to_owned(),
+        PeerKind::Other(n) => format!("unknown_{n}"),
+    };
+    json!({
+        "type": kind, "distinguisher": p.distinguisher, "address": p.address.to_string(), "asn": p.asn.0,
+        "bgp_id": p.bgp_id.to_string(), "view": p.view, "as_width": p.as_width,
+    })
+}
+
+fn nlri(routes: &[Nlri], announced: bool) -> Value {
+    let family = |p: &Prefix| p.family().to_string();
+    routes
+        .iter()
+        .map(|n| {
+            let mut out = json!({"afi_safi": family(&n.prefix), "prefix": n.prefix.to_string(), "path_id": n.path_id});
+            if let Some(fields) = out.as_object_mut().filter(|_| announced) {
+                fields.insert("next_hop".to_owned(), n.next_hop.map(|h| h.to_string()).into());
+            }
+            out
+        })
+        .collect()
+}
+
+fn attributes(a: &PathAttributes, extra: &MonitoredExtra) -> Value {
+    json!({
+        "origin": a.origin, "as_path": a.as_path.to_string(), "med": a.med, "local_pref": a.local_pref,
+        "communities": a.communities.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "large_communities": a.large_communities.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "ext_communities": extra.ext_communities,
+        "originator_id": a.originator_id.map(|i| i.to_string()),
+        "cluster_list": a.cluster_list.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "aggregator": a.aggregator.map(|g| json!({"asn": g.asn.0, "id": g.id.to_string()})),
+        "atomic_aggregate": a.atomic_aggregate, "otc": extra.otc, "aigp": extra.aigp,
+    })
+}
+
+fn statistics(m: &Statistics) -> Value {
+    let counters: Vec<Value> = m.counters.iter().map(counter).collect();
+    json!({"type": "statistics", "counters": counters, "repairs": repairs(&m.repairs)})
+}
+
+fn counter(c: &Counter) -> Value {
+    let mut out = json!({"type": c.kind, "name": c.name, "value": c.value});
+    if let Some(fields) = out.as_object_mut() {
+        optional(fields, "afi_safi", c.family.map(|f| f.to_string().into()));
+    }
+    out
+}
+
+fn peer_down(m: &PeerDown) -> Value {
+    let mut out = json!({
+        "type": "peer_down", "reason": reason(&m.reason), "notification": notification_of(&m.reason), "repairs": repairs(&m.repairs),
+    });
+    if let Some(fields) = out.as_object_mut() {
+        match &m.reason {
+            DownReason::LocalFsmEvent(event) => optional(fields, "fsm_event", Some((*event).into())),
+            DownReason::LocalTlv(list) => optional(fields, "tlvs", Some(tlvs(list))),
+            _ => {}
+        }
+    }
+    out
+}
+
+/// Returns the stable name of a reason (`remote_notification`).
+fn reason(reason: &DownReason) -> String {
+    match reason {
+        DownReason::LocalNotification(_) => "local_notification".to_owned(),
+        DownReason::LocalFsmEvent(_) => "local_fsm_event".to_owned(),
+        DownReason::RemoteNotification(_) => "remote_notification".to_owned(),
+        DownReason::RemoteNoNotification => "remote_no_notification".to_owned(),
+        DownReason::Deconfigured => "deconfigured".to_owned(),
+        DownReason::LocalTlv(_) => "local_tlv".to_owned(),
+        DownReason::Unknown(n) => format!("unknown_{n}"),
+    }
+}
+
+fn notification_of(reason: &DownReason) -> Option<Value> {
+    match reason {
+        DownReason::LocalNotification(Notification { code, subcode, data })
+        | DownReason::RemoteNotification(Notification { code, subcode, data }) => {
+            Some(json!({"code": code, "subcode": subcode, "data": hex(data)}))
+        }
+        _ => None,
+    }
+}
+
+fn peer_up(m: &PeerUp) -> Value {
+    json!({
+        "type": "peer_up", "local_address": m.local_address.to_string(), "local_port": m.local_port, "remote_port": m.remote_port,
+        "sent_open": open(&m.sent_open), "received_open": open(&m.received_open), "tlvs": tlvs(&m.tlvs), "repairs": repairs(&m.repairs),
+    })
+}
+
+fn open(o: &Open) -> Value {
+    let capabilities: Vec<Value> = o.capabilities.iter().map(capability).collect();
+    json!({"version": o.version, "asn": o.asn.0, "hold_time": o.hold_time_s, "bgp_id": o.bgp_id.to_string(), "capabilities": capabilities})
+}
+
+fn capability(c: &Capability) -> Value {
+    match c {
+        Capability::MultiProtocol(family) => json!({"code": 1, "name": "multi_protocol", "afi_safi": family.to_string()}),
+        Capability::RouteRefresh => json!({"code": 2, "name": "route_refresh"}),
+        Capability::FourOctetAs(asn) => json!({"code": 65, "name": "four_octet_as", "asn": asn.0}),
+        Capability::AddPath(offers) => {
+            let offers: Vec<Value> =
+                offers.iter().map(|o| json!({"afi_safi": o.family.to_string(), "receive": o.receive, "send": o.send})).collect();
+            json!({"code": 69, "name": "add_path", "families": offers})
+        }
+        Capability::Other(code, value) => json!({"code": code, "name": "other", "value": hex(value)}),
+    }
+}
+
+fn tlvs(list: &[Tlv]) -> Value {
+    list.iter().map(|t| json!({"type": t.name, "value": t.value})).collect()
+}
+
+fn repairs(list: &[Repair]) -> Value {
+    list.iter().map(ToString::to_string).collect()
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
+
+/// Spells nanoseconds since the Unix epoch as RFC 3339 in UTC (days to dates by Howard Hinnant's `civil_from_days`).
+fn rfc3339(nanos: i64) -> String {
+    let (seconds, fraction) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
+    let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
+    let z = days + 719_468;
+    let (era, doe) = (z.div_euclid(146_097), z.rem_euclid(146_097));
+    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
+    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+    let mp = (5 * doy + 2) / 153;
+    let month = if mp < 10 { mp + 3 } else { mp - 9 };
+    let (year, day) = (yoe + era * 400 + i64::from(month <= 2), doy - (153 * mp + 2) / 5 + 1);
+    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{fraction:09}Z", of_day / 3600, of_day / 60 % 60, of_day % 60)
+}

@@ -1,0 +1,172 @@
+//! One UPDATE inside Route Monitoring (RFC 4271 §4.3, RFC 4760).
+
+use crate::attribute::{Attributes, code, name};
+use crate::codec::Codec;
+use crate::error::{Action, DecodeError};
+use crate::family::AfiSafi;
+use crate::message::{MonitoredExtra, Nlri, RouteMonitoring};
+use crate::nlri;
+use crate::open::bgp_message;
+use crate::peer::{Peer, View};
+use crate::reader::Reader;
+use crate::repair::Repair;
+use bgp::Segment;
+use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+/// Reads the UPDATE of `peer`.
+pub(crate) fn read(r: &mut Reader<'_>, peer: Peer, codec: &Codec) -> Result<RouteMonitoring, DecodeError> {
+    let mut body = bgp_message(r, 2, "UPDATE")?;
+    let length = usize::from(body.u16("the length of the withdrawn routes").map_err(reset)?);
+    let withdrawn = body.sub(length, "the withdrawn routes").map_err(reset)?;
+    let length = usize::from(body.u16("the length of the attributes").map_err(reset)?);
+    let attributes = body.sub(length, "the attributes").map_err(reset)?;
+    let plain = body;
+
+    let mut found = Attributes::read(attributes, peer.as_width)?;
+    let mut out = empty(peer);
+    let four = |next_hop| move |reader| (AfiSafi::IPV4_UNICAST, next_hop, reader);
+    out.collect(codec, Some(withdrawn).map(four(None)), false)?;
+    out.collect(codec, found.unreach.map(unreach).transpose()?, false)?;
+    out.collect(codec, Some(plain).map(four(found.path.next_hop)), true)?;
+    if let Some(value) = found.reach {
+        out.collect(codec, Some(reach(value)?), true)?;
+    }
+    mandatory(&mut found, &mut out, !plain.is_empty(), attributes.offset());
+    out.end_of_rib = end_of_rib(&out, attributes.is_empty(), &found);
+    if let Some(fault) = found.withdrawing() {
+        return Err(treat_as_withdraw(out, fault.offset, fault.error.clone()));
+    }
+    out.repairs.append(&mut found.repairs);
+    take_own_as_off(&mut found, &mut out, codec);
+    out.faults = found.faults;
+    out.extra = found.extra;
+    if !attributes.is_empty() && !(out.announce.is_empty() && out.unread.is_empty()) {
+        found.path.next_hop = out.announce.first().and_then(|n| n.next_hop).or(found.path.next_hop);
+        out.attributes = Some(found.path);
+    }
+    Ok(out)
+}
+
+const fn empty(peer: Peer) -> RouteMonitoring {
+    RouteMonitoring {
+        peer,
+        announce: Vec::new(),
+        withdraw: Vec::new(),
+        attributes: None,
+        extra: MonitoredExtra { ext_communities: Vec::new(), otc: None, aigp: None, unknown: Vec::new() },
+        end_of_rib: None,
+        unread: Vec::new(),
+        repairs: Vec::new(),
+        faults: Vec::new(),
+    }
+}
+
+/// An UPDATE whose parts cannot be told apart resets a BGP session (RFC 7606 §3 b, §5.3).
+fn reset(error: DecodeError) -> DecodeError {
+    error.with_action(Action::SessionReset)
+}
+
+type Routes<'a> = (AfiSafi, Option<IpAddr>, Reader<'a>);
+
+impl RouteMonitoring {
+    fn collect(&mut self, codec: &Codec, routes: Option<Routes<'_>>, announced: bool) -> Result<(), DecodeError> {
+        let Some((afi_safi, next_hop, reader)) = routes else { return Ok(()) };
+        let Some(family) = afi_safi.family() else {
+            if !self.unread.contains(&afi_safi) {
+                self.unread.push(afi_safi);
+            }
+            return Ok(());
+        };
+        let (found, guessed) = nlri::read(reader, family, codec.writing(&self.peer, afi_safi), next_hop).map_err(reset)?;
+        if guessed && !self.repairs.contains(&Repair::AddPathGuessed) {
+            self.repairs.push(Repair::AddPathGuessed);
+        }
+        if announced { &mut self.announce } else { &mut self.withdraw }.extend(found);
+        Ok(())
+    }
+}
+
+/// MP_UNREACH_NLRI (RFC 4760 §4).
+fn unreach(mut value: Reader<'_>) -> Result<Routes<'_>, DecodeError> {
+    Ok((afi_safi(&mut value)?, None, value))
+}
+
+/// MP_REACH_NLRI (RFC 4760 §3); of two IPv6 next hops the first is the global one (RFC 2545 §3).
+fn reach(mut value: Reader<'_>) -> Result<Routes<'_>, DecodeError> {
+    let afi_safi = afi_safi(&mut value)?;
+    let at = value.offset();
+    let length = usize::from(value.u8("the next hop length").map_err(reset)?);
+    let next_hop = match *value.take(length, "the next hop").map_err(reset)? {
+        [a, b, c, d] => Some(IpAddr::V4(Ipv4Addr::new(a, b, c, d))),
+        ref bytes if matches!(bytes.len(), 16 | 32) => {
+            bytes.first_chunk::<16>().map(|six| IpAddr::V6(Ipv6Addr::from(*six)))
+        }
+        // VPN next hops carry a distinguisher (RFC 4364 §4.3.2); we read none of those families
+        _ if afi_safi.family().is_none() => None,
+        _ => {
+            let what = format!("the next hop in MP_REACH_NLRI is {length} bytes long (RFC 7606 §7.11)");
+            return Err(DecodeError::new(at, Action::SessionReset, what));
+        }
+    };
+    value.u8("the reserved byte of MP_REACH_NLRI").map_err(reset)?;
+    Ok((afi_safi, next_hop, value))
+}
+
+fn afi_safi(value: &mut Reader<'_>) -> Result<AfiSafi, DecodeError> {
+    let afi = value.u16("the AFI").map_err(reset)?;
+    Ok(AfiSafi { afi, safi: value.u8("the SAFI").map_err(reset)? })
+}
+
+/// Notes a missing well-known attribute (RFC 7606 §3 d). Only before policy is the UPDATE the peer's own; in the other views the router
+/// made it, and some (seen with unnumbered and leaked routes) leave the next hop out although the route stands.
+fn mandatory(found: &mut Attributes<'_>, out: &mut RouteMonitoring, plain: bool, offset: usize) {
+    if !plain && found.reach.is_none() {
+        return;
+    }
+    for (kind, wanted) in [(code::ORIGIN, true), (code::AS_PATH, true), (code::NEXT_HOP, plain)] {
+        if !wanted || found.seen.contains(&kind) {
+            continue;
+        }
+        if kind == code::NEXT_HOP && out.peer.view != View::AdjRibInPre {
+            out.repairs.push(Repair::NextHopMissing);
+        } else {
+            found.fault_at(offset, Action::TreatAsWithdraw, format!("{} is missing (RFC 7606 §3 d)", name(kind)));
+        }
+    }
+}
+
+/// An UPDATE that withdraws and announces nothing (RFC 4724 §2).
+fn end_of_rib(out: &RouteMonitoring, no_attributes: bool, found: &Attributes<'_>) -> Option<AfiSafi> {
+    if !out.announce.is_empty() || !out.withdraw.is_empty() {
+        return None;
+    }
+    if no_attributes {
+        return Some(AfiSafi::IPV4_UNICAST);
+    }
+    let mut value = found.unreach.filter(|_| found.seen.len() == 1)?;
+    let family = afi_safi(&mut value).ok()?;
+    value.is_empty().then_some(family)
+}
+
+fn treat_as_withdraw(mut out: RouteMonitoring, offset: usize, what: String) -> DecodeError {
+    let lost = out.announce.drain(..).map(|n| Nlri { next_hop: None, ..n });
+    out.withdraw.extend(lost);
+    DecodeError { offset, action: Action::TreatAsWithdraw, what, salvage: Some(Box::new(out)) }
+}
+
+/// FRR 8.4.4 puts the router's own AS in front of what an eBGP peer sent. Taken literally every such route would be a loop.
+fn take_own_as_off(found: &mut Attributes<'_>, out: &mut RouteMonitoring, codec: &Codec) {
+    let Some(own) = codec.own_asn(&out.peer) else { return };
+    if !out.peer.view.is_adj_rib_in() || own == out.peer.asn || out.announce.is_empty() {
+        return;
+    }
+    let Some(Segment::Sequence(asns)) = found.path.as_path.segments().first() else { return };
+    if !matches!(asns.as_slice(), [first, second, ..] if *first == own && *second == out.peer.asn) {
+        return;
+    }
+    if let Some(path) = found.path.as_path.without_first(own) {
+        found.path.as_path = path;
+        out.repairs.push(Repair::FrrOwnAsInFront);
+    }
+}
+

@@ -1,0 +1,5 @@
+//! stub
+/// stub
+pub fn run(_args: &[String]) -> crate::RunResult {
+    Err("not here yet".into())
+}
