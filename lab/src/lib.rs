@@ -10,6 +10,7 @@ pub mod namespace;
 pub mod netns;
 pub mod reflector;
 pub mod relay;
+pub mod scenario;
 pub mod topology;
 pub mod traffic;
 

@@ -11,6 +11,7 @@ mod command;
 mod config;
 mod converge;
 mod credential;
+mod disturb;
 mod instance;
 mod process;
 mod requirement;

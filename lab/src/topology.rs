@@ -12,6 +12,7 @@ mod validate;
 
 pub use parse::TopologyError;
 pub use prefixes::{Interface, Prefixes};
+pub(crate) use prefixes::offset as host;
 
 use action::{DeviceId, ExitId, GroupId, ProviderId};
 use bgp::{Asn, Family, Prefix};

@@ -1,6 +1,7 @@
 //! The FRR backend: what the router's daemons and its kernel say, as OpenConfig paths.
 
 mod rib;
+mod session;
 mod system;
 
 use super::tree::Tree;
@@ -8,8 +9,9 @@ use super::vty::Vty;
 use gnmi::{Path, PathElem, Value};
 use rib::Rib;
 use serde_json::Value as Json;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How often sessions and table versions are looked at.
 const POLL: Duration = Duration::from_millis(500);
@@ -22,15 +24,18 @@ const RETRY: Duration = Duration::from_secs(1);
 pub(super) const FAMILIES: [(&str, &str, &str); 2] =
     [("ipv4Unicast", "IPV4_UNICAST", "ipv4-unicast"), ("ipv6Unicast", "IPV6_UNICAST", "ipv6-unicast")];
 
+/// A daemon that is away for this long has forgotten its routes; what was told of them is withdrawn.
+const GONE_AFTER: Duration = Duration::from_secs(3);
+
 /// Keeps the tree in step with the router until the process ends.
 pub async fn watch(tree: Tree, config: super::FaceConfig) {
-    let mut backend = Backend { bgpd: Vty::new(&config.vty_dir, "bgpd"), tree, config, rib: Rib::default(), versions: BTreeMap::new(), round: 0 };
+    let bgpd = Vty::new(&config.vty_dir, "bgpd");
+    let mut backend = Backend { bgpd, tree, config, told: Told::default(), last_heard: Instant::now(), heard: None, round: 0 };
     loop {
-        if let Err(error) = backend.poll().await {
-            tracing::warn!(router = %backend.config.router, %error, "bgpd cannot be read");
-            tokio::time::sleep(RETRY).await;
-        }
-        tokio::time::sleep(POLL).await;
+        let result = backend.poll().await;
+        let pause = if result.is_ok() { POLL } else { RETRY };
+        backend.heard(result);
+        tokio::time::sleep(pause).await;
     }
 }
 
@@ -38,10 +43,23 @@ struct Backend {
     bgpd: Vty,
     tree: Tree,
     config: super::FaceConfig,
+    told: Told,
+    last_heard: Instant,
+    /// Whether the last look succeeded; `None` before the first.
+    heard: Option<bool>,
+    round: u32,
+}
+
+/// What was told about BGP so far.
+#[derive(Default)]
+struct Told {
     rib: Rib,
     /// Table version per family, as last read.
     versions: BTreeMap<&'static str, u64>,
-    round: u32,
+    /// Best routes per family and neighbour.
+    installed: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    neighbors: BTreeSet<String>,
+    hostname: bool,
 }
 
 impl Backend {
@@ -50,21 +68,65 @@ impl Backend {
             self.tree.put(system::read(&self.config), Vec::new(), false);
         }
         self.round = self.round.wrapping_add(1);
+        if !self.told.hostname {
+            self.tell_hostname().await?;
+        }
         let summary = self.json("show bgp summary json").await?;
-        let neighbors = self.json("show bgp neighbors json").await?;
-        self.tree.put(sessions(&neighbors), Vec::new(), false);
         for (frr, openconfig, container) in FAMILIES {
             let version = summary.get(frr).and_then(|s| s.get("tableVersion")).and_then(Json::as_u64);
             let Some(version) = version else { continue };
-            if self.versions.get(frr) != Some(&version) {
+            if self.told.versions.get(frr) != Some(&version) {
                 let words = if frr == "ipv4Unicast" { "ipv4" } else { "ipv6" };
-                let table = self.json(&format!("show bgp {words} unicast detail json")).await?;
-                let (updates, deletes) = self.rib.take(openconfig, container, &table);
+                let table = self.json(&format!("show bgp {words} unicast json detail")).await?;
+                let (updates, deletes) = self.told.rib.take(openconfig, container, &table);
                 self.tree.put(updates, deletes, false);
-                self.versions.insert(frr, version);
+                self.told.installed.insert(frr, rib::best_by_neighbor(&table));
+                self.told.versions.insert(frr, version);
             }
         }
+        let neighbors = self.json("show bgp neighbors json").await?;
+        self.tell_neighbors(&neighbors);
         Ok(())
+    }
+
+    fn tell_neighbors(&mut self, neighbors: &Json) {
+        let now = session::addresses(neighbors);
+        let gone = self.told.neighbors.difference(&now).map(|a| session::path(a, Vec::new())).collect();
+        self.tree.put(session::leaves(neighbors, &self.told.installed), gone, false);
+        self.told.neighbors = now;
+    }
+
+    /// The node runs beside the daemons, which may have a host name of their own.
+    async fn tell_hostname(&mut self) -> std::io::Result<()> {
+        let text = self.bgpd.show("show running-config").await?;
+        let name = text.lines().find_map(|l| l.strip_prefix("hostname ")).unwrap_or(&self.config.router).trim().to_owned();
+        let path = Path { elems: ["system", "state", "hostname"].map(|n| elem(n, &[])).to_vec() };
+        self.tree.put(vec![(path, Value::String(name))], Vec::new(), false);
+        self.told.hostname = true;
+        Ok(())
+    }
+
+    /// Tells whether the daemon can be read, and withdraws what a dead one had told.
+    fn heard(&mut self, result: std::io::Result<()>) {
+        let backend = Path { elems: ["system", "state", "backend"].map(|n| elem(n, &[])).to_vec() };
+        let was = self.heard.replace(result.is_ok());
+        match result {
+            Ok(()) => {
+                self.last_heard = Instant::now();
+                self.tree.put(vec![(backend, Value::String("bgpd: ok".to_owned()))], Vec::new(), false);
+            }
+            Err(error) => {
+                if was != Some(false) {
+                    tracing::warn!(router = %self.config.router, %error, "bgpd cannot be read");
+                }
+                self.tree.put(vec![(backend, Value::String(format!("bgpd: {error}")))], Vec::new(), false);
+                if self.last_heard.elapsed() >= GONE_AFTER && !self.told.versions.is_empty() {
+                    self.told = Told::default();
+                    let below = |name: &str| bgp_path(vec![elem(name, &[])]);
+                    self.tree.put(Vec::new(), vec![below("neighbors"), below("rib")], false);
+                }
+            }
+        }
     }
 
     async fn json(&mut self, command: &str) -> std::io::Result<Json> {
@@ -89,51 +151,4 @@ pub(super) fn bgp_path(rest: Vec<PathElem>) -> Path {
 /// One path element.
 pub(super) fn elem(name: &str, keys: &[(&str, &str)]) -> PathElem {
     PathElem { name: name.to_owned(), keys: keys.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned())).collect() }
-}
-
-fn sessions(neighbors: &Json) -> Vec<(Path, Value)> {
-    let mut out = Vec::new();
-    let Some(map) = neighbors.as_object() else { return out };
-    for (address, n) in map {
-        // the object also holds router-wide members, which are no objects
-        let Some(state) = n.get("bgpState").and_then(Json::as_str) else { continue };
-        let base = |rest: Vec<PathElem>| {
-            let mut elems = vec![elem("neighbors", &[]), elem("neighbor", &[("neighbor-address", address)])];
-            elems.extend(rest);
-            bgp_path(elems)
-        };
-        let leaf = |name: &str| base(vec![elem("state", &[]), elem(name, &[])]);
-        let number = |key: &str| n.get(key).and_then(Json::as_u64);
-        out.push((leaf("session-state"), Value::String(state.to_ascii_uppercase())));
-        let shut = n.get("adminShutDown").and_then(Json::as_bool).unwrap_or(false);
-        out.push((leaf("enabled"), Value::Bool(!shut)));
-        if let Some(asn) = number("remoteAs") {
-            out.push((leaf("peer-as"), Value::Uint(asn)));
-        }
-        if let Some(text) = n.get("nbrDesc").and_then(Json::as_str) {
-            out.push((leaf("description"), Value::String(text.to_owned())));
-        }
-        if let Some(count) = number("connectionsEstablished") {
-            out.push((leaf("established-transitions"), Value::Uint(count)));
-        }
-        if let Some(why) = n.get("lastResetDueTo").and_then(Json::as_str) {
-            out.push((leaf("last-down-reason"), Value::String(why.to_owned())));
-        }
-        for (frr, openconfig, _) in FAMILIES {
-            let Some(info) = n.get("addressFamilyInfo").and_then(|i| i.get(frr)) else { continue };
-            for (key, name) in [("acceptedPrefixCounter", "received"), ("sentPrefixCounter", "sent")] {
-                if let Some(count) = info.get(key).and_then(Json::as_u64) {
-                    let path = vec![
-                        elem("afi-safis", &[]),
-                        elem("afi-safi", &[("afi-safi-name", openconfig)]),
-                        elem("state", &[]),
-                        elem("prefixes", &[]),
-                        elem(name, &[]),
-                    ];
-                    out.push((base(path), Value::Uint(count)));
-                }
-            }
-        }
-    }
-    out
 }

@@ -88,8 +88,15 @@ fn start_impair(lab: &mut LabInstance) -> Result<(), LabError> {
     wait_for(&control, "impair")
 }
 
-/// Starts a subcommand of our own binary with its configuration in a file; `name` is `subcommand` or `subcommand-node`.
+/// Starts a subcommand of our own binary as a part of the lab.
 pub(super) fn subcommand(lab: &mut LabInstance, name: &str, node: Option<&str>, config: &impl serde::Serialize) -> Result<(), LabError> {
+    let process = launch(lab, name, node, config)?;
+    lab.processes.push(process);
+    lab.save()
+}
+
+/// Starts a subcommand of our own binary with its configuration in a file; `name` is `subcommand` or `subcommand-node`.
+pub(super) fn launch(lab: &LabInstance, name: &str, node: Option<&str>, config: &impl serde::Serialize) -> Result<Process, LabError> {
     let file = lab.run_dir.join(format!("{name}.json"));
     let bytes = serde_json::to_vec_pretty(config).map_err(|source| LabError::Format { path: file.clone(), source })?;
     // It may hold passwords.
@@ -99,9 +106,7 @@ pub(super) fn subcommand(lab: &mut LabInstance, name: &str, node: Option<&str>, 
     let (verb, _) = name.split_once('-').unwrap_or((name, ""));
     let argv = [binary.as_str(), verb, "--config", &file.display().to_string()].map(str::to_owned);
     let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
-    let process = start(name, namespace.as_deref(), &lab.run_dir.join(format!("{name}.log")), &argv)?;
-    lab.processes.push(process);
-    lab.save()
+    start(name, namespace.as_deref(), &lab.run_dir.join(format!("{name}.log")), &argv)
 }
 
 fn binary() -> Result<PathBuf, LabError> {
@@ -226,7 +231,9 @@ fn keep_logs(lab: &LabInstance) {
 /// Removes everything a lab has made, and `lab.json` last, so that an interrupted removal can be repeated.
 pub(super) fn remove(lab: &LabInstance) -> Result<(), LabError> {
     let mut processes = lab.processes.clone();
-    processes.extend(lab.processes.iter().flat_map(Process::children));
+    processes.extend(lab.helpers().into_iter().map(|(_, p)| p));
+    let children: Vec<Process> = processes.iter().flat_map(Process::children).collect();
+    processes.extend(children);
     end(&processes);
     let there: Vec<&String> = lab.namespaces.iter().filter(|n| Path::new("/run/netns").join(n).exists()).collect();
     in_parallel(&there, |namespace| run("ip", ["netns", "delete", namespace]))?;
@@ -234,7 +241,7 @@ pub(super) fn remove(lab: &LabInstance) -> Result<(), LabError> {
     for name in ["secrets.json", "lab.json.new"] {
         let _ = std::fs::remove_file(lab.dir.join(name));
     }
-    remove_dir(&lab.dir.join("tls"))?;
+    remove_dir(&lab.dir.join("keys"))?;
     let path = lab.dir.join("lab.json");
     std::fs::remove_file(&path).map_err(|source| LabError::File { doing: "remove", path, source })?;
     // Only when nothing else was put there.

@@ -6,7 +6,7 @@ mod gobgp;
 #[cfg(test)]
 mod tests;
 
-pub(super) use bird::bird;
+pub(super) use bird::{bird, protocol as bird_protocol};
 pub(super) use frr::{BMP_TARGET, frr};
 pub(super) use gobgp::{feed, gobgp};
 

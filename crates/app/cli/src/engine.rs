@@ -29,14 +29,32 @@ pub struct ServeArguments {
     #[arg(long, value_name = "ID", conflicts_with = "inventory")]
     lab: Option<String>,
     /// SHADOW sends nothing; LAB writes to the lab's own devices only.
-    #[arg(long, default_value = "shadow")]
-    mode: pilot::Mode,
+    #[arg(long, value_enum, default_value_t = ModeWord::Shadow)]
+    mode: ModeWord,
     /// Where routers send BMP.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:17442")]
     bmp: SocketAddr,
     /// Also serve HTTP here; needs the token of `<data>/token`.
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
+}
+
+/// Modes that an engine can be started in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum ModeWord {
+    /// Sends nothing.
+    Shadow,
+    /// Writes to the lab's own devices.
+    Lab,
+}
+
+impl From<ModeWord> for pilot::Mode {
+    fn from(word: ModeWord) -> Self {
+        match word {
+            ModeWord::Shadow => Self::Shadow,
+            ModeWord::Lab => Self::Lab,
+        }
+    }
 }
 
 /// Runs a future on a runtime of its own.
@@ -88,7 +106,7 @@ pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
     let (inventory, secrets, instance) = match (&arguments.inventory, &arguments.lab) {
         (_, Some(id)) => {
             let instance = crate::lab::load(&data, id)?;
-            (instance.inventory.clone(), instance.secrets_file(), Some(instance))
+            (instance.inventory.clone(), instance.dir.join("secrets.json"), Some(instance))
         }
         (Some(file), None) => {
             let text = std::fs::read_to_string(file)
@@ -100,15 +118,15 @@ pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
         (None, None) => return Err(Failure::new("PH-CLI-013", "give --inventory FILE or --lab ID")),
     };
     blocking(async move {
-        let options = runtime::Options { data, inventory, secrets, mode: arguments.mode, bmp: arguments.bmp };
+        let options = runtime::Options { data, inventory, secrets, mode: arguments.mode.into(), bmp: arguments.bmp };
         let engine = runtime::Engine::start(options).await.map_err(|e| Failure::from_error("PH-RUN-001", &e))?;
         if let Some(instance) = &instance {
-            instance.attach_engine(engine.bmp_address()).map_err(|e| Failure::from_error("PH-LAB-001", &e))?;
+            instance.attach_engine(Some(engine.bmp_address())).map_err(|e| Failure::from_error("PH-LAB-001", &e))?;
         }
         let server = server::Server::start(engine.handle(), engine.folder(), arguments.listen)
             .await
             .map_err(|e| Failure::from_error("PH-RUN-002", &e))?;
-        eprintln!("engine is running on {} ({}), BMP on {}", engine.folder().display(), arguments.mode, engine.bmp_address());
+        eprintln!("engine is running on {} ({}), BMP on {}", engine.folder().display(), pilot::Mode::from(arguments.mode), engine.bmp_address());
         // an interrupt that cannot be waited for would leave no way to stop: then stop at once
         let _ = tokio::signal::ctrl_c().await;
         server.stop().await;

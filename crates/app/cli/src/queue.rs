@@ -2,9 +2,8 @@
 
 use crate::client::Client;
 use crate::exit::{Context, Ended, Outcome};
-use api::{ApproveArguments, ChangeFile, ProposalView, RejectArguments};
+use api::{ApproveArguments, ProposalView, RejectArguments};
 use clap::Subcommand;
-use std::path::PathBuf;
 
 /// Arguments of `queue`.
 #[derive(Debug, clap::Args)]
@@ -38,11 +37,6 @@ enum Verb {
         /// Reason code.
         #[arg(long)]
         reason: Option<String>,
-    },
-    /// Proposes an action of your own from a change file; it is simulated and guarded like any other.
-    Propose {
-        /// JSON: {"action":"LOCAL_PREF_ADJUST","router":"r1","neighbor":"172.31.2.1","prefixes":["203.0.113.0/24"],"parameters":{"local_pref":210}}
-        file: PathBuf,
     },
 }
 
@@ -80,12 +74,6 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
             }
             Verb::Reject { id, reason } => {
                 let said: Vec<String> = client.call("reject", &RejectArguments { id: *id, reason: reason.clone() }).await?;
-                said.iter().for_each(|line| println!("{line}"));
-                Ok(Outcome::Done)
-            }
-            Verb::Propose { file } => {
-                let change = ChangeFile::read(file).map_err(|e| crate::exit::Failure::new("PH-CLI-010", e))?;
-                let said: Vec<String> = client.call("propose", &change).await?;
                 said.iter().for_each(|line| println!("{line}"));
                 Ok(Outcome::Done)
             }

@@ -1,11 +1,12 @@
 //! The engine task and the handle to it.
 
 use crate::effects::Shell;
-use action::{ChangeId, DeviceId, OperatorId};
-use bgp::Asn;
+use crate::supervise;
+use action::OperatorId;
 use core::net::SocketAddr;
+use collector::BmpListener;
 use network::{Inventory, Network, Observation};
-use pilot::{Command, Event, Input, Mode, Pilot, PilotState};
+use pilot::{Command, Event, Input, Mode, Pilot, PilotState, Resume};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -72,7 +73,7 @@ pub enum EngineError {
         address: SocketAddr,
         /// Why.
         #[source]
-        source: std::io::Error,
+        source: collector::CollectError,
     },
     /// The engine task died.
     #[error("the engine task ended unexpectedly; restart, and send the capture of {0}")]
@@ -156,8 +157,7 @@ impl Engine {
         let store = store::Store::open(&options.data).map_err(store_error)?;
         let secrets = vault::Vault::open(&options.secrets)
             .map_err(|source| EngineError::Secrets { path: options.secrets.clone(), source })?;
-        let secrets = Arc::new(secrets);
-        let resume = store.resume().map_err(store_error)?;
+        let resume = resume(&store).map_err(store_error)?;
         let (messages, inbox) = mpsc::channel(INPUT_QUEUE);
         let (events, _) = broadcast::channel(EVENT_QUEUE);
         let (observations, observed) = mpsc::channel(INPUT_QUEUE);
@@ -166,26 +166,26 @@ impl Engine {
         let capture = options.data.join("captures").join(format!("{}.capture", started.nanos()));
         let writer = capture::Writer::create(&capture)
             .map_err(|source| EngineError::Capture { path: capture.clone(), source })?;
-        let asns: Vec<Asn> = options.inventory.providers.iter().flat_map(|p| p.asns.iter().copied()).collect();
-        tracing::info!(mode = %options.mode, devices = options.inventory.devices.len(), providers_asns = asns.len(), "engine starts");
+        let bmp_error = |source| EngineError::Bmp { address: options.bmp, source };
+        let listener = BmpListener::bind(options.bmp, &options.inventory).await.map_err(bmp_error)?;
+        let bmp = listener.local_address().unwrap_or(options.bmp);
+        tracing::info!(mode = %options.mode, devices = options.inventory.devices.len(), %bmp, "engine starts");
 
         let network = Network::new(options.inventory.clone());
+        let inventory = Arc::clone(&network.inventory);
         let state = PilotState::new(options.mode, network, &resume, started);
-        let bmp = collector::bmp::listen(options.bmp, &options.inventory, observations.clone())
-            .await
-            .map_err(|source| EngineError::Bmp { address: options.bmp, source })?;
-        let bmp_address = bmp.address;
-        let mut feeds = vec![bmp.task];
-        feeds.extend(crate::supervise::dial_all(&options.inventory, &secrets, &observations));
+        let targets = supervise::targets(&inventory, &secrets);
+        let mut feeds = supervise::dial_all(&targets, &observations);
+        feeds.push(tokio::spawn(listener.run(observations)));
         feeds.push(tokio::spawn(forward(observed, messages.clone())));
         feeds.push(tokio::spawn(tick(messages.clone())));
 
-        let shell = Shell::new(store, secrets, writer, options.inventory.clone(), messages.clone(), events.clone());
+        let shell = Shell::new(store, writer, &inventory, &secrets, targets, messages.clone(), events.clone());
         let work = Work { pilot: Pilot::default(), shell, seq: resume.next_seq };
         let first = Input::State { state: Box::new(state) };
         let recovered = Input::Recovered { records: resume.open_changes };
         let task = tokio::spawn(work.run(inbox, vec![first, recovered]));
-        Ok(Self { handle: Handle { messages, events }, folder: options.data, bmp: bmp_address, capture, task, feeds })
+        Ok(Self { handle: Handle { messages, events }, folder: options.data, bmp, capture, task, feeds })
     }
 
     /// Returns a way to speak to the engine.
@@ -264,20 +264,20 @@ struct Work {
 impl Work {
     async fn run(mut self, mut inbox: mpsc::Receiver<Message>, first: Vec<Input>) {
         for input in first {
-            self.take(input).await;
+            self.take(input);
         }
         while let Some(message) = inbox.recv().await {
             match message {
-                Message::Input(input) => drop(self.take(input).await),
+                Message::Input(input) => drop(self.take(input)),
                 Message::Command(operator, command, reply) => {
-                    let events = self.take(Input::Operator { operator, command }).await;
+                    let events = self.take(Input::Operator { operator, command });
                     // a caller that has gone away needs no answer
                     let _ = reply.send(events);
                 }
                 Message::Read(look) => look(self.pilot.state()),
                 Message::Stop(reply) => {
                     let digest = self.pilot.state_hash();
-                    self.shell.close(&digest);
+                    self.shell.close();
                     let _ = reply.send(digest);
                     return;
                 }
@@ -286,7 +286,7 @@ impl Work {
     }
 
     /// Logs one input, handles it, carries out what follows; returns the events for people.
-    async fn take(&mut self, input: Input) -> Vec<Event> {
+    fn take(&mut self, input: Input) -> Vec<Event> {
         // the log's clock never runs backwards, even if the wall clock is set back
         let at = now().max(self.pilot.state().now);
         let seq = self.seq;
@@ -297,11 +297,19 @@ impl Work {
             return Vec::new();
         }
         let effects = self.pilot.handle(seq, at, input);
-        self.shell.carry_out(effects).await
+        self.shell.carry_out(effects)
     }
 }
 
-/// Names a device and a change for a log line.
-pub(crate) fn label(change: ChangeId, device: &DeviceId) -> String {
-    format!("{change}@{device}")
+/// Reads what a restart continues from, in the pilot's words.
+fn resume(store: &store::Store) -> Result<Resume, store::StoreError> {
+    let found = store.resume()?;
+    Ok(Resume {
+        next_seq: found.next_seq,
+        audit: found.audit,
+        permits_made: found.permits,
+        proposals: found.proposals,
+        changes: found.changes,
+        open_changes: found.open_changes,
+    })
 }

@@ -11,6 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use units::Timestamp;
 
+/// How long a Peer Up or Peer Down is newer than any sample: the node polls twice a second, and the way takes its time.
+const SETTLE: Duration = Duration::from_secs(2);
+
 /// What is needed to read the next message, and what was counted.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct BmpSession {
@@ -26,6 +29,8 @@ pub struct BmpSession {
     pub statistics_every: Option<Duration>,
     statistics_from: Option<(IpAddr, View, Timestamp)>,
     last_route: Option<Timestamp>,
+    /// When each peer last came up or went down by this feed.
+    told: BTreeMap<IpAddr, (Timestamp, SessionState)>,
     /// Routes from before the present session or Peer Up that were not announced again yet.
     #[serde(with = "as_pairs")]
     unconfirmed: BTreeMap<(IpAddr, View), BTreeSet<Prefix>>,
@@ -60,6 +65,14 @@ impl BmpSession {
         }
     }
 
+    /// Says whether a state that gNMI reports was overtaken: BMP is pushed, gNMI is polled on the node, so a sample that contradicts a
+    /// fresh Peer Up or Peer Down was taken before it.
+    pub(crate) fn overtakes(&self, neighbor: IpAddr, state: SessionState, now: Timestamp) -> bool {
+        let up = |s: SessionState| s == SessionState::Established;
+        let told = self.told.get(&neighbor).filter(|(at, _)| self.connected && now.since(*at) < SETTLE);
+        told.is_some_and(|(_, s)| up(*s) != up(state))
+    }
+
     fn confirm(&mut self, key: (IpAddr, View), prefix: &Prefix) {
         if let Some(rest) = self.unconfirmed.get_mut(&key) {
             rest.remove(prefix);
@@ -79,6 +92,7 @@ impl Device {
         session.last_route = None;
         session.statistics_from = None;
         session.paths.clear();
+        session.told.clear();
         session.unconfirmed = self.adj_ribs.iter().map(|(key, rib)| (*key, rib.keys().copied().collect())).collect();
     }
 
@@ -148,6 +162,7 @@ impl Device {
             let session = self.sessions.entry(peer.address).or_default();
             session.remote_as = Some(peer.asn);
             session.enter(SessionState::Established, now);
+            self.bmp_session.told.insert(peer.address, (now, SessionState::Established));
         }
     }
 
@@ -166,6 +181,7 @@ impl Device {
         session.remote_as = Some(down.peer.asn);
         session.last_down = Some(words(&down.reason));
         session.enter(SessionState::Idle, now);
+        self.bmp_session.told.insert(address, (now, SessionState::Idle));
     }
 
     fn statistics(&mut self, peer: &Peer, now: Timestamp) {

@@ -49,9 +49,10 @@ impl Device {
     pub fn bmp_is_stale(&self, now: Timestamp) -> bool {
         match self.bmp {
             Freshness::Unknown | Freshness::Stale { .. } => true,
-            Freshness::Initial { last, .. } | Freshness::Synced { last } => {
-                self.bmp_session.statistics_every.is_some_and(|every| now.since(last) > SILENCE_MAX.max(every.saturating_mul(STATISTICS_MISSED)))
-            }
+            Freshness::Initial { last, .. } | Freshness::Synced { last } => self
+                .bmp_session
+                .statistics_every
+                .is_some_and(|every| now.since(last) > SILENCE_MAX.max(every.saturating_mul(STATISTICS_MISSED))),
         }
     }
 
@@ -67,6 +68,10 @@ impl Device {
         }
         if self.gnmi.is_stale(now) {
             stale(&mut self.gnmi);
+        }
+        // some targets never send sync_response
+        if matches!(self.gnmi, Freshness::Initial { since, .. } if now.since(since) >= INITIAL_MAX) {
+            self.gnmi_synced(now);
         }
         if self.bmp_session.dump_is_over(self.bmp, now) {
             self.sweep_adj_ribs();

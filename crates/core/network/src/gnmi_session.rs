@@ -45,6 +45,6 @@ impl Device {
         if !gone.is_empty() {
             Arc::make_mut(&mut self.loc_rib).retain(|prefix, _| !gone.contains(prefix));
         }
-        self.gnmi = Freshness::Synced { last: now };
+        self.gnmi = Freshness::Synced { last: self.gnmi.last().unwrap_or(now) };
     }
 }

@@ -27,7 +27,7 @@ pub use inventory::{
 };
 pub use observation::{BmpEvent, ConfigEvent, GnmiEvent, Observation};
 pub use picture::{
-    AdjRib, Device, DeviceConfig, Freshness, Interface, LocRoute, Network, Probe, ProbeKey, ProbeSample, RouteRepair, Session,
-    SessionKey, SessionState, Volume,
+    AdjRib, Device, DeviceConfig, Freshness, Interface, LocRoute, Network, Probe, ProbeKey, ProbeSample, RouteRepair, Session, SessionKey,
+    SessionState, Volume,
 };
 pub use window::ProbeWindow;

@@ -27,7 +27,10 @@ impl Network {
         let Some(device) = self.devices.get_mut(id) else { return };
         match event {
             GnmiEvent::Connected => device.gnmi_connected(now),
-            GnmiEvent::Synced => device.gnmi_synced(now),
+            GnmiEvent::Synced => {
+                device.gnmi.heard(device.gnmi_session.connected, now);
+                device.gnmi_synced(now);
+            }
             GnmiEvent::Closed { .. } => {
                 device.gnmi_session.connected = false;
                 device.gnmi = Freshness::Stale { since: now };

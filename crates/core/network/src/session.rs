@@ -1,11 +1,7 @@
 //! State changes of a BGP session, from whichever feed saw them.
 
 use crate::{Session, SessionState};
-use core::time::Duration;
 use units::Timestamp;
-
-/// A gNMI sample that contradicts a Peer Down this young was taken before it: BMP is pushed, gNMI is polled on the node.
-pub(crate) const SETTLE: Duration = Duration::from_secs(2);
 
 impl Session {
     /// Takes a new state; leaving Established counts as a flap.

@@ -1,8 +1,7 @@
 //! Notifications: which path means what (OpenConfig, and the node's own `/probes` and `/volumes`).
 
 use crate::gnmi_session::GnmiSession;
-use crate::session::{self, SETTLE};
-use crate::{Device, Inventory, Network, SessionState, probes};
+use crate::{Device, Inventory, Network, probes, session};
 use action::{DeviceId, ExitId};
 use bgp::{Asn, Family, Prefix};
 use core::net::IpAddr;
@@ -98,7 +97,14 @@ impl GnmiSession {
 }
 
 impl Device {
-    fn updated(&mut self, path: &Path, names: &[&str], value: &Value, times: (Timestamp, Timestamp), counted: &mut BTreeSet<String>) -> Taken {
+    fn updated(
+        &mut self,
+        path: &Path,
+        names: &[&str],
+        value: &Value,
+        times: (Timestamp, Timestamp),
+        counted: &mut BTreeSet<String>,
+    ) -> Taken {
         if let ([.., "rib", _, _] | [.., "loc-rib", "routes", "route"], Value::Json(json)) = (names, value)
             && let Some(taken) = self.rib_entry(path, names, json)
         {
@@ -150,7 +156,11 @@ impl Device {
             ["interfaces", "interface", "state", "counters", leaf @ ("in-octets" | "out-octets")] => {
                 let (Some(name), Some(octets)) = (path.key("interface", "name"), value.as_u64()) else { return Taken::WrongType };
                 let counters = self.gnmi_session.counters.entry(name.to_owned()).or_default();
-                if *leaf == "in-octets" { counters.set_input(at, octets) } else { counters.set_output(at, octets) }
+                if *leaf == "in-octets" {
+                    counters.set_input(at, octets)
+                } else {
+                    counters.set_output(at, octets)
+                }
                 counted.insert(name.to_owned());
                 Taken::Yes
             }
@@ -199,8 +209,7 @@ impl Device {
         match leaf {
             "session-state" => {
                 let Some(state) = value.as_str().and_then(session::state) else { return Taken::WrongType };
-                let overtaken = state == SessionState::Established && session.last_down.is_some() && now.since(session.since) < SETTLE;
-                if !(overtaken && session.state == SessionState::Idle && self.bmp_session.connected) {
+                if !self.bmp_session.overtakes(address, state, now) {
                     session.enter(state, now);
                 }
                 Taken::Yes

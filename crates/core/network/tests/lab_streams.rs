@@ -1,5 +1,7 @@
 //! Real streams of three FRR 8.4.4 routers over a boot and six failures, read in place, against what the router itself said at the end.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
+
 use bgp::{Asn, Prefix};
 use bmp::{Framer, View};
 use core::net::IpAddr;
@@ -7,7 +9,7 @@ use network::{BmpEvent, DeviceRole, DeviceSpec, Freshness, Inventory, Network, O
 use std::collections::BTreeMap;
 use units::Timestamp;
 
-const LAB: &str = "/work/shared/data/lab";
+const LAB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/data/lab");
 
 fn inventory() -> Inventory {
     let device = |n: u8, role| DeviceSpec {
@@ -63,7 +65,8 @@ fn three_routers_of_the_lab_give_sane_tables() {
         assert_eq!(device.malformed, 0, "{:?}", device.last_malformed);
         assert!(device.adj_ribs.values().map(|r| r.len()).sum::<usize>() > 100);
         let post = device.adj_ribs.iter().filter(|((_, view), _)| *view == View::AdjRibInPost);
-        let loops: Vec<_> = post.flat_map(|(k, r)| r.iter().map(move |e| (k, e))).filter(|(_, (_, a))| a.as_path.contains(Asn(65001))).collect();
+        let loops: Vec<_> =
+            post.flat_map(|(k, r)| r.iter().map(move |e| (k, e))).filter(|(_, (_, a))| a.as_path.contains(Asn(65001))).collect();
         assert!(loops.is_empty(), "the router's own AS is in no path that it accepted: {loops:?}");
     }
     assert!(network.devices[&"r1".into()].repairs.contains_key("frr_own_as_in_front"));
@@ -73,7 +76,8 @@ fn three_routers_of_the_lab_give_sane_tables() {
 
 #[test]
 fn the_external_table_of_r1_is_what_r1_itself_shows() {
-    let (Ok(stream), Ok(shown)) = (std::fs::read(format!("{LAB}/bmp-raw/10.99.0.1.bmp")), std::fs::read(format!("{LAB}/vtysh/r1-bgp-ipv4.json")))
+    let (Ok(stream), Ok(shown)) =
+        (std::fs::read(format!("{LAB}/bmp-raw/10.99.0.1.bmp")), std::fs::read(format!("{LAB}/vtysh/r1-bgp-ipv4.json")))
     else {
         return println!("skipped: no lab recordings at {LAB}");
     };

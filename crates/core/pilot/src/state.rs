@@ -196,3 +196,36 @@ pub struct ChangeRecord {
     /// How it ended.
     pub outcome: Option<Outcome>,
 }
+
+impl PilotState {
+    /// Names what is still missing before the engine can judge: feeds, configurations, baselines, agreement. Empty: ready.
+    #[must_use]
+    pub fn not_ready(&self) -> Vec<String> {
+        let mut missing = Vec::new();
+        let fresh = |f: &network::Freshness| matches!(f, network::Freshness::Synced { .. });
+        for spec in &self.network.inventory.devices {
+            let Some(d) = self.network.devices.get(&spec.id) else { continue };
+            if spec.bmp.is_some() && !fresh(&d.bmp) {
+                missing.push(format!("BMP of {}", spec.id));
+            }
+            if spec.gnmi.is_some() && !fresh(&d.gnmi) {
+                missing.push(format!("gNMI of {}", spec.id));
+            }
+            if spec.netconf.is_some() && d.config.is_none() {
+                missing.push(format!("configuration of {}", spec.id));
+            }
+            match self.agreement.get(&spec.id) {
+                Some(row) if row.compared > 0 && row.equal == row.compared => {}
+                Some(row) => missing.push(format!("twin agrees with {} on {} of {}", spec.id, row.equal, row.compared)),
+                None => missing.push(format!("tables of {}", spec.id)),
+            }
+        }
+        let learned = |k: &network::ProbeKey| self.perception.path_state(k) == perception::PathState::Normal;
+        let unlearned = self.network.probes.keys().filter(|k| k.exit.is_some() && !learned(k)).count();
+        let expected = self.network.inventory.exits.len() * self.network.inventory.groups.len();
+        if unlearned > 0 || self.network.probes.len() < expected {
+            missing.push(format!("baseline of {unlearned} of {} paths", self.network.probes.len()));
+        }
+        missing
+    }
+}

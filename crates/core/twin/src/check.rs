@@ -238,8 +238,7 @@ fn inverse(e: &Evidence<'_>) -> Result<Check, TwinError> {
         Err(error) => return Ok(verdict(CheckId::K15, &[format!("the inverse does not apply: {error}")], String::new())),
     };
     let mut failures = Vec::new();
-    for (old, new) in e.twin.model.routers.iter().zip(&restored.routers).filter(|(o, n)| o.config != n.config) {
-        let _ = new;
+    for (old, _) in e.twin.model.routers.iter().zip(&restored.routers).filter(|(o, n)| o.config != n.config) {
         failures.push(format!("{}: the inverse does not restore its configuration", old.id));
     }
     let back = e.twin.solve_again(&e.after.model, &e.after.tables, restored);

@@ -72,8 +72,7 @@ impl Twin {
         let history = self.selected(&self.tables, prefix).into_iter().nth(index).unwrap_or(History::Unknown);
         let best = entry.best_path();
         let mut losers: Vec<Loser> = Vec::new();
-        for (i, path) in entry.paths.iter().enumerate().filter(|(i, _)| Some(*i) != entry.best) {
-            let _ = i;
+        for (_, path) in entry.paths.iter().enumerate().filter(|(i, _)| Some(*i) != entry.best) {
             let verdict = match (&path.rejected, best) {
                 (Some(why), _) => Verdict::Rejected(why.clone()),
                 (None, Some(best)) => Verdict::Lost(deciding(&rules, best, path, &history)),

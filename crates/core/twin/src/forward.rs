@@ -3,12 +3,13 @@
 use crate::model::Model;
 use crate::tables::Tables;
 use crate::underlay::{Hop, OSPF_DISTANCE, UnderlayRoute};
-use crate::{Path, Source};
+use crate::{Entry, Path, Source};
 use action::{DeviceId, ExitId};
 use bgp::Prefix;
 use core::fmt;
 use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// Administrative distance of external and internal BGP routes (FRR's defaults).
 const EBGP_DISTANCE: u8 = 20;
@@ -91,32 +92,40 @@ pub struct Forwarding<'a> {
 
 /// The route that a router uses for a prefix.
 enum Route<'a> {
-    Bgp(&'a Path),
+    Bgp(&'a Entry),
     Underlay(&'a UnderlayRoute),
 }
 
 impl Forwarding<'_> {
     /// Returns what becomes of packets from `device` to `prefix`. Of several equal-cost ways the worst is told, else the first exit.
     pub fn from(&self, device: usize, prefix: &Prefix) -> ForwardingResult {
+        worst(&self.ways(device, prefix))
+    }
+
+    /// Returns what may become of packets from `device` to `prefix`: one result, or several where equal-cost ways part.
+    pub fn ways(&self, device: usize, prefix: &Prefix) -> Ways {
         self.walk(device, prefix, &mut Vec::new())
     }
 
-    fn walk(&self, device: usize, prefix: &Prefix, passed: &mut Vec<usize>) -> ForwardingResult {
+    fn walk(&self, device: usize, prefix: &Prefix, passed: &mut Vec<usize>) -> Ways {
         let id = |d: usize| self.model.routers[d].id.clone();
         if let Some(at) = passed.iter().position(|d| *d == device) {
-            return ForwardingResult::Loop { devices: passed[at..].iter().map(|d| id(*d)).collect() };
+            return one(ForwardingResult::Loop { devices: passed[at..].iter().map(|d| id(*d)).collect() });
         }
         let Some(route) = self.lookup(device, prefix) else {
-            return if passed.is_empty() {
+            return one(if passed.is_empty() {
                 ForwardingResult::Unreachable
             } else {
                 ForwardingResult::BlackHole { why: format!("{} has no route to {prefix}", id(device)) }
-            };
+            });
         };
         passed.push(device);
         let result = match route {
-            Route::Bgp(best) => self.follow(device, best, prefix, passed),
-            Route::Underlay(route) => self.underlay(device, route, prefix),
+            Route::Bgp(entry) => {
+                let used = entry.paths.iter().enumerate().filter(|(i, p)| Some(*i) == entry.best || p.multipath);
+                used.flat_map(|(_, path)| self.follow(device, path, prefix, passed)).collect()
+            }
+            Route::Underlay(route) => one(self.underlay(device, route, prefix)),
         };
         passed.pop();
         result
@@ -134,20 +143,20 @@ impl Forwarding<'_> {
         }
     }
 
-    fn follow(&self, device: usize, best: &Path, prefix: &Prefix, passed: &mut Vec<usize>) -> ForwardingResult {
+    fn follow(&self, device: usize, best: &Path, prefix: &Prefix, passed: &mut Vec<usize>) -> Ways {
         let id = &self.model.routers[device].id;
         let Some(next_hop) = best.attributes.next_hop.filter(|_| best.source != Source::Local) else {
-            return ForwardingResult::Local;
+            return one(ForwardingResult::Local);
         };
         let hop = self.model.underlay.resolve(device, next_hop).map(|r| &r.hop);
         match (&best.source, hop) {
-            (Source::External { neighbor, exit }, Some(Hop::Connected(_)) | None) => self.leave(id, next_hop, *neighbor, exit.as_ref()),
+            (Source::External { neighbor, exit }, Some(Hop::Connected(_)) | None) => one(self.leave(id, next_hop, *neighbor, exit.as_ref())),
             (_, Some(Hop::Connected(_))) => match self.model.underlay.owner(next_hop) {
                 Some(next) => self.walk(next, prefix, passed),
-                None => self.leave(id, next_hop, next_hop, None),
+                None => one(self.leave(id, next_hop, next_hop, None)),
             },
-            (_, Some(Hop::Igp(next))) => self.spread(next, prefix, passed),
-            _ => ForwardingResult::BlackHole { why: format!("{id} cannot reach next hop {next_hop}") },
+            (_, Some(Hop::Igp(next))) => next.iter().flat_map(|d| self.walk(*d, prefix, passed)).collect(),
+            _ => one(ForwardingResult::BlackHole { why: format!("{id} cannot reach next hop {next_hop}") }),
         }
     }
 
@@ -158,36 +167,43 @@ impl Forwarding<'_> {
         ForwardingResult::Exit { exit }
     }
 
-    fn spread(&self, next: &[usize], prefix: &Prefix, passed: &mut Vec<usize>) -> ForwardingResult {
-        let ways = next.iter().map(|d| self.walk(*d, prefix, passed));
-        let worst = ways.min_by_key(|r| (core::cmp::Reverse(r.badness()), r.clone()));
-        worst.unwrap_or_else(|| ForwardingResult::BlackHole { why: "no way to the next hop".to_owned() })
-    }
-
     /// Longest match over BGP and the underlay; at equal length the lower administrative distance.
     fn lookup(&self, device: usize, prefix: &Prefix) -> Option<Route<'_>> {
         let bgp = self.bgp_route(device, prefix);
         let underlay = self.model.underlay.covering(device, prefix);
         match (bgp, underlay) {
-            (Some((b, path)), Some((u, route))) => {
+            (Some((b, entry, path)), Some((u, route))) => {
                 let bgp_first = b.length() > u.length() || (b.length() == u.length() && distance(path) < route.distance);
                 // a null route behind a `network` statement only carries the announcement
                 let own = path.source == Source::Local && b == u;
-                Some(if bgp_first || own { Route::Bgp(path) } else { Route::Underlay(route) })
+                Some(if bgp_first || own { Route::Bgp(entry) } else { Route::Underlay(route) })
             }
-            (Some((_, path)), None) => Some(Route::Bgp(path)),
+            (Some((_, entry, _)), None) => Some(Route::Bgp(entry)),
             (None, Some((_, route))) => Some(Route::Underlay(route)),
             (None, None) => None,
         }
     }
 
-    fn bgp_route(&self, device: usize, prefix: &Prefix) -> Option<(Prefix, &Path)> {
+    fn bgp_route(&self, device: usize, prefix: &Prefix) -> Option<(Prefix, &Entry, &Path)> {
         (0..=prefix.length()).rev().find_map(|length| {
             let key = Prefix::new(prefix.address(), length)?;
-            let path = self.tables.entry_at(device, &key)?.best_path()?;
-            Some((key, path))
+            let entry = self.tables.entry_at(device, &key)?;
+            Some((key, entry, entry.best_path()?))
         })
     }
+}
+
+/// Results of all equal-cost ways.
+pub type Ways = BTreeSet<ForwardingResult>;
+
+fn one(result: ForwardingResult) -> Ways {
+    BTreeSet::from([result])
+}
+
+/// Of several ways the worst counts; of equally good ones the first.
+pub fn worst(ways: &Ways) -> ForwardingResult {
+    let worst = ways.iter().min_by_key(|r| (core::cmp::Reverse(r.badness()), *r));
+    worst.cloned().unwrap_or_else(|| ForwardingResult::BlackHole { why: "no way to the next hop".to_owned() })
 }
 
 const fn distance(path: &Path) -> u8 {

@@ -15,9 +15,6 @@ pub struct Moved {
     pub unknown: u64,
 }
 
-/// Where the traffic of one prefix at one exit goes: the devices that sent it there, each with its exit afterwards.
-type Shares<'a> = BTreeMap<&'a ExitId, Vec<(&'a DeviceId, &'a ForwardingResult)>>;
-
 /// Returns the loads after `changed`. The volume of a prefix at an exit is split evenly over the devices whose packets leave there: inside
 /// routers when there are any, since they are where traffic starts.
 pub fn moved(twin: &Twin, changed: &[PrefixChange]) -> Moved {
@@ -25,16 +22,16 @@ pub fn moved(twin: &Twin, changed: &[PrefixChange]) -> Moved {
     let mut unknown_at: BTreeMap<ExitId, u64> = BTreeMap::new();
     let (mut moved_bps, mut unknown) = (0.0, 0);
     for change in changed {
-        for (exit, sources) in shares(change) {
-            let ways = weigh(twin, exit, &change.prefix, &sources);
+        for exit in exits_before(change) {
+            let parts = leaving(twin, exit, change);
             let Some(bps) = volume(twin, exit, &change.prefix) else {
-                unknown += 1;
-                for touched in ways.iter().filter_map(|(to, _)| to.exit()).chain([exit]).collect::<BTreeSet<_>>() {
+                unknown += u64::from(!parts.is_empty());
+                for touched in parts.iter().filter_map(|(to, _)| to.exit()).chain([exit]).collect::<BTreeSet<_>>() {
                     *unknown_at.entry(touched.clone()).or_default() += 1;
                 }
                 continue;
             };
-            for (to, share) in ways {
+            for (to, share) in parts {
                 moved_bps += bps * share;
                 *delta.entry(exit.clone()).or_default() -= bps * share;
                 if let Some(to) = to.exit() {
@@ -54,33 +51,33 @@ pub fn moved(twin: &Twin, changed: &[PrefixChange]) -> Moved {
     Moved { loads, moved_bps, unknown }
 }
 
-/// Groups the devices of a change by the exit that they leave.
-fn shares(change: &PrefixChange) -> Shares<'_> {
-    let mut shares: Shares<'_> = BTreeMap::new();
-    for device in &change.devices {
-        if let Some(exit) = device.before.forwarding.exit()
-            && device.before.forwarding != device.after.forwarding
-        {
-            shares.entry(exit).or_default().push((&device.device, &device.after.forwarding));
-        }
-    }
-    shares
+/// Exits that some device of the change used until now.
+fn exits_before(change: &PrefixChange) -> BTreeSet<&ExitId> {
+    change.devices.iter().flat_map(|d| d.before.ways.iter().filter_map(ForwardingResult::exit)).collect()
 }
 
-/// Returns where the traffic at `exit` goes, with the share of it that does; what stays is left out.
-fn weigh<'a>(
-    twin: &Twin,
-    exit: &ExitId,
-    prefix: &Prefix,
-    sources: &[(&'a DeviceId, &'a ForwardingResult)],
-) -> Vec<(&'a ForwardingResult, f64)> {
+/// Returns where the traffic that leaves `exit` goes, with the share of the exit's traffic to the prefix that does.
+fn leaving<'a>(twin: &Twin, exit: &ExitId, change: &'a PrefixChange) -> Vec<(&'a ForwardingResult, f64)> {
     let inside = |d: &DeviceId| twin.inventory.device(d).is_some_and(|s| s.role == DeviceRole::Spine);
-    let all = twin.senders(exit, prefix);
-    let spines = all.iter().filter(|d| inside(d)).count();
-    let counts = |d: &DeviceId| spines == 0 || inside(d);
-    let total = if spines == 0 { all.len() } else { spines };
-    let share = 1.0 / f64::from(u32::try_from(total.max(1)).unwrap_or(u32::MAX));
-    sources.iter().filter(|(d, _)| counts(d)).map(|(_, to)| (*to, share)).collect()
+    let mut senders = twin.senders(exit, &change.prefix);
+    if senders.iter().any(inside) {
+        senders.retain(inside);
+    }
+    let share = fraction(senders.len());
+    let mut parts = Vec::new();
+    for device in change.devices.iter().filter(|d| senders.contains(&d.device)) {
+        // traffic of a way that stays open stays on it
+        let stays = device.after.ways.iter().any(|w| w.exit() == Some(exit));
+        if !stays {
+            let each = share * fraction(device.after.ways.len());
+            parts.extend(device.after.ways.iter().map(|to| (to, each)));
+        }
+    }
+    parts
+}
+
+fn fraction(n: usize) -> f64 {
+    1.0 / f64::from(u32::try_from(n.max(1)).unwrap_or(u32::MAX))
 }
 
 /// Returns the measured volume; an exit that reports volumes and does not list the prefix carries none of it.

@@ -65,8 +65,10 @@ pub struct DeviceChange {
 /// How one device reaches a prefix.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteView {
-    /// What becomes of its packets.
+    /// What becomes of its packets; of several equal-cost ways the worst, else the first.
     pub forwarding: ForwardingResult,
+    /// All results where equal-cost ways part, sorted; else just the one.
+    pub ways: Vec<ForwardingResult>,
     /// BGP next hop of the best path.
     pub next_hop: Option<IpAddr>,
     /// AS_PATH of the best path.

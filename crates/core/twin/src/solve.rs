@@ -25,8 +25,9 @@ enum Schedule {
 /// Computes all routers' views of one prefix under two schedules. `history` says what each router had selected before. Choices that the
 /// schedules disagree on are marked as dependent on the order of events.
 pub fn solve(model: &Model, prefix: &Prefix, history: &[History]) -> Solution {
-    let mut solution = run(model, prefix, history, Schedule::FirstIn);
-    let other = run(model, prefix, history, Schedule::LastIn);
+    let fixed: Vec<Vec<Path>> = (0..model.routers.len()).map(|i| fixed_paths(model, i, prefix)).collect();
+    let mut solution = run(model, prefix, history, &fixed, Schedule::FirstIn);
+    let other = run(model, prefix, history, &fixed, Schedule::LastIn);
     let source = |e: &Entry| e.best_path().map(|p| p.source.clone());
     for (entry, again) in solution.entries.iter_mut().zip(&other.entries) {
         entry.order_dependent |= source(entry) != source(again);
@@ -37,8 +38,8 @@ pub fn solve(model: &Model, prefix: &Prefix, history: &[History]) -> Solution {
     solution
 }
 
-fn run(model: &Model, prefix: &Prefix, history: &[History], schedule: Schedule) -> Solution {
-    let mut state = State::new(model, prefix, history);
+fn run(model: &Model, prefix: &Prefix, history: &[History], fixed: &[Vec<Path>], schedule: Schedule) -> Solution {
+    let mut state = State::new(model, prefix, history, fixed);
     state.run(schedule);
     state.finish()
 }
@@ -47,7 +48,7 @@ struct State<'a> {
     model: &'a Model,
     prefix: &'a Prefix,
     /// Local and external paths per router: they do not change.
-    fixed: Vec<Vec<Path>>,
+    fixed: &'a [Vec<Path>],
     /// What each router was told, by its own session.
     told: Vec<BTreeMap<usize, Arc<PathAttributes>>>,
     history: &'a [History],
@@ -57,9 +58,8 @@ struct State<'a> {
 }
 
 impl<'a> State<'a> {
-    fn new(model: &'a Model, prefix: &'a Prefix, history: &'a [History]) -> Self {
+    fn new(model: &'a Model, prefix: &'a Prefix, history: &'a [History], fixed: &'a [Vec<Path>]) -> Self {
         let n = model.routers.len();
-        let fixed: Vec<Vec<Path>> = (0..n).map(|i| fixed_paths(model, i, prefix)).collect();
         let queue = (0..n).filter(|i| !fixed[*i].is_empty()).collect();
         let (told, entries) = (vec![BTreeMap::new(); n], vec![Entry::default(); n]);
         Self { model, prefix, fixed, told, history, entries, queue, unstable: BTreeSet::new() }

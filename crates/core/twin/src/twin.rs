@@ -91,11 +91,18 @@ impl Twin {
         self.model.index(device).map_or(ForwardingResult::Unreachable, |i| forwarding.from(i, prefix))
     }
 
+    /// Returns every result that packets from `device` to `prefix` may have under `tables`, where equal-cost ways part; sorted.
+    #[must_use]
+    pub fn exits_of(&self, tables: &Tables, device: &DeviceId, prefix: &Prefix) -> Vec<ForwardingResult> {
+        let forwarding = self.forwarding(&self.model, tables);
+        self.model.index(device).map_or_else(Vec::new, |i| forwarding.ways(i, prefix).into_iter().collect())
+    }
+
     pub(crate) fn forwarding<'a>(&'a self, model: &'a Model, tables: &'a Tables) -> Forwarding<'a> {
         Forwarding { model, tables, inventory: &self.inventory }
     }
 
-    /// Returns the prefixes that leave by `exit` from any device, sorted.
+    /// Returns the prefixes that leave by `exit` from any device, on any of its equal-cost ways, sorted.
     #[must_use]
     pub fn prefixes_via(&self, exit: &ExitId) -> Vec<Prefix> {
         let from_any = self.exits().get(exit).into_iter().flat_map(|d| d.values().flatten().copied());
@@ -120,8 +127,10 @@ impl Twin {
             let mut map = ByExit::new();
             for prefix in self.tables.prefixes() {
                 for (index, router) in self.model.routers.iter().enumerate() {
-                    if let ForwardingResult::Exit { exit } = forwarding.from(index, prefix) {
-                        map.entry(exit).or_default().entry(router.id.clone()).or_default().push(*prefix);
+                    for way in forwarding.ways(index, prefix) {
+                        if let ForwardingResult::Exit { exit } = way {
+                            map.entry(exit).or_default().entry(router.id.clone()).or_default().push(*prefix);
+                        }
                     }
                 }
             }

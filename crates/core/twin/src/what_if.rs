@@ -1,7 +1,7 @@
 //! The same network with edits.
 
 use crate::check::{self, Evidence};
-use crate::forward::Forwarding;
+use crate::forward::{Forwarding, worst};
 use crate::import;
 use crate::model::{Model, Router};
 use crate::prediction::{AnnouncedChange, DeviceChange, Prediction, PrefixChange, RouteView};
@@ -156,10 +156,9 @@ impl Twin {
                 let prefixes: Vec<Prefix> =
                     if whole { self.tables.prefixes().copied().collect() } else { after.computed.iter().copied().collect() };
                 for prefix in prefixes {
-                    let entry = |t: &Tables| t.entry_at(index, &prefix).cloned();
-                    let (b, a) = (entry(&self.tables), entry(&after.tables));
-                    let was = export::to_external(&self.model, index, session, &prefix, b.as_ref().unwrap_or(&empty));
-                    let is = export::to_external(&after.model, index, far, &prefix, a.as_ref().unwrap_or(&empty));
+                    let (b, a) = (self.tables.entry_at(index, &prefix), after.tables.entry_at(index, &prefix));
+                    let was = export::to_external(&self.model, index, session, &prefix, b.unwrap_or(&empty));
+                    let is = export::to_external(&after.model, index, far, &prefix, a.unwrap_or(&empty));
                     match (was, is) {
                         (None, Some(_)) => change.added.push(prefix),
                         (Some(_), None) => change.withdrawn.push(prefix),
@@ -223,13 +222,15 @@ fn best_attributes(entry: Option<&Entry>) -> Option<&bgp::PathAttributes> {
 }
 
 fn moved(before: &RouteView, after: &RouteView) -> bool {
-    before.forwarding != after.forwarding || before.next_hop != after.next_hop || before.as_path != after.as_path
+    before.ways != after.ways || before.next_hop != after.next_hop || before.as_path != after.as_path
 }
 
 fn view(forwarding: &Forwarding<'_>, index: usize, prefix: &Prefix, entry: Option<&Entry>) -> RouteView {
     let best = entry.and_then(Entry::best_path);
+    let ways = forwarding.ways(index, prefix);
     RouteView {
-        forwarding: forwarding.from(index, prefix),
+        forwarding: worst(&ways),
+        ways: ways.into_iter().collect(),
         next_hop: best.and_then(|p| p.attributes.next_hop),
         as_path: best.map(|p| p.attributes.as_path.clone()),
         local_pref: best.map(|p| forwarding.model.routers[index].rules().local_pref(p)),

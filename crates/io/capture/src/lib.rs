@@ -2,11 +2,12 @@
 //!
 //! ```text
 //! magic "PHCAP\r\n\x1a" · version u16 · reserved u16
-//! frame*:  length u32 (compressed bytes) · checksum [u8; 8] · zstd( records )
+//! frame*:  length u32 (compressed bytes) · length u32, every bit turned over · checksum [u8; 8] · zstd( records )
 //! records: length u32 · JSON { "seq", "at", "body" }
 //! ```
 //! Numbers are big-endian. The checksum is the first 8 bytes of a SHA-256 that runs over every record from the start of the file, so a
-//! frame that was changed, dropped or swapped is noticed. A record is acknowledged once [`Writer::flush_durable`] returned; a file that ends
+//! frame that was changed, dropped or swapped is noticed. The length stands twice, so that a changed one is not taken for the end of the
+//! file. A record is acknowledged once [`Writer::flush_durable`] returned; a file that ends
 //! in the middle of a frame loses that frame and says so. Secrets never enter: inputs do not hold any.
 
 mod reader;
@@ -19,8 +20,12 @@ use std::path::PathBuf;
 
 /// First bytes of a capture. The line ending and the control-Z show a transfer in text mode at once.
 pub const MAGIC: [u8; 8] = *b"PHCAP\r\n\x1a";
-/// Version written. Older ones are read as long as this constant's history is short; newer ones are refused.
+/// Version written, and the only one there is: others are refused.
 pub const VERSION: u16 = 1;
+/// Bytes before the first frame.
+const FILE_HEADER: usize = 12;
+/// Bytes before a frame's content.
+const FRAME_HEADER: usize = 16;
 /// Longest record, bytes of JSON. A state of a large network is the longest there is.
 pub const RECORD_MAX: usize = 1 << 30;
 /// Longest frame on disk, bytes.
@@ -54,6 +59,14 @@ pub enum CaptureError {
         /// Its version.
         found: u16,
     },
+    /// Made by a program before the first release.
+    #[error("PH-CAP-007 {path} has format {found}, which no released version wrote; this one reads format {VERSION}")]
+    Older {
+        /// File.
+        path: PathBuf,
+        /// Its version.
+        found: u16,
+    },
     /// The content is not what was written.
     #[error("PH-CAP-004 {path} is damaged at byte {offset}: {why}; everything before it was read ({records} records)")]
     Damaged {
@@ -73,6 +86,12 @@ pub enum CaptureError {
         seq: u64,
         /// Its length.
         length: usize,
+    },
+    /// An earlier write failed and the file could not be brought back to a whole frame.
+    #[error("PH-CAP-008 {path} ends in half a frame after a failed write; nothing more is written to it, start a new capture")]
+    Spoilt {
+        /// File.
+        path: PathBuf,
     },
     /// A record cannot be turned into JSON.
     #[error("PH-CAP-006 record {seq} cannot be written as JSON")]

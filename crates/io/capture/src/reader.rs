@@ -1,6 +1,6 @@
 //! Reading.
 
-use crate::{CaptureError, FRAME_MAX, MAGIC, RECORD_MAX, VERSION};
+use crate::{CaptureError, FILE_HEADER, FRAME_HEADER, FRAME_MAX, MAGIC, RECORD_MAX, VERSION};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -47,7 +47,7 @@ impl<T: DeserializeOwned> Reader<T> {
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
         let io = |source| CaptureError::Io { doing: "opening", path: path.to_owned(), source };
         let mut file = BufReader::new(File::open(path).map_err(io)?);
-        let mut head = [0; 12];
+        let mut head = [0; FILE_HEADER];
         let not = |_| CaptureError::NotACapture { path: path.to_owned() };
         file.read_exact(&mut head).map_err(not)?;
         if head[..8] != MAGIC {
@@ -57,10 +57,13 @@ impl<T: DeserializeOwned> Reader<T> {
         if found > VERSION {
             return Err(CaptureError::Newer { path: path.to_owned(), found });
         }
+        if found < VERSION {
+            return Err(CaptureError::Older { path: path.to_owned(), found });
+        }
         Ok(Self {
             path: path.to_owned(),
             file,
-            offset: 12,
+            offset: FILE_HEADER as u64,
             content: Vec::new(),
             position: 0,
             digest: Sha256::new(),
@@ -90,13 +93,17 @@ impl<T: DeserializeOwned> Reader<T> {
 
     /// Reads one frame; false at the end.
     fn frame(&mut self) -> Result<bool, CaptureError> {
-        let mut head = [0; 12];
+        let mut head = [0; FRAME_HEADER];
         let got = fill(&mut self.file, &mut head).map_err(|e| self.damaged(e.to_string()))?;
         if got < head.len() {
             self.lost_tail = got as u64;
             return Ok(false);
         }
-        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]) as usize;
+        let length = u32::from_be_bytes([head[0], head[1], head[2], head[3]]);
+        if length != !u32::from_be_bytes([head[4], head[5], head[6], head[7]]) {
+            return Err(self.damaged("a frame's two lengths differ: the file was changed".to_owned()));
+        }
+        let length = length as usize;
         if length > FRAME_MAX {
             return Err(self.damaged(format!("a frame claims {length} bytes")));
         }
@@ -104,7 +111,7 @@ impl<T: DeserializeOwned> Reader<T> {
         let took = (&mut self.file).take(length as u64).read_to_end(&mut packed);
         took.map_err(|e| self.damaged(e.to_string()))?;
         if packed.len() < length {
-            self.lost_tail = 12 + packed.len() as u64;
+            self.lost_tail = (FRAME_HEADER + packed.len()) as u64;
             return Ok(false);
         }
         self.content = zstd::stream::Decoder::new(packed.as_slice())
@@ -117,10 +124,10 @@ impl<T: DeserializeOwned> Reader<T> {
             return Err(self.damaged("a frame holds more than a record may".to_owned()));
         }
         self.digest.update(&self.content);
-        if self.digest.clone().finalize()[..8] != head[4..12] {
+        if self.digest.clone().finalize()[..8] != head[8..16] {
             return Err(self.damaged("the checksum does not fit: the file was changed".to_owned()));
         }
-        self.offset += 12 + length as u64;
+        self.offset += (FRAME_HEADER + length) as u64;
         self.position = 0;
         Ok(true)
     }

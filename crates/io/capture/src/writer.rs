@@ -1,10 +1,10 @@
 //! Writing.
 
-use crate::{CaptureError, MAGIC, RECORD_MAX, VERSION};
+use crate::{CaptureError, FRAME_HEADER, MAGIC, RECORD_MAX, VERSION};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::Write;
+use std::io::{Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 use units::Timestamp;
 
@@ -20,6 +20,9 @@ pub struct Writer {
     file: File,
     pending: Vec<u8>,
     digest: Sha256,
+    /// Where the last whole frame ends.
+    end: u64,
+    spoilt: bool,
 }
 
 #[derive(Serialize)]
@@ -43,7 +46,14 @@ impl Writer {
         file.write_all(&MAGIC).map_err(io("writing"))?;
         file.write_all(&VERSION.to_be_bytes()).map_err(io("writing"))?;
         file.write_all(&[0, 0]).map_err(io("writing"))?;
-        Ok(Self { path: path.to_owned(), file, pending: Vec::with_capacity(2 * FRAME_SOFT), digest: Sha256::new() })
+        file.sync_all().map_err(io("syncing"))?;
+        // the name must survive a power loss too
+        if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
+            File::open(folder).and_then(|f| f.sync_all()).map_err(io("syncing the folder of"))?;
+        }
+        let end = file.stream_position().map_err(io("writing"))?;
+        let pending = Vec::with_capacity(2 * FRAME_SOFT);
+        Ok(Self { path: path.to_owned(), file, pending, digest: Sha256::new(), end, spoilt: false })
     }
 
     /// Adds one record.
@@ -59,26 +69,42 @@ impl Writer {
         if self.pending.len() >= FRAME_SOFT { self.flush() } else { Ok(()) }
     }
 
-    /// Writes what is pending as one frame.
+    /// Writes what is pending as one frame. After a failed write (a full disk) the file ends where it ended before, and what is pending
+    /// stays pending: the next flush may succeed.
     ///
     /// # Errors
-    /// [`CaptureError::Io`].
+    /// [`CaptureError`].
     pub fn flush(&mut self) -> Result<(), CaptureError> {
+        if self.spoilt {
+            return Err(CaptureError::Spoilt { path: self.path.clone() });
+        }
         if self.pending.is_empty() {
             return Ok(());
         }
-        let path = &self.path;
-        let io = |doing| move |source| CaptureError::Io { doing, path: path.clone(), source };
-        let packed = zstd::bulk::compress(&self.pending, LEVEL).map_err(io("compressing for"))?;
-        self.digest.update(&self.pending);
-        let sum = self.digest.clone().finalize();
-        let mut frame = Vec::with_capacity(packed.len() + 12);
-        frame.extend_from_slice(&u32::try_from(packed.len()).unwrap_or(u32::MAX).to_be_bytes());
-        frame.extend_from_slice(&sum[..8]);
+        let io = |doing, source| CaptureError::Io { doing, path: self.path.clone(), source };
+        let packed = zstd::bulk::compress(&self.pending, LEVEL).map_err(|e| io("compressing for", e))?;
+        let mut digest = self.digest.clone();
+        digest.update(&self.pending);
+        let length = u32::try_from(packed.len()).unwrap_or(u32::MAX);
+        let mut frame = Vec::with_capacity(packed.len() + FRAME_HEADER);
+        frame.extend_from_slice(&length.to_be_bytes());
+        frame.extend_from_slice(&(!length).to_be_bytes());
+        frame.extend_from_slice(&digest.clone().finalize()[..8]);
         frame.extend_from_slice(&packed);
-        self.file.write_all(&frame).map_err(io("writing"))?;
+        if let Err(error) = self.file.write_all(&frame) {
+            self.step_back();
+            return Err(CaptureError::Io { doing: "writing", path: self.path.clone(), source: error });
+        }
+        self.end += frame.len() as u64;
+        self.digest = digest;
         self.pending.clear();
         Ok(())
+    }
+
+    /// Cuts off half a frame.
+    fn step_back(&mut self) {
+        let cut = self.file.set_len(self.end).and_then(|()| self.file.seek(SeekFrom::Start(self.end)));
+        self.spoilt = cut.is_err();
     }
 
     /// Writes what is pending and waits until it is on the disk: for inputs that lead to a device write.
@@ -94,5 +120,15 @@ impl Writer {
     #[must_use]
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    #[cfg(test)]
+    pub(crate) fn replace_file(&mut self, file: File) -> File {
+        std::mem::replace(&mut self.file, file)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn heal(&mut self) {
+        self.step_back();
     }
 }

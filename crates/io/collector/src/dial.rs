@@ -14,8 +14,8 @@ use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 use tracing::{debug, info, warn};
 
-/// Longest wait for Capabilities and for the first answer to Subscribe.
-const ANSWER_MAX: Duration = Duration::from_secs(5);
+/// Longest wait for Capabilities and for the first answer to Subscribe (a Go server sends no headers before the first message).
+const ANSWER_MAX: Duration = Duration::from_secs(20);
 /// Characters of a server's message that are shown.
 const WORDS_MAX: usize = 300;
 

@@ -43,7 +43,8 @@ impl Target {
     /// # Errors
     /// [`CollectError::NoTarget`] when the inventory has none.
     pub fn new(inventory: &Inventory, device: &DeviceId, password: Option<String>) -> Result<Self, CollectError> {
-        let endpoint = inventory.device(device).and_then(|d| d.gnmi.clone()).ok_or_else(|| CollectError::NoTarget { device: device.clone() })?;
+        let endpoint =
+            inventory.device(device).and_then(|d| d.gnmi.clone()).ok_or_else(|| CollectError::NoTarget { device: device.clone() })?;
         Ok(Self {
             device: device.clone(),
             address: endpoint.address,
@@ -92,7 +93,8 @@ impl Target {
             TlsPolicy::Plaintext if self.plaintext_allowed || self.is_loopback() => Ok(endpoint),
             TlsPolicy::Plaintext => Err(CollectError::Plaintext { device: self.device.clone(), address: self.address.clone() }),
             TlsPolicy::Verify { ca_file, server_name, client } => {
-                let mut tls = ClientTlsConfig::new().ca_certificate(Certificate::from_pem(self.pem(ca_file).await?)).domain_name(server_name);
+                let mut tls =
+                    ClientTlsConfig::new().ca_certificate(Certificate::from_pem(self.pem(ca_file).await?)).domain_name(server_name);
                 if let Some((certificate, key)) = client {
                     tls = tls.identity(Identity::from_pem(self.pem(certificate).await?, self.pem(key).await?));
                 }

@@ -7,10 +7,16 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
+/// Makes a folder that only its owner can enter.
+pub fn make(folder: &Path) -> Result<(), StoreError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder);
+    made.map_err(|source| StoreError::Io { doing: "making", path: folder.to_owned(), source })
+}
+
 /// Takes the folder's lock; it ends with the process, however that ends.
 pub fn lock(folder: &Path) -> Result<File, StoreError> {
+    make(folder)?;
     let io = |doing| move |source| StoreError::Io { doing, path: folder.to_owned(), source };
-    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io("making"))?;
     let open = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(folder.join("lock"));
     let mut file = open.map_err(io("opening the lock of"))?;
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {

@@ -7,6 +7,7 @@ mod folder;
 mod ledger;
 mod migrate;
 mod series;
+mod state;
 
 pub use folder::lock_holder;
 pub use ledger::read_audit;
@@ -18,6 +19,7 @@ use rusqlite::Connection;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use units::Timestamp;
 
 /// How long another process may hold a database before a write is given up.
 const BUSY: Duration = Duration::from_secs(5);
@@ -179,10 +181,57 @@ impl Store {
     /// # Errors
     /// [`StoreError`].
     pub fn keep_lesson(&self, proposal: action::ProposalId, lesson: &learning::Lesson) -> Result<(), StoreError> {
-        let db = |source| StoreError::Database { doing: "keeping a lesson", database: "state.db", source };
-        let text = serde_json::to_string(lesson).map_err(|e| StoreError::BadRow { table: "lesson", row: 0, why: e.to_string() })?;
-        let sql = "INSERT OR REPLACE INTO lesson (change, proposal, lesson) VALUES (?1, ?2, ?3)";
-        self.state.execute(sql, (signed(lesson.change.0), signed(proposal.0), text)).map(drop).map_err(db)
+        state::keep_lesson(&self.state, proposal, lesson)
+    }
+
+    /// Returns every lesson, by change.
+    ///
+    /// # Errors
+    /// [`StoreError`]; a row that does not read is named.
+    pub fn lessons(&self) -> Result<Vec<(action::ProposalId, learning::Lesson)>, StoreError> {
+        state::lessons(&self.state)
+    }
+
+    /// Returns a setting.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn setting(&self, name: &str) -> Result<Option<String>, StoreError> {
+        state::setting(&self.state, name)
+    }
+
+    /// Writes a setting; durable when this returns.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn set_setting(&self, name: &str, value: &str) -> Result<(), StoreError> {
+        state::set_setting(&self.state, name, value)
+    }
+
+    /// Copies the three databases into `folder`, which must be empty or new. The store may go on being used.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn backup(&self, folder: &Path) -> Result<(), StoreError> {
+        folder::make(folder)?;
+        for (db, name) in [(&self.ledger, "ledger.db"), (&self.state, "state.db"), (&self.telemetry, "telemetry.db")] {
+            let path = folder.join(name);
+            let text = path.to_str().ok_or_else(|| {
+                let source = std::io::Error::new(std::io::ErrorKind::InvalidFilename, "the name is not UTF-8");
+                StoreError::Io { doing: "writing the backup", path: path.clone(), source }
+            })?;
+            // never by copying files: the copy would lack what is still in the write-ahead log
+            db.execute("VACUUM INTO ?1", [text]).map_err(|source| StoreError::Database { doing: "backing up", database: name, source })?;
+        }
+        Ok(())
+    }
+
+    /// Returns the points of one series from `from` up to but not including `until`, oldest first, at most `limit`.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn points(&self, measurement: &str, tags: &str, from: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Point>, StoreError> {
+        series::read(&self.telemetry, measurement, tags, from..until, limit)
     }
 
     /// Writes points of time series in one transaction.
@@ -197,7 +246,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn forget_points(&self, before: units::Timestamp) -> Result<u64, StoreError> {
+    pub fn forget_points(&self, before: Timestamp) -> Result<u64, StoreError> {
         series::forget(&self.telemetry, before)
     }
 }

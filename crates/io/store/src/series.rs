@@ -1,6 +1,7 @@
 //! Time series.
 
 use crate::StoreError;
+use core::ops::Range;
 use rusqlite::Connection;
 use units::Timestamp;
 
@@ -37,6 +38,19 @@ pub fn write(db: &mut Connection, points: &[Point]) -> Result<(), StoreError> {
         }
     }
     transaction.commit().map_err(fail("writing points"))
+}
+
+/// Reads points of one series, oldest first.
+pub fn read(db: &Connection, measurement: &str, tags: &str, time: Range<Timestamp>, limit: u32) -> Result<Vec<Point>, StoreError> {
+    let doing = fail("reading points");
+    let sql = "SELECT p.at_ns, p.value FROM point p JOIN series s ON s.id = p.series \
+               WHERE s.measurement = ?1 AND s.tags = ?2 AND p.at_ns >= ?3 AND p.at_ns < ?4 ORDER BY p.at_ns LIMIT ?5";
+    let mut statement = db.prepare_cached(sql).map_err(&doing)?;
+    let rows = statement.query_map((measurement, tags, time.start.nanos(), time.end.nanos(), limit), |row| {
+        let at = Timestamp::from_nanos(row.get(0)?);
+        Ok(Point { measurement: measurement.to_owned(), tags: tags.to_owned(), at, value: row.get(1)? })
+    });
+    rows.map_err(&doing)?.collect::<Result<_, _>>().map_err(&doing)
 }
 
 /// Deletes points older than `before`.

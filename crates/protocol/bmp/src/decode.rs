@@ -25,11 +25,9 @@ pub fn decode(bytes: &[u8], codec: &mut Codec) -> Result<Message, DecodeError> {
         return Err(DecodeError::new(1, Action::MessageDiscard, what));
     }
     match r.u8("the type")? {
-        4 => return report::initiation(&mut r).map(Message::Initiation),
-        5 => return report::termination(&mut r).map(Message::Termination),
-        kind if kind > 6 => {
-            return Err(DecodeError::new(5, Action::MessageDiscard, format!("message type {kind} is unknown (RFC 7854 §4.1)")));
-        }
+        4 => report::initiation(&mut r).map(Message::Initiation),
+        5 => report::termination(&mut r).map(Message::Termination),
+        kind if kind > 6 => Err(DecodeError::new(5, Action::MessageDiscard, format!("message type {kind} is unknown (RFC 7854 §4.1)"))),
         kind => {
             let peer = Peer::read(&mut r)?;
             match kind {

@@ -20,14 +20,20 @@ pub(crate) enum Writing {
 /// Reads prefixes to the end of `r`. The second value says that path identifiers had to be guessed.
 pub(crate) fn read(r: Reader<'_>, family: Family, writing: Writing, next_hop: Option<IpAddr>) -> Result<(Vec<Nlri>, bool), DecodeError> {
     match (read_as(r, family, writing == Writing::AddPath, next_hop), writing) {
-        (Ok(found), _) => Ok((found, false)),
-        (Err(first), Writing::Unknown) => read_as(r, family, true, next_hop).map(|found| (found, true)).map_err(|_| first),
+        (Ok((found, _)), _) => Ok((found, false)),
+        // a guess must fit without a rest: host bits that are set mean that the bytes are something else
+        (Err(first), Writing::Unknown) => match read_as(r, family, true, next_hop) {
+            Ok((found, true)) => Ok((found, true)),
+            _ => Err(first),
+        },
         (Err(error), _) => Err(error),
     }
 }
 
-fn read_as(mut r: Reader<'_>, family: Family, add_path: bool, next_hop: Option<IpAddr>) -> Result<Vec<Nlri>, DecodeError> {
+/// Reads to the end of `r`; the second value says that no prefix had host bits.
+fn read_as(mut r: Reader<'_>, family: Family, add_path: bool, next_hop: Option<IpAddr>) -> Result<(Vec<Nlri>, bool), DecodeError> {
     let mut out = Vec::new();
+    let mut clean = true;
     while !r.is_empty() {
         let path_id = if add_path { Some(r.u32("a path identifier")?) } else { None };
         let at = r.offset();
@@ -38,18 +44,21 @@ fn read_as(mut r: Reader<'_>, family: Family, add_path: bool, next_hop: Option<I
             return Err(DecodeError::new(at, Action::SessionReset, what));
         }
         let bytes = r.take(usize::from(length.div_ceil(8)), "a prefix")?;
-        out.extend(prefix(family, bytes, length).map(|prefix| Nlri { prefix, path_id, next_hop }));
+        let address = address(family, bytes);
+        if let Some(prefix) = Prefix::new(address, length) {
+            clean &= prefix.address() == address;
+            out.push(Nlri { prefix, path_id, next_hop });
+        }
     }
-    Ok(out)
+    Ok((out, clean))
 }
 
-fn prefix(family: Family, bytes: &[u8], length: u8) -> Option<Prefix> {
+fn address(family: Family, bytes: &[u8]) -> IpAddr {
     let mut field = [0; 16];
     field.iter_mut().zip(bytes).for_each(|(to, from)| *to = *from);
     let [a, b, c, d, ..] = field;
-    let address = match family {
+    match family {
         Family::Ipv4Unicast => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
         Family::Ipv6Unicast => IpAddr::V6(Ipv6Addr::from(field)),
-    };
-    Prefix::new(address, length)
+    }
 }

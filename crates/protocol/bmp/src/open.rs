@@ -144,7 +144,7 @@ fn known(code: u8, mut value: Reader<'_>) -> Option<Capability> {
         }
         2 if value.is_empty() => Some(Capability::RouteRefresh),
         65 if value.left() == 4 => Some(Capability::FourOctetAs(Asn(value.u32("").ok()?))),
-        69 if value.left() % 4 == 0 => {
+        69 if value.left().is_multiple_of(4) => {
             let mut offers = Vec::new();
             while !value.is_empty() {
                 let family = AfiSafi { afi: value.u16("").ok()?, safi: value.u8("").ok()? };

@@ -40,7 +40,8 @@ pub(crate) fn read(r: &mut Reader<'_>, peer: Peer, codec: &Codec) -> Result<Rout
     take_own_as_off(&mut found, &mut out, codec);
     out.faults = found.faults;
     out.extra = found.extra;
-    if !attributes.is_empty() && !(out.announce.is_empty() && out.unread.is_empty()) {
+    let announces = !out.announce.is_empty() || found.reach.is_some();
+    if announces {
         found.path.next_hop = out.announce.first().and_then(|n| n.next_hop).or(found.path.next_hop);
         out.attributes = Some(found.path);
     }
@@ -98,9 +99,7 @@ fn reach(mut value: Reader<'_>) -> Result<Routes<'_>, DecodeError> {
     let length = usize::from(value.u8("the next hop length").map_err(reset)?);
     let next_hop = match *value.take(length, "the next hop").map_err(reset)? {
         [a, b, c, d] => Some(IpAddr::V4(Ipv4Addr::new(a, b, c, d))),
-        ref bytes if matches!(bytes.len(), 16 | 32) => {
-            bytes.first_chunk::<16>().map(|six| IpAddr::V6(Ipv6Addr::from(*six)))
-        }
+        ref bytes if matches!(bytes.len(), 16 | 32) => bytes.first_chunk::<16>().map(|six| IpAddr::V6(Ipv6Addr::from(*six))),
         // VPN next hops carry a distinguisher (RFC 4364 §4.3.2); we read none of those families
         _ if afi_safi.family().is_none() => None,
         _ => {
@@ -169,4 +168,3 @@ fn take_own_as_off(found: &mut Attributes<'_>, out: &mut RouteMonitoring, codec:
         out.repairs.push(Repair::FrrOwnAsInFront);
     }
 }
-

@@ -26,6 +26,8 @@ pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const DEPTH_MAX: usize = 64;
 /// Most elements that are read: a document of small elements must not take many times its own size in memory.
 pub const ELEMENTS_MAX: usize = 1_000_000;
+/// Most attributes that an element may have; ours have four, with namespaces eight.
+pub const ATTRIBUTES_MAX: usize = 32;
 
 /// XML that is not the OpenConfig we read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

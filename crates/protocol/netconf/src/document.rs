@@ -5,13 +5,14 @@ use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::ResolveResult;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 
 /// Longest message, bytes.
 pub const MESSAGE_MAX: usize = 16 << 20;
 /// Deepest nesting.
 const DEPTH_MAX: usize = 64;
-/// Most elements in one message.
-const ELEMENTS_MAX: usize = 1 << 20;
+/// Most elements in one message: with some 300 bytes each, a message of nothing but small elements takes no more than 150 MB.
+const ELEMENTS_MAX: usize = 500_000;
 
 /// A message that is no acceptable XML.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -40,8 +41,10 @@ pub struct Element {
     outer: Range<usize>,
     /// Length of the start tag.
     tag: usize,
-    /// Namespace declarations in scope, `xmlns` or `xmlns:p` to name.
-    scope: BTreeMap<String, String>,
+    /// Namespace declarations in scope, `xmlns` or `xmlns:p` to name; shared with the parent where the element declares none.
+    scope: Arc<BTreeMap<String, String>>,
+    /// Which of them the element's own tag makes.
+    declares: Vec<String>,
 }
 
 impl Element {
@@ -80,11 +83,10 @@ impl Element {
         let name_end = tag.find(|c: char| c.is_whitespace() || c == '>' || c == '/').unwrap_or(tag.len());
         let mut out = String::with_capacity(raw.len() + 64);
         out.push_str(&raw[..name_end]);
-        for (key, value) in &self.scope {
+        for (key, value) in self.scope.iter().filter(|(key, _)| !self.declares.contains(key)) {
             // a prefix that the content never uses needs no declaration; the default one always counts
             let used = key == "xmlns" || raw.contains(&format!("{}:", key.trim_start_matches("xmlns:")));
-            let declared = tag.contains(&format!("{key}=\"")) || tag.contains(&format!("{key}='"));
-            if used && !declared && !value.is_empty() {
+            if used && !value.is_empty() {
                 out.push_str(&format!(" {key}=\"{}\"", quick_xml::escape::escape(value)));
             }
         }
@@ -131,13 +133,13 @@ impl Builder {
                         self.close(element).map_err(|why| fail(start, why))?;
                     }
                 }
-                Event::Text(t) => self.text(&t.decode().map_err(|e| fail(start, e.to_string()))?),
-                Event::CData(t) => self.text(&String::from_utf8_lossy(&t)),
+                Event::Text(t) => self.text(&t.decode().map_err(|e| fail(start, e.to_string()))?).map_err(|why| fail(start, why))?,
+                Event::CData(t) => self.text(&String::from_utf8_lossy(&t)).map_err(|why| fail(start, why))?,
                 Event::GeneralRef(r) => {
                     let named = quick_xml::escape::resolve_predefined_entity(&String::from_utf8_lossy(&r)).map(str::to_owned);
                     let numbered = || r.resolve_char_ref().ok().flatten().map(String::from);
                     let refused = || fail(start, format!("entity &{}; is not accepted", String::from_utf8_lossy(&r)));
-                    self.text(&named.or_else(numbered).ok_or_else(refused)?);
+                    self.text(&named.or_else(numbered).ok_or_else(refused)?).map_err(|why| fail(start, why))?;
                 }
                 Event::DocType(_) => return Err(fail(start, "a document type is not accepted".to_owned())),
                 Event::Decl(_) | Event::PI(_) | Event::Comment(_) => {}
@@ -169,7 +171,8 @@ impl Builder {
             let value = quick_xml::escape::unescape(&raw).map_err(|e| format!("bad attribute value: {e}"))?.into_owned();
             let key = String::from_utf8_lossy(attribute.key.as_ref()).into_owned();
             if key == "xmlns" || key.starts_with("xmlns:") {
-                element.scope.insert(key, value);
+                Arc::make_mut(&mut element.scope).insert(key.clone(), value);
+                element.declares.push(key);
             } else {
                 element.attributes.insert(String::from_utf8_lossy(attribute.key.local_name().as_ref()).into_owned(), value);
             }
@@ -186,9 +189,12 @@ impl Builder {
         Ok(())
     }
 
-    fn text(&mut self, text: &str) {
-        if let Some(current) = self.stack.last_mut() {
-            current.text.push_str(text);
+    fn text(&mut self, text: &str) -> Result<(), String> {
+        match self.stack.last_mut() {
+            Some(current) => current.text.push_str(text),
+            None if text.trim().is_empty() => {}
+            None => return Err("text outside of the root element".to_owned()),
         }
+        Ok(())
     }
 }

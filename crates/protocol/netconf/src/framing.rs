@@ -44,7 +44,7 @@ pub enum FramingError {
     /// A message is not UTF-8.
     #[error("byte {offset}: message is not UTF-8")]
     NotUtf8 {
-        /// Offset in the stream of the first bad byte, as far as known.
+        /// Offset in the stream where the message starts.
         offset: u64,
     },
 }
@@ -54,16 +54,20 @@ pub enum FramingError {
 pub struct Decoder {
     framing: Framing,
     buffer: Vec<u8>,
+    /// Bytes at the start of `buffer` that are done with; dropped on the next push, so that many small chunks cost no more than one.
+    done: usize,
     message: Vec<u8>,
-    /// Bytes of the stream before `buffer`.
+    /// Bytes of the stream before the first one not done with.
     consumed: u64,
-    /// Where to go on looking for the end mark.
+    /// Where the message being put together starts in the stream.
+    started: u64,
+    /// How far beyond `done` the end mark was looked for in vain.
     searched: usize,
 }
 
 impl Default for Decoder {
     fn default() -> Self {
-        Self { framing: Framing::EndOfMessage, buffer: Vec::new(), message: Vec::new(), consumed: 0, searched: 0 }
+        Self { framing: Framing::EndOfMessage, buffer: Vec::new(), done: 0, message: Vec::new(), consumed: 0, started: 0, searched: 0 }
     }
 }
 
@@ -75,7 +79,13 @@ impl Decoder {
 
     /// Adds received bytes.
     pub fn push(&mut self, bytes: &[u8]) {
+        self.buffer.drain(..self.done);
+        self.done = 0;
         self.buffer.extend_from_slice(bytes);
+    }
+
+    fn rest(&self) -> &[u8] {
+        self.buffer.get(self.done..).unwrap_or_default()
     }
 
     /// Returns the next whole message; `None`: more bytes are needed.
@@ -91,25 +101,26 @@ impl Decoder {
 
     fn end_of_message(&mut self) -> Result<Option<String>, FramingError> {
         let from = self.searched.saturating_sub(END.len());
-        let found = self.buffer.get(from..).and_then(|b| b.windows(END.len()).position(|w| w == END)).map(|p| from + p);
-        if let Some(end) = found {
-            let message: Vec<u8> = self.take(end);
-            self.take(END.len());
-            self.searched = 0;
-            return self.text(message).map(Some);
-        }
-        self.searched = self.buffer.len();
-        if self.buffer.len() > MESSAGE_MAX {
+        let found = self.rest().get(from..).and_then(|b| b.windows(END.len()).position(|w| w == END)).map(|p| from + p);
+        if found.unwrap_or_else(|| self.rest().len()) > MESSAGE_MAX {
             return Err(FramingError::TooLong { offset: self.consumed });
         }
-        Ok(None)
+        let Some(end) = found else {
+            self.searched = self.rest().len();
+            return Ok(None);
+        };
+        let start = self.consumed;
+        let message = self.take(end);
+        self.take(END.len());
+        self.searched = 0;
+        text(message, start).map(Some)
     }
 
     fn chunked(&mut self) -> Result<Option<String>, FramingError> {
         loop {
-            let head: Vec<u8> = self.buffer.iter().copied().take(HEADER_MAX).collect();
+            let head: Vec<u8> = self.rest().iter().copied().take(HEADER_MAX).collect();
             let bad = FramingError::Header { offset: self.consumed };
-            if !b"\n#".starts_with(&head[..head.len().min(2)]) {
+            if !head.iter().zip(b"\n#").all(|(a, b)| a == b) {
                 return Err(bad);
             }
             let Some(line_end) = head.iter().skip(2).position(|b| *b == b'\n').map(|p| p + 2) else {
@@ -122,15 +133,18 @@ impl Decoder {
                 }
                 self.take(line_end + 1);
                 let message = core::mem::take(&mut self.message);
-                return self.text(message).map(Some);
+                return text(message, self.started).map(Some);
             }
             let digits = core::str::from_utf8(word).ok().filter(|w| !w.starts_with('0') && w.bytes().all(|b| b.is_ascii_digit()));
             let length: usize = digits.and_then(|d| d.parse().ok()).ok_or(bad)?;
             if length.saturating_add(self.message.len()) > MESSAGE_MAX {
                 return Err(FramingError::TooLong { offset: self.consumed });
             }
-            if self.buffer.len() < line_end + 1 + length {
+            if self.rest().len() < line_end + 1 + length {
                 return Ok(None);
+            }
+            if self.message.is_empty() {
+                self.started = self.consumed;
             }
             self.take(line_end + 1);
             let chunk = self.take(length);
@@ -139,11 +153,14 @@ impl Decoder {
     }
 
     fn take(&mut self, count: usize) -> Vec<u8> {
+        let taken = self.rest().get(..count).unwrap_or_default().to_vec();
         self.consumed += count as u64;
-        self.buffer.drain(..count).collect()
+        self.done += count;
+        taken
     }
+}
 
-    fn text(&self, bytes: Vec<u8>) -> Result<String, FramingError> {
-        String::from_utf8(bytes).map_err(|e| FramingError::NotUtf8 { offset: self.consumed.saturating_sub(e.as_bytes().len() as u64) })
-    }
+/// `start` is where the message starts in the stream: the bad byte itself is only known in a message of one piece.
+fn text(bytes: Vec<u8>, start: u64) -> Result<String, FramingError> {
+    String::from_utf8(bytes).map_err(|_| FramingError::NotUtf8 { offset: start })
 }

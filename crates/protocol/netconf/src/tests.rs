@@ -119,3 +119,107 @@ fn framing_is_the_best_that_both_speak() {
     assert_eq!(new.framing_with(&old), Some(Framing::EndOfMessage));
     assert_eq!(Capabilities::default().framing_with(&old), None);
 }
+
+#[test]
+fn text_outside_and_undeclared_prefixes_are_refused_at_their_byte() {
+    assert_eq!(Element::parse("<a/>junk").unwrap_err().offset, 4);
+    assert_eq!(Element::parse("<a><b:c/></a>").unwrap_err().offset, 3);
+    assert_eq!(Element::parse("<a>&foo;</a>").unwrap_err().offset, 3);
+    assert_eq!(Element::parse("<a><b></a>").unwrap_err().offset, 6);
+    assert_eq!(Element::parse("<a>").unwrap_err().offset, 3);
+    assert_eq!(Element::parse("<?xml version=\"1.0\"?><!DOCTYPE a><a/>").unwrap_err().offset, 21);
+}
+
+#[test]
+fn a_declaration_with_blanks_is_not_made_twice() {
+    let text = "<r xmlns=\"urn:r\" xmlns:p=\"urn:p\"><t xmlns = 'urn:t'><p:x/></t><u>xmlns=\"no\"</u></r>";
+    let root = Element::parse(text).unwrap();
+    assert_eq!(root.inner_xml(text), "<t xmlns:p=\"urn:p\" xmlns = 'urn:t'><p:x/></t><u xmlns=\"urn:r\">xmlns=\"no\"</u>");
+}
+
+#[test]
+fn many_small_chunks_cost_no_more_than_their_bytes() {
+    // 400,000 chunks of one byte in one push: quadratic work would take minutes
+    let mut stream = "\n#1\nx".repeat(400_000).into_bytes();
+    stream.extend_from_slice(b"\n##\n");
+    let mut d = Decoder::default();
+    d.set_framing(Framing::Chunked);
+    d.push(&stream);
+    assert_eq!(d.next_message().unwrap().unwrap().len(), 400_000);
+    assert_eq!(d.next_message(), Ok(None));
+}
+
+#[test]
+fn a_message_that_is_not_utf8_or_too_long_names_where_it_starts() {
+    let mut d = Decoder::default();
+    d.push(b"<a/>]]>]]>\xff]]>]]>");
+    assert_eq!(d.next_message().unwrap().as_deref(), Some("<a/>"));
+    assert_eq!(d.next_message(), Err(FramingError::NotUtf8 { offset: 10 }));
+    let mut d = Decoder::default();
+    d.push(&vec![b'x'; MESSAGE_MAX + 1]);
+    assert_eq!(d.next_message(), Err(FramingError::TooLong { offset: 0 }));
+    let mut d = Decoder::default();
+    d.set_framing(Framing::Chunked);
+    d.push(b"\n#2\nab\n#16777215\n");
+    assert_eq!(d.next_message(), Err(FramingError::TooLong { offset: 6 }));
+}
+
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn document() -> impl Strategy<Value = String> {
+        let leaf = "[ -~äß]{0,12}".prop_map(|t| quick_xml::escape::escape(t).into_owned());
+        leaf.prop_recursive(5, 40, 4, |inner| {
+            ("[a-z][a-z0-9-]{0,6}", proptest::option::of("[a-z]{1,5}"), proptest::collection::vec(inner, 0..4)).prop_map(|(name, ns, inner)| {
+                let ns = ns.map(|n| format!(" xmlns=\"urn:{n}\"")).unwrap_or_default();
+                format!("<{name}{ns}>{}</{name}>", inner.concat())
+            })
+        })
+    }
+
+    proptest! {
+        /// What is cut out stands alone and says the same.
+        #[test]
+        fn every_element_stands_alone(inner in document()) {
+            let text = format!("<root xmlns=\"urn:root\">{inner}</root>");
+            let root = Element::parse(&text).unwrap();
+            for child in &root.children {
+                let alone = child.outer_xml(&text);
+                let again = Element::parse(&alone).unwrap();
+                prop_assert_eq!(shape(&again), shape(child));
+            }
+        }
+
+        /// No input makes the readers panic or loop.
+        #[test]
+        fn any_text_is_read_or_refused(text in ".{0,200}", bytes in proptest::collection::vec(any::<u8>(), 0..200), chunked: bool) {
+            let _ = (Element::parse(&text), Reply::parse(&text), Rpc::parse(&text), Hello::parse(&text));
+            let mut d = Decoder::default();
+            d.set_framing(if chunked { Framing::Chunked } else { Framing::EndOfMessage });
+            d.push(&bytes);
+            while let Ok(Some(_)) = d.next_message() {}
+        }
+
+        /// Framing loses and adds nothing, however the stream is cut.
+        #[test]
+        fn frames_carry_any_message(messages in proptest::collection::vec("[a-z<>/#\n]{1,30}", 1..5), cut in 1usize..20, chunked: bool) {
+            let framing = if chunked { Framing::Chunked } else { Framing::EndOfMessage };
+            let stream: Vec<u8> = messages.iter().flat_map(|m| framing.frame(m)).collect();
+            let mut d = Decoder::default();
+            d.set_framing(framing);
+            let mut got = Vec::new();
+            for piece in stream.chunks(cut) {
+                d.push(piece);
+                got.extend(drain(&mut d));
+            }
+            prop_assert_eq!(got, messages);
+        }
+    }
+
+    /// Names, namespaces and texts, without the places in the message.
+    fn shape(e: &Element) -> String {
+        let children: Vec<String> = e.children.iter().map(shape).collect();
+        format!("{{{}}}{}({:?})[{}]", e.namespace, e.name, e.text, children.join(","))
+    }
+}

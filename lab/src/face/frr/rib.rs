@@ -36,7 +36,7 @@ impl Indexed {
 type Told = (Vec<(Path, Value)>, Vec<Path>);
 
 impl Rib {
-    /// Takes a whole table (`show bgp … detail json`) and returns what is new, sets before the routes that use them, and what is gone.
+    /// Takes a whole table (`show bgp … json detail`) and returns what is new, sets before the routes that use them, and what is gone.
     pub fn take(&mut self, family: &'static str, container: &str, table: &Json) -> Told {
         let (mut sets, mut routes, mut deletes) = (Vec::new(), Vec::new(), Vec::new());
         let mut seen = BTreeMap::new();
@@ -88,6 +88,17 @@ fn route_path(family: &str, container: &str, prefix: &str) -> Path {
             keys: [("prefix", prefix), ("origin", "BGP"), ("path-id", "0")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
         },
     ])
+}
+
+/// Counts the selected paths of a table by the neighbour that they came from.
+pub fn best_by_neighbor(table: &Json) -> BTreeMap<String, u64> {
+    let mut counts = BTreeMap::new();
+    for (_, path) in best_paths(table) {
+        if let Some(peer) = path.get("peer").and_then(|p| p.get("peerId")).and_then(Json::as_str) {
+            *counts.entry(peer.to_owned()).or_default() += 1;
+        }
+    }
+    counts
 }
 
 /// The prefixes with their selected paths. FRR prints the table directly, or under `routes`.

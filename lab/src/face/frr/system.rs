@@ -9,9 +9,9 @@ use std::sync::Mutex;
 /// Busy and total jiffies of the last look.
 static LAST_CPU: Mutex<Option<(u64, u64)>> = Mutex::new(None);
 
-/// Reads host name, interfaces, CPU and memory.
+/// Reads interfaces, CPU and memory.
 pub fn read(config: &FaceConfig) -> Vec<(Path, Value)> {
-    let mut out = vec![(path(&["system", "state", "hostname"]), Value::String(config.router.clone()))];
+    let mut out = Vec::new();
     if let Some(percent) = cpu_percent() {
         let mut p = path(&["system", "cpus", "cpu", "state", "total", "instant"]);
         p.elems[2] = elem("cpu", &[("index", "ALL")]);

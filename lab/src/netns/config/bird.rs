@@ -47,7 +47,7 @@ fn filters(t: &Topology, node: &Node, family: Family, out: &mut Lines) {
 fn sessions(t: &Topology, node: &Node, family: Family, out: &mut Lines) {
     for s in ebgp(t, node, family) {
         let filter = if s.peer_node.role == Role::Edge { "to_customer" } else { "to_world" };
-        out.top(format!("protocol bgp {} {{", by_family(&format!("to_{}", s.peer_node.id), family)));
+        out.top(format!("protocol bgp {} {{", protocol(&s.peer_node.id, family)));
         out.at(2, format!("local {} as {};", s.local, s.local_as));
         out.at(2, format!("neighbor {} as {};", s.peer, s.peer_as));
         out.at(2, format!("hold time {}; keepalive time {};", t.timers.ebgp_hold, t.timers.ebgp_keepalive));
@@ -55,6 +55,11 @@ fn sessions(t: &Topology, node: &Node, family: Family, out: &mut Lines) {
         out.at(2, format!("{} {{ import all; export filter {}; }};", channel(family), by_family(filter, family)));
         out.top("}");
     }
+}
+
+/// Returns the name of the protocol that holds the session with a node.
+pub(crate) fn protocol(peer: &str, family: Family) -> String {
+    format!("to_{peer}_{}", channel(family))
 }
 
 const fn channel(family: Family) -> &'static str {

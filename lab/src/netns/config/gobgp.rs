@@ -73,7 +73,7 @@ fn policy(t: &Topology, node: &Node, family: Family, out: &mut Lines) {
 
 /// Returns the arguments of the `gobgp` calls that originate the provider's own prefixes.
 pub(crate) fn feed(node: &Node) -> Vec<Vec<String>> {
-    let add = |p: Prefix| ["global", "rib", "-a", address_family(p.family()), "add", &p.to_string()].map(str::to_owned).to_vec();
+    let add = |p: Prefix| ["global", "rib", "-a", address_family(p.family()), "add", &p.to_string(), "origin", "igp"].map(str::to_owned).to_vec();
     node.originates.iter().chain(node.link_space.iter()).map(add).collect()
 }
 

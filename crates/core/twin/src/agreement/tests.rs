@@ -4,6 +4,8 @@ use bgp::{Community, PathAttributes};
 use network::LocRoute;
 use std::sync::Arc;
 
+type Change = fn(&mut PathAttributes);
+
 fn tamper(scene: &mut Scene, device: &str, change: impl FnOnce(&mut PathAttributes)) {
     let rib = Arc::make_mut(&mut scene.network.devices.get_mut(&d(device)).unwrap().loc_rib);
     let route = rib.get_mut(&p(EAST[0])).unwrap();
@@ -31,7 +33,7 @@ fn routers_that_report_what_the_twin_computes_agree_fully() {
 
 #[test]
 fn each_field_that_differs_is_named_with_both_values() {
-    let cases: [(Field, fn(&mut PathAttributes)); 5] = [
+    let cases: [(Field, Change); 5] = [
         (Field::NextHop, |r| r.next_hop = Some(a("10.0.0.2"))),
         (Field::AsPath, |r| r.as_path = bgp::AsPath::sequence([5678])),
         (Field::LocalPref, |r| r.local_pref = Some(90)),

@@ -77,6 +77,8 @@ fn hostile_documents_are_refused_within_bounds() {
     let deep = "<a>".repeat(DEPTH_MAX + 1);
     let error = fails(&deep);
     assert_eq!((error.why.as_str(), error.offset), ("deeper than 64 levels", 64 * 3));
+    let wide: String = (0..=ATTRIBUTES_MAX).map(|n| format!(" a{n}=''")).collect();
+    assert_eq!(fails(&format!("<x><a{wide}/></x>")).why, "more than 32 attributes");
     assert!(fails("<a><b></a>").offset > 0);
     assert_eq!(fails("<a><b>").why, "the document ends inside an element");
     assert!(fails("text").why.contains("outside"));

@@ -1,6 +1,6 @@
 //! A document as a bounded tree of elements that know where they stand.
 
-use super::{DEPTH_MAX, DOCUMENT_BYTES_MAX, ELEMENTS_MAX, XmlError};
+use super::{ATTRIBUTES_MAX, DEPTH_MAX, DOCUMENT_BYTES_MAX, ELEMENTS_MAX, XmlError};
 use quick_xml::XmlVersion;
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::name::{NamespaceResolver, ResolveResult};
@@ -202,7 +202,10 @@ fn element(tag: &BytesStart<'_>, resolver: &NamespaceResolver, offset: u64) -> R
     let namespace = Namespace::of(&resolved);
     let name = text_of(name.as_ref())?;
     let mut attributes = Vec::new();
-    for attribute in tag.attributes() {
+    for (count, attribute) in tag.attributes().enumerate() {
+        if count >= ATTRIBUTES_MAX {
+            return Err(format!("more than {ATTRIBUTES_MAX} attributes"));
+        }
         let attribute = attribute.map_err(|e| e.to_string())?;
         if attribute.key.as_namespace_binding().is_some() {
             continue;

@@ -1,0 +1,46 @@
+# What a user or a developer runs. Everything here works from a clean clone after `scripts/install-deps.sh`.
+CARGO ?= cargo
+
+.PHONY: help run headless test check audit icons deps ui desktop
+
+help:
+	@echo 'make run       the desktop application (needs `scripts/install-deps.sh --desktop`)'
+	@echo 'make headless  the engine without a window: pilotctl serve'
+	@echo 'make test      every test; those that need a peer that is not installed say "skipped"'
+	@echo 'make check     format, lints, dependency direction, migrations, generated types'
+	@echo 'make audit     licences, advisories and duplicates of every dependency (cargo-deny)'
+	@echo 'make deps      what is missing on this machine'
+
+run: ui
+	$(CARGO) run --release --package pilothouse
+
+headless:
+	$(CARGO) run --release --package cli --bin pilotctl -- serve
+
+test:
+	@scripts/test.sh
+
+check:
+	$(CARGO) xtask check
+
+# the version is pinned: what passes today must not fail tomorrow because of the tool
+audit:
+	@command -v cargo-deny >/dev/null || $(CARGO) install --locked --version 0.20.2 cargo-deny
+	$(CARGO) deny --all-features check --hide-inclusion-graph bans licenses sources
+	@$(CARGO) deny check advisories || { echo 'advisories: not checked, or some found: see above. The database comes from github.com/RustSec/advisory-db.'; exit 3; }
+
+ui: ui/node_modules
+	cd ui && npm run build
+
+ui/node_modules: ui/package-lock.json
+	cd ui && npm ci
+	@touch ui/node_modules
+
+desktop: ui
+	$(CARGO) build --package pilothouse
+
+icons:
+	python3 icons/make.py
+
+deps:
+	@scripts/install-deps.sh --check

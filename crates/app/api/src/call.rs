@@ -1,0 +1,261 @@
+//! The commands.
+
+use crate::view::{AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalView, RejectArguments, StatusView};
+use crate::sentence;
+use action::{OperatorId, ProposalId};
+use approval::Status;
+use network::{Freshness, SessionState};
+use pilot::{Command, Event, Happening, PilotState, ProposalState};
+use runtime::{Handle, Stopped};
+use serde::de::DeserializeOwned;
+use serde::Serialize;
+use serde_json::Value;
+use std::time::Duration;
+use tokio_stream::wrappers::BroadcastStream;
+use tokio_stream::{Stream, StreamExt};
+
+/// How long an approval's re-check on the twin is waited for.
+const RECHECK_WITHIN: Duration = Duration::from_secs(8);
+/// Window of the numbers in [`ProbeView`], seconds.
+const PROBE_WINDOW_S: u32 = 10;
+
+/// The use cases over one engine.
+#[derive(Clone, Debug)]
+pub struct Api {
+    engine: Handle,
+}
+
+impl From<Stopped> for ApiError {
+    fn from(stopped: Stopped) -> Self {
+        Self::new("PH-API-503", stopped.to_string())
+    }
+}
+
+impl Api {
+    /// Makes the use cases of an engine.
+    #[must_use]
+    pub const fn new(engine: Handle) -> Self {
+        Self { engine }
+    }
+
+    /// Carries out one command by name; arguments and answer are JSON.
+    ///
+    /// # Errors
+    /// [`ApiError`] with its code and the next step.
+    pub async fn call(&self, operator: &str, command: &str, arguments: &[u8]) -> Result<Value, ApiError> {
+        match command {
+            "status" => answer(&self.engine.read(status).await?),
+            "probes" => answer(&self.engine.read(probes).await?),
+            "proposals" => answer(&self.engine.read(waiting).await?),
+            "proposal" => {
+                let id: ProposalId = parse(arguments)?;
+                let found = self.engine.read(move |s| proposal(s, id)).await?;
+                answer(&found.ok_or_else(|| ApiError::new("PH-API-404", format!("there is no proposal {id}; see `pilotctl queue list`")))?)
+            }
+            "approve" => {
+                let a: ApproveArguments = parse(arguments)?;
+                answer(&self.approve(operator, a, false).await?)
+            }
+            "reject" => {
+                let a: RejectArguments = parse(arguments)?;
+                let command = Command::Reject { proposal: a.id, reason: a.reason };
+                answer(&told(self.engine.submit(OperatorId::new(operator), command).await?)?)
+            }
+            "kill" => answer(&told(self.engine.submit(OperatorId::new(operator), Command::Kill).await?)?),
+            "resume" => answer(&told(self.engine.submit(OperatorId::new(operator), Command::Resume).await?)?),
+            other => Err(ApiError::new("PH-API-400", format!("there is no command {other:?}"))),
+        }
+    }
+
+    /// Agrees to a proposal and waits until the twin has looked at it once more; returns what happened, in sentences.
+    ///
+    /// # Errors
+    /// [`ApiError`] when it was refused or withdrawn.
+    pub async fn approve(&self, operator: &str, a: ApproveArguments, automatic: bool) -> Result<Vec<String>, ApiError> {
+        let mut events = self.engine.events();
+        let command = Command::Approve { proposal: a.id, shown_hash: a.plan_hash, typed_target: a.typed_target, automatic };
+        let mut said = told(self.engine.submit(OperatorId::new(operator), command).await?)?;
+        if !said.is_empty() {
+            return Ok(said);
+        }
+        let decided = async {
+            while let Ok(event) = events.recv().await {
+                match &event.what {
+                    Happening::Approved { proposal, .. } if *proposal == a.id => return Ok(sentence(&event)),
+                    Happening::Withdrawn { proposal, .. } if *proposal == a.id => return Err(ApiError::new("PH-API-409", sentence(&event))),
+                    Happening::Refused { code, why } => return Err(ApiError::new(code, why.clone())),
+                    _ => {}
+                }
+            }
+            Err(ApiError::from(Stopped))
+        };
+        match tokio::time::timeout(RECHECK_WITHIN, decided).await {
+            Ok(result) => said.push(result?),
+            Err(_) => return Err(ApiError::new("PH-API-504", format!("the re-check of {} takes longer than usual; follow it with `pilotctl events`", a.id))),
+        }
+        Ok(said)
+    }
+
+    /// Returns the events from now on, one JSON object a line. A listener that lags is told how many it missed.
+    pub fn event_lines(&self) -> impl Stream<Item = Result<String, std::convert::Infallible>> + Send + use<> {
+        BroadcastStream::new(self.engine.events()).map(|event| {
+            let line = match event {
+                Ok(event) => serde_json::to_string(&event).unwrap_or_else(|e| format!("{{\"event\":\"error\",\"why\":\"{e}\"}}")),
+                Err(lag) => format!("{{\"event\":\"lagged\",\"why\":\"{lag}\"}}"),
+            };
+            Ok(line + "\n")
+        })
+    }
+}
+
+fn parse<T: DeserializeOwned>(arguments: &[u8]) -> Result<T, ApiError> {
+    serde_json::from_slice(arguments).map_err(|e| ApiError::new("PH-API-422", format!("the arguments do not fit: {e}")))
+}
+
+fn answer<T: Serialize>(value: &T) -> Result<Value, ApiError> {
+    serde_json::to_value(value).map_err(|e| ApiError::new("PH-API-500", format!("the answer cannot be written: {e}")))
+}
+
+/// Turns what a command caused into sentences, or into the refusal among it.
+fn told(events: Vec<Event>) -> Result<Vec<String>, ApiError> {
+    for event in &events {
+        if let Happening::Refused { code, why } = &event.what {
+            return Err(ApiError::new(code, why.clone()));
+        }
+    }
+    Ok(events.iter().map(sentence).collect())
+}
+
+fn count(n: usize) -> u32 {
+    u32::try_from(n).unwrap_or(u32::MAX)
+}
+
+fn feed(f: Freshness) -> String {
+    match f {
+        Freshness::Unknown => "none",
+        Freshness::Initial { .. } => "initial",
+        Freshness::Synced { .. } => "synced",
+        Freshness::Stale { .. } => "stale",
+    }
+    .to_owned()
+}
+
+fn status(s: &PilotState) -> StatusView {
+    let devices = s.network.inventory.devices.iter().filter_map(|spec| {
+        let d = s.network.devices.get(&spec.id)?;
+        let up = d.sessions.values().filter(|x| x.state == SessionState::Established).count();
+        Some(DeviceView {
+            id: spec.id.to_string(),
+            hostname: spec.hostname.clone(),
+            bmp: feed(d.bmp),
+            gnmi: feed(d.gnmi),
+            configured: d.config.is_some(),
+            sessions: (count(up), count(d.sessions.len())),
+            health: s.perception.health(&s.network, &spec.id).map(|h| h.score.get()),
+            agreement: s.agreement.get(&spec.id).map(|a| AgreementView { equal: a.equal, compared: a.compared, differences: a.differences.clone() }),
+            repairs: d.repairs.iter().map(|(n, r)| (n.clone(), r.count)).collect(),
+            malformed: d.malformed,
+        })
+    });
+    let findings = s.perception.findings().map(|f| FindingView {
+        id: f.id.to_string(),
+        provider: f.provider.to_string(),
+        kind: format!("{:?}", f.kind),
+        since: f.since.to_string(),
+        summary: decision::trouble(&s.network, f),
+    });
+    StatusView {
+        mode: s.mode.to_string(),
+        site: s.network.inventory.name.clone(),
+        time: s.now.to_string(),
+        seq: s.seq,
+        devices: devices.collect(),
+        findings: findings.collect(),
+        waiting: count(s.queue.pending().count()),
+        changing: count(s.changes.values().filter(|c| c.outcome.is_none()).count()),
+        prefixes: count(s.network.prefixes_known()),
+        bogons: s.network.bogons().iter().map(|(k, p)| format!("{p} from {} on {}", k.neighbor, k.device)).collect(),
+        killed: s.killed,
+    }
+}
+
+fn probes(s: &PilotState) -> Vec<ProbeView> {
+    s.network
+        .probes
+        .keys()
+        .map(|key| {
+            let w = s.network.probe_window(key, s.now, PROBE_WINDOW_S);
+            ProbeView {
+                name: key.name(),
+                state: format!("{:?}", s.perception.path_state(key)).split([' ', '{']).next().unwrap_or_default().to_owned(),
+                delay_ms: w.delay_ms,
+                loss: w.loss,
+                packets: w.sent,
+            }
+        })
+        .collect()
+}
+
+fn waiting(s: &PilotState) -> Vec<ProposalView> {
+    s.queue.pending().filter_map(|i| proposal(s, i.submission.proposal)).collect()
+}
+
+fn proposal(s: &PilotState, id: ProposalId) -> Option<ProposalView> {
+    let (record, item) = (s.proposals.get(&id)?, s.queue.get(id)?);
+    let p = &record.proposal.prediction;
+    let means = |a: Option<&perception::Estimate>, b: Option<&perception::Estimate>| Some((a?.mean, b?.mean));
+    let change = match &record.state {
+        ProposalState::Taken { change } => s.changes.get(change).map(|c| ChangeView {
+            id: change.to_string(),
+            reverts_at: c.saga.reverts_at().map(|t| t.to_string()),
+            outcome: c.outcome.as_ref().map(|o| o.name().to_owned()),
+            why: c.outcome.as_ref().and_then(|o| o.why()).map(ToString::to_string),
+        }),
+        _ => None,
+    };
+    Some(ProposalView {
+        id,
+        status: match &item.status {
+            Status::Pending => "waiting",
+            Status::Granted { .. } => "approved",
+            Status::Rejected { .. } => "rejected",
+            Status::Expired { .. } => "expired",
+            Status::Superseded { .. } => "withdrawn",
+        }
+        .to_owned(),
+        action: record.proposal.action.kind,
+        tier: record.verdict.final_tier.number(),
+        summary: record.proposal.summary.clone(),
+        plan_hash: item.plan_hash.clone(),
+        expires: item.expires.to_string(),
+        predicted_delay_ms: means(p.delay_before_ms.as_ref(), p.delay_after_ms.as_ref()),
+        predicted_loss: means(p.loss_before.as_ref(), p.loss_after.as_ref()),
+        blast: p.blast.get(),
+        confidence: match record.proposal.confidence {
+            decision::Confidence::Unknown => "unknown".to_owned(),
+            decision::Confidence::Calibrated { share, outcomes } => format!("{share} of {outcomes}"),
+        },
+        moves: p
+            .moves
+            .iter()
+            .map(|m| (m.prefix.to_string(), m.from.to_string(), m.to.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")))
+            .collect(),
+        checks: record.checks.iter().map(|c| CheckView { id: c.id.clone(), passed: c.passed, detail: c.detail.clone() }).collect(),
+        guard: record.verdict.violations.iter().map(ToString::to_string).collect(),
+        loads: p.loads.iter().map(|l| (l.exit.to_string(), l.now_bps, l.after_bps, l.capacity_bps)).collect(),
+        alternatives: record.alternatives.clone(),
+        unmovable: record.unmovable.iter().map(ToString::to_string).collect(),
+        unknown: p.unknown.iter().chain(&record.unmodelled).cloned().collect(),
+        payloads: record
+            .devices
+            .iter()
+            .map(|d| PayloadView {
+                device: d.device.to_string(),
+                payload: d.payload.clone(),
+                sha256: d.payload_sha256.clone(),
+                inverse: d.inverse_payload.clone(),
+            })
+            .collect(),
+        change,
+    })
+}

@@ -1,0 +1,317 @@
+//! Shapes that people and the window see. Times are RFC 3339 in UTC, ratios 0–1, units stand in the names.
+
+use action::{ActionType, ProposalId};
+use core::fmt;
+use serde::{Deserialize, Serialize};
+use ts_rs::TS;
+
+/// Why a use case did not do what was asked.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct ApiError {
+    /// Stable code, `PH-…`.
+    pub code: String,
+    /// In words, with the next step.
+    pub why: String,
+}
+
+impl ApiError {
+    /// Makes an error.
+    #[must_use]
+    pub fn new(code: &str, why: impl Into<String>) -> Self {
+        Self { code: code.to_owned(), why: why.into() }
+    }
+}
+
+impl fmt::Display for ApiError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.code, self.why)
+    }
+}
+
+/// What `approve` is told.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct ApproveArguments {
+    /// Which proposal.
+    #[ts(type = "string")]
+    pub id: ProposalId,
+    /// Hash of the plan that was shown.
+    pub plan_hash: String,
+    /// Tier 3: the target as typed.
+    pub typed_target: Option<String>,
+}
+
+/// What `reject` is told.
+#[derive(Clone, Debug, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct RejectArguments {
+    /// Which proposal.
+    #[ts(type = "string")]
+    pub id: ProposalId,
+    /// Reason code; without one `unspecified`.
+    pub reason: Option<String>,
+}
+
+/// The engine at a glance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct StatusView {
+    /// `SHADOW`, `LAB`, `LIVE` or `REPLAY`.
+    pub mode: String,
+    /// Site or lab.
+    pub site: String,
+    /// Time of the last input.
+    pub time: String,
+    /// Number of the last input.
+    #[ts(type = "number")]
+    pub seq: u64,
+    /// Devices.
+    pub devices: Vec<DeviceView>,
+    /// Open findings.
+    pub findings: Vec<FindingView>,
+    /// Proposals that wait.
+    pub waiting: u32,
+    /// Changes under way.
+    pub changing: u32,
+    /// Known prefixes.
+    pub prefixes: u32,
+    /// Routes on eBGP sessions that should not be there: session and prefix.
+    pub bogons: Vec<String>,
+    /// Every change is stopped.
+    pub killed: bool,
+}
+
+/// One router.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct DeviceView {
+    /// Id.
+    pub id: String,
+    /// Host name.
+    pub hostname: String,
+    /// BMP feed: `none`, `initial`, `synced` or `stale`.
+    pub bmp: String,
+    /// gNMI feed.
+    pub gnmi: String,
+    /// The configuration was read.
+    pub configured: bool,
+    /// Sessions established, of all.
+    pub sessions: (u32, u32),
+    /// Health score 0–1, with what it lost.
+    pub health: Option<f64>,
+    /// Agreement of the twin.
+    pub agreement: Option<AgreementView>,
+    /// Sender faults corrected: name and count.
+    #[ts(type = "[string, number][]")]
+    pub repairs: Vec<(String, u64)>,
+    /// Messages that could not be decoded.
+    #[ts(type = "number")]
+    pub malformed: u64,
+}
+
+/// Agreement of the twin with one router.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct AgreementView {
+    /// Routes equal.
+    #[ts(type = "number")]
+    pub equal: u64,
+    /// Routes compared.
+    #[ts(type = "number")]
+    pub compared: u64,
+    /// The first differences.
+    pub differences: Vec<String>,
+}
+
+/// One open finding.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct FindingView {
+    /// Id.
+    pub id: String,
+    /// Provider.
+    pub provider: String,
+    /// Kind of trouble.
+    pub kind: String,
+    /// Since when.
+    pub since: String,
+    /// One sentence.
+    pub summary: String,
+}
+
+/// One probe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct ProbeView {
+    /// Name.
+    pub name: String,
+    /// State as perception sees it.
+    pub state: String,
+    /// Mean forward delay of the last ten seconds, milliseconds.
+    pub delay_ms: Option<f64>,
+    /// Loss of the last ten seconds, 0–1.
+    pub loss: Option<f64>,
+    /// Packets behind the two.
+    #[ts(type = "number")]
+    pub packets: u64,
+}
+
+/// One check of the twin.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct CheckView {
+    /// Id.
+    pub id: String,
+    /// Passed.
+    pub passed: bool,
+    /// The numbers.
+    pub detail: String,
+}
+
+/// What goes to one device.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct PayloadView {
+    /// Device.
+    pub device: String,
+    /// Exactly the bytes.
+    pub payload: String,
+    /// Hex SHA-256.
+    pub sha256: String,
+    /// What undoes it.
+    pub inverse: String,
+}
+
+/// One proposal, as the card shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct ProposalView {
+    /// Id.
+    #[ts(type = "string")]
+    pub id: ProposalId,
+    /// Where it stands.
+    pub status: String,
+    /// Which of the twelve.
+    #[ts(type = "string")]
+    pub action: ActionType,
+    /// 1, 2 or 3.
+    pub tier: u8,
+    /// One sentence.
+    pub summary: String,
+    /// Hash that an approval names.
+    pub plan_hash: String,
+    /// When it expires.
+    pub expires: String,
+    /// Delay before and after, milliseconds.
+    pub predicted_delay_ms: Option<(f64, f64)>,
+    /// Loss before and after, 0–1.
+    pub predicted_loss: Option<(f64, f64)>,
+    /// Changed prefixes ÷ known prefixes, 0–1.
+    pub blast: f64,
+    /// Confidence; `unknown` until calibrated.
+    pub confidence: String,
+    /// Prefixes with exit before and exits after.
+    pub moves: Vec<(String, String, String)>,
+    /// The twin's checks.
+    pub checks: Vec<CheckView>,
+    /// What the guardrails said.
+    pub guard: Vec<String>,
+    /// Load per exit: id, bit/s now, bit/s after, capacity.
+    #[ts(type = "[string, number | null, number | null, number][]")]
+    pub loads: Vec<(String, Option<f64>, Option<f64>, u64)>,
+    /// The others, and why they lost.
+    pub alternatives: Vec<(String, String)>,
+    /// Prefixes that no other exit has.
+    pub unmovable: Vec<String>,
+    /// What is not modelled or not known.
+    pub unknown: Vec<String>,
+    /// What goes out, and what undoes it.
+    pub payloads: Vec<PayloadView>,
+    /// The change, once there is one.
+    pub change: Option<ChangeView>,
+}
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct ChangeView {
+    /// Id.
+    pub id: String,
+    /// When the devices revert by themselves, if still pending.
+    pub reverts_at: Option<String>,
+    /// How it ended.
+    pub outcome: Option<String>,
+    /// Why, where there is one to give.
+    pub why: Option<String>,
+}
+
+impl fmt::Display for StatusView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{} {} · input {} at {}{}", self.mode, self.site, self.seq, self.time, if self.killed { " · CHANGES STOPPED" } else { "" })?;
+        writeln!(f, "{} prefixes · {} proposals wait · {} changes under way", self.prefixes, self.waiting, self.changing)?;
+        writeln!(f, "{:5} {:17} {:8} {:8} {:9} {:7} {:12}", "id", "host", "bmp", "gnmi", "sessions", "health", "twin agrees")?;
+        for d in &self.devices {
+            let health = d.health.map_or_else(|| "unknown".to_owned(), |h| format!("{h:.2}"));
+            let twin = d.agreement.as_ref().map_or_else(|| "unknown".to_owned(), |a| format!("{} of {}", a.equal, a.compared));
+            let sessions = format!("{}/{}", d.sessions.0, d.sessions.1);
+            writeln!(f, "{:5} {:17} {:8} {:8} {sessions:9} {health:7} {twin:12}", d.id, d.hostname, d.bmp, d.gnmi)?;
+            for (name, count) in &d.repairs {
+                writeln!(f, "      repaired {name} × {count}")?;
+            }
+        }
+        for finding in &self.findings {
+            writeln!(f, "{} {} since {}: {}", finding.id, finding.kind, finding.since, finding.summary)?;
+        }
+        for bogon in &self.bogons {
+            writeln!(f, "bogon {bogon}")?;
+        }
+        Ok(())
+    }
+}
+
+impl ProposalView {
+    /// Returns the card as text, in reading order.
+    #[must_use]
+    pub fn card(&self) -> String {
+        let mut out = String::new();
+        let mut line = |text: String| {
+            out.push_str(&text);
+            out.push('\n');
+        };
+        line(self.summary.clone());
+        line(format!("{} {} · {} · tier {} · expires {} · confidence {}", self.id, self.status, self.action.name(), self.tier, self.expires, self.confidence));
+        if let Some((a, b)) = self.predicted_delay_ms {
+            line(format!("delay {a:.1} → {b:.1} ms"));
+        }
+        if let Some((a, b)) = self.predicted_loss {
+            line(format!("loss {:.2} → {:.2} %", a * 100.0, b * 100.0));
+        }
+        line(format!("{} prefixes move, {:.1} % of those known", self.moves.len(), self.blast * 100.0));
+        for c in &self.checks {
+            line(format!("{} {} {}", if c.passed { "✓" } else { "✗" }, c.id, c.detail));
+        }
+        for g in &self.guard {
+            line(format!("guard: {g}"));
+        }
+        for (exit, now, after, capacity) in &self.loads {
+            let mbit = |v: &Option<f64>| v.map_or_else(|| "unknown".to_owned(), |v| format!("{:.2}", v / 1e6));
+            #[allow(clippy::cast_precision_loss, reason = "display")]
+            let capacity = *capacity as f64 / 1e6;
+            line(format!("load {exit}: {} → {} of {capacity:.0} Mbit/s", mbit(now), mbit(after)));
+        }
+        for (name, why) in &self.alternatives {
+            line(format!("not {name}: {why}"));
+        }
+        for u in &self.unknown {
+            line(format!("unknown: {u}"));
+        }
+        for p in &self.payloads {
+            line(format!("to {} (SHA-256 {}):\n  {}\nundone by:\n  {}", p.device, &p.sha256.get(..16).unwrap_or_default(), p.payload, p.inverse));
+        }
+        if let Some(c) = &self.change {
+            line(format!("{} {}", c.id, c.outcome.clone().unwrap_or_else(|| "under way".to_owned())));
+        }
+        out
+    }
+}

@@ -1,0 +1,150 @@
+//! `pilotctl collect`: the collector alone.
+
+use crate::exit::{Context, Ended, Failure, Outcome};
+use action::DeviceId;
+use collector::{BmpListener, Target};
+use network::{BmpEvent, BmpSource, DeviceRole, DeviceSpec, GnmiEndpoint, GnmiEvent, Inventory, Observation, TlsPolicy};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+use units::Timestamp;
+
+/// Observations that may wait for the output.
+const QUEUE: usize = 1024;
+
+/// Arguments of `collect`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: pilotctl collect --bmp 127.0.0.1:17442 --record today.capture")]
+pub struct Arguments {
+    /// Listen for BMP here.
+    #[arg(long, value_name = "ADDR")]
+    bmp: Option<SocketAddr>,
+    /// Senders that are let in.
+    #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
+    allow: Vec<IpAddr>,
+    /// gNMI targets, `host:port`, plaintext on loopback.
+    #[arg(long, value_name = "TARGET")]
+    gnmi: Vec<String>,
+    /// CA certificate for the targets; without it plaintext.
+    #[arg(long, value_name = "PEM")]
+    ca: Option<String>,
+    /// Name in the targets' certificates.
+    #[arg(long, default_value = "localhost")]
+    server_name: String,
+    /// Record instead of printing.
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
+}
+
+/// An inventory of one router that nothing else is known of.
+pub fn bare_inventory(device: &DeviceId, own_as: u32) -> Inventory {
+    Inventory {
+        name: "files".to_owned(),
+        lab: None,
+        own_asn: bgp::Asn(own_as),
+        own_prefixes: Vec::new(),
+        public_space: Vec::new(),
+        devices: vec![bare_device(device, None, None)],
+        providers: Vec::new(),
+        exits: Vec::new(),
+        groups: Vec::new(),
+    }
+}
+
+fn bare_device(id: &DeviceId, bmp: Option<IpAddr>, gnmi: Option<GnmiEndpoint>) -> DeviceSpec {
+    DeviceSpec {
+        id: id.clone(),
+        hostname: id.to_string(),
+        role: DeviceRole::Edge,
+        router_id: Ipv4Addr::UNSPECIFIED,
+        bmp: bmp.map(|address| BmpSource { address }),
+        gnmi,
+        netconf: None,
+    }
+}
+
+/// Runs `collect` until Ctrl-C.
+pub fn run(context: &Context, arguments: Arguments) -> Ended {
+    if arguments.bmp.is_none() && arguments.gnmi.is_empty() {
+        return Err(Failure::new("PH-CLI-030", "give --bmp ADDR or --gnmi TARGET"));
+    }
+    let mut inventory = bare_inventory(&DeviceId::new("unused"), 0);
+    inventory.lab = Some("collect".to_owned());
+    inventory.devices = arguments.allow.iter().map(|a| bare_device(&DeviceId::new(a.to_string()), Some(*a), None)).collect();
+    for address in &arguments.gnmi {
+        let tls = match &arguments.ca {
+            Some(ca) => TlsPolicy::Verify { ca_file: ca.clone(), server_name: arguments.server_name.clone(), client: None },
+            None => TlsPolicy::Plaintext,
+        };
+        let endpoint = GnmiEndpoint { address: address.clone(), tls, credential: None };
+        inventory.devices.push(bare_device(&DeviceId::new(address.clone()), None, Some(endpoint)));
+    }
+    crate::engine::blocking(collect(context.json, arguments, inventory))
+}
+
+async fn collect(json: bool, arguments: Arguments, inventory: Inventory) -> Ended {
+    let (tx, mut rx) = tokio::sync::mpsc::channel(QUEUE);
+    let mut tasks = Vec::new();
+    if let Some(address) = arguments.bmp {
+        let listener = BmpListener::bind(address, &inventory).await.map_err(|e| Failure::from_error("PH-COLL-001", &e))?;
+        eprintln!("BMP on {}", listener.local_address().unwrap_or(address));
+        tasks.push(tokio::spawn(listener.run(tx.clone())));
+    }
+    for (seed, address) in (1..).zip(&arguments.gnmi) {
+        let target = Target::new(&inventory, &DeviceId::new(address.clone()), None).map_err(|e| Failure::from_error("PH-COLL-002", &e))?;
+        tasks.push(tokio::spawn(collector::dial(target, seed, tx.clone())));
+    }
+    drop(tx);
+    let mut writer = arguments.record.as_deref().map(capture::Writer::create).transpose().map_err(|e| Failure::from_error("PH-CAP-001", &e))?;
+    let mut codecs = std::collections::BTreeMap::new();
+    let mut seq = 0;
+    loop {
+        let observation = tokio::select! {
+            observation = rx.recv() => observation,
+            _ = tokio::signal::ctrl_c() => None,
+        };
+        let Some(observation) = observation else { break };
+        seq += 1;
+        match &mut writer {
+            Some(writer) => {
+                let input = pilot::Input::Observed { observation };
+                writer.append(seq, now(), &input).and_then(|()| writer.flush()).map_err(|e| Failure::from_error("PH-CAP-001", &e))?;
+            }
+            None => print(json, &observation, &mut codecs),
+        }
+    }
+    if let Some(writer) = &mut writer {
+        writer.flush_durable().map_err(|e| Failure::from_error("PH-CAP-001", &e))?;
+    }
+    tasks.iter().for_each(tokio::task::JoinHandle::abort);
+    eprintln!("{seq} observations");
+    Ok(Outcome::Done)
+}
+
+fn print(json: bool, observation: &Observation, codecs: &mut std::collections::BTreeMap<DeviceId, bmp::Codec>) {
+    if let Observation::Bmp { device, event: BmpEvent::Message { bytes } } = observation {
+        let codec = codecs.entry(device.clone()).or_insert_with(|| bmp::Codec::new(None));
+        let mut line = match bmp::decode(bytes, codec) {
+            Ok(message) => bmp::json::message(&message, 0),
+            Err(error) => bmp::json::malformed(&error, bytes, 0),
+        };
+        line["router"] = serde_json::Value::String(device.to_string());
+        println!("{line}");
+        return;
+    }
+    if let (false, Observation::Gnmi { device, event: GnmiEvent::Notification { notification } }) = (json, observation) {
+        for path in &notification.deletes {
+            println!("{device} delete {path}");
+        }
+        for update in &notification.updates {
+            println!("{device} {} = {}", update.path, serde_json::to_string(&update.value).unwrap_or_default());
+        }
+        return;
+    }
+    println!("{}", serde_json::to_string(observation).unwrap_or_default());
+}
+
+fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_nanos(i64::try_from(since.as_nanos()).unwrap_or(i64::MAX))
+}

@@ -1,0 +1,206 @@
+//! `pilotctl lab`: labs up and down, scenarios.
+
+mod journey;
+mod report;
+
+use crate::exit::{Context, Ended, Failure, Outcome};
+use clap::{Subcommand, ValueEnum};
+use lab::netns::{self, LabInstance, Options};
+use std::path::{Path, PathBuf};
+
+/// Arguments of `lab`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: pilotctl lab scenario degrade --driver netns --headless --auto-approve")]
+pub struct Arguments {
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Debug, Subcommand)]
+enum Verb {
+    /// The labs of this data folder.
+    List,
+    /// Boots a lab.
+    Up {
+        /// What builds it.
+        #[arg(long, value_enum, default_value_t = Driver::Netns)]
+        driver: Driver,
+    },
+    /// Ends a lab; the only one, unless named.
+    Down {
+        /// Lab id.
+        id: Option<String>,
+    },
+    /// State of a lab.
+    Status {
+        /// Lab id.
+        id: Option<String>,
+    },
+    /// Plays a scenario, with an engine of its own to the end, or into a running lab.
+    Scenario(ScenarioArguments),
+}
+
+/// What builds a lab.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Driver {
+    /// FRR, BIRD and GoBGP in network namespaces (needs root).
+    Netns,
+}
+
+/// What happens to the network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Name {
+    /// The paths by a provider become slow or lossy; every session stays up.
+    Degrade,
+    /// A fibre is cut silently: packets vanish, nothing reports it.
+    CutSilent,
+    /// A fibre is cut with loss of light: the interface goes down.
+    Cut,
+    /// The paths degrade, and the way that is chosen instead becomes worse once the change is applied.
+    Turncoat,
+}
+
+/// Arguments of `lab scenario`.
+#[derive(Clone, Debug, clap::Args)]
+pub struct ScenarioArguments {
+    /// Which.
+    #[arg(value_enum)]
+    pub name: Name,
+    /// What builds the lab.
+    #[arg(long, value_enum, default_value_t = Driver::Netns)]
+    pub driver: Driver,
+    /// Boot a lab, run an engine, play to the end, take both down.
+    #[arg(long)]
+    pub headless: bool,
+    /// Approve what is proposed (LAB mode only; audited as automatic).
+    #[arg(long, requires = "headless")]
+    pub auto_approve: bool,
+    /// Provider whose links are hit.
+    #[arg(long, default_value = "isp-a")]
+    pub provider: String,
+    /// Added one-way delay, both ways, milliseconds.
+    #[arg(long, default_value_t = 40.0)]
+    pub delay_ms: f64,
+    /// Loss, 0–1.
+    #[arg(long, default_value_t = 0.0)]
+    pub loss: f64,
+    /// Only these exits, not all of the provider.
+    #[arg(long, value_name = "EXIT")]
+    pub exit: Vec<String>,
+    /// Also degrade every other provider, and more: no alternative is better.
+    #[arg(long)]
+    pub everywhere: bool,
+    /// The routers answer `<ok/>` to a commit and do nothing.
+    #[arg(long)]
+    pub drop_writes: bool,
+    /// Exit status 1 unless it ends so: confirmed, rolled_back, failed, no_action, no_finding.
+    #[arg(long, value_name = "OUTCOME")]
+    pub expect: Option<String>,
+    /// Keep the lab and the data folder.
+    #[arg(long)]
+    pub keep: bool,
+    /// Play into this lab instead of one of its own.
+    #[arg(long, value_name = "ID")]
+    pub lab: Option<String>,
+}
+
+/// Runs `lab`.
+pub fn run(context: &Context, arguments: Arguments) -> Ended {
+    let data = context.data_folder();
+    match arguments.verb {
+        Verb::List => list(context, &data),
+        Verb::Up { driver: Driver::Netns } => up(context, &data),
+        Verb::Down { id } => {
+            let dir = find(&data, id.as_deref())?;
+            netns::down(&dir).map_err(|e| Failure::from_error("PH-LAB-003", &e))?;
+            println!("down");
+            Ok(Outcome::Done)
+        }
+        Verb::Status { id } => status(context, &find(&data, id.as_deref())?),
+        Verb::Scenario(scenario) if scenario.headless => journey::play(context, &scenario),
+        Verb::Scenario(scenario) => inject(&data, &scenario),
+    }
+}
+
+/// Boots a lab with progress on standard error.
+pub fn boot(labs: &Path, quiet: bool) -> Result<LabInstance, Failure> {
+    let options = Options::under(labs).map_err(|e| Failure::from_error("PH-LAB-001", &e))?;
+    let mut progress = |p: &netns::Progress| {
+        if !quiet {
+            eprintln!("{:7.1} s  {}", p.after.as_secs_f64(), p.what);
+        }
+    };
+    netns::up(&options, &mut progress).map_err(|e| Failure::from_error("PH-LAB-002", &e))
+}
+
+/// Loads a lab by id.
+pub fn load(data: &Path, id: &str) -> Result<LabInstance, Failure> {
+    let dir = find(data, Some(id))?;
+    LabInstance::load(&dir).map_err(|e| Failure::from_error("PH-LAB-004", &e))
+}
+
+fn labs(data: &Path) -> PathBuf {
+    data.join("labs")
+}
+
+fn find(data: &Path, id: Option<&str>) -> Result<PathBuf, Failure> {
+    if let Some(id) = id {
+        return Ok(labs(data).join(id));
+    }
+    let all = netns::list(&labs(data)).map_err(|e| Failure::from_error("PH-LAB-004", &e))?;
+    match &all[..] {
+        [(dir, _)] => Ok(dir.clone()),
+        [] => Err(Failure::new("PH-LAB-005", "there is no lab; boot one with `pilotctl lab up`")),
+        many => Err(Failure::new("PH-LAB-006", format!("there are {} labs; name one of `pilotctl lab list`", many.len()))),
+    }
+}
+
+fn list(context: &Context, data: &Path) -> Ended {
+    let all = netns::list(&labs(data)).map_err(|e| Failure::from_error("PH-LAB-004", &e))?;
+    if context.json {
+        let rows: Vec<_> = all.iter().map(|(dir, s)| serde_json::json!({"dir": dir, "id": s.as_ref().ok().map(|s| &s.lab.id)})).collect();
+        crate::engine::print_json(&rows);
+        return Ok(Outcome::Done);
+    }
+    for (dir, status) in &all {
+        match status {
+            Ok(s) => println!("{}  {:?}  {} processes, {} dead, {} MB", s.lab.id, s.lab.phase, s.lab.processes.len(), s.dead.len(), s.memory_bytes >> 20),
+            Err(error) => println!("{}  cannot be read: {error}", dir.display()),
+        }
+    }
+    if all.is_empty() {
+        println!("no lab");
+    }
+    Ok(Outcome::Done)
+}
+
+fn up(context: &Context, data: &Path) -> Ended {
+    let lab = boot(&labs(data), context.json)?;
+    if context.json {
+        crate::engine::print_json(&serde_json::json!({"id": lab.id, "dir": lab.dir}));
+    } else {
+        println!("lab {} is up; watch it with `pilotctl serve --lab {} --mode lab`", lab.id, lab.id);
+    }
+    Ok(Outcome::Done)
+}
+
+fn status(context: &Context, dir: &Path) -> Ended {
+    let s = netns::status(dir).map_err(|e| Failure::from_error("PH-LAB-004", &e))?;
+    if context.json {
+        let value = serde_json::json!({"id": s.lab.id, "dead": s.dead, "memory_bytes": s.memory_bytes, "processes": s.lab.processes.len()});
+        crate::engine::print_json(&value);
+    } else {
+        println!("lab {}: {} processes, {} MB", s.lab.id, s.lab.processes.len(), s.memory_bytes >> 20);
+        s.dead.iter().for_each(|d| println!("dead: {d}"));
+    }
+    Ok(if s.dead.is_empty() { Outcome::Done } else { Outcome::No })
+}
+
+/// Plays a fault into a running lab; the engine that watches it is somebody else's.
+fn inject(data: &Path, scenario: &ScenarioArguments) -> Ended {
+    let dir = find(data, scenario.lab.as_deref())?;
+    let lab = LabInstance::load(&dir).map_err(|e| Failure::from_error("PH-LAB-004", &e))?;
+    let done = journey::disturb(&lab, scenario)?;
+    println!("{done}; undo it with `pilotctl lab down`");
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,221 @@
+//! Carrying out what the pilot wants, in order.
+
+use crate::engine::{EngineError, Message};
+use action::{ChangeId, DeviceId};
+use approval::Permit;
+use change::WireOp;
+use collector::Target;
+use executor::{Execution, Executor, Recovery};
+use network::{ConfigEvent, Inventory, Observation};
+use pilot::{Effect, Event, Input, SimulationJob};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{broadcast, mpsc};
+use units::Timestamp;
+use vault::Vault;
+
+/// Sequence numbers are promised to the ledger in blocks of this size, so that it is not written for every input.
+const SEQ_BLOCK: u64 = 10_000;
+
+/// How long one step on a device may take; the saga counts silence after a longer time (`change::WIRE_SILENCE`).
+const STEP_WITHIN: Duration = Duration::from_secs(60);
+/// How long reading a configuration may take.
+const READ_WITHIN: Duration = Duration::from_secs(20);
+
+/// How a change is carried out: with its permit, or without one after a restart.
+#[derive(Clone)]
+enum Way {
+    Permitted(Arc<Execution>),
+    Recovered(Recovery),
+}
+
+/// The hands of the engine: log, ledger, executor, probes.
+pub struct Shell {
+    store: store::Store,
+    writer: capture::Writer,
+    executor: Executor,
+    targets: BTreeMap<DeviceId, Target>,
+    ways: BTreeMap<ChangeId, Way>,
+    messages: mpsc::Sender<Message>,
+    events: broadcast::Sender<Event>,
+    /// Sequence numbers below this are promised.
+    promised: u64,
+}
+
+impl Shell {
+    /// Puts the hands together.
+    pub fn new(
+        store: store::Store,
+        writer: capture::Writer,
+        inventory: &Inventory,
+        secrets: &Vault,
+        targets: BTreeMap<DeviceId, Target>,
+        messages: mpsc::Sender<Message>,
+        events: broadcast::Sender<Event>,
+    ) -> Self {
+        let executor = Executor::new(inventory, secrets);
+        Self { store, writer, executor, targets, ways: BTreeMap::new(), messages, events, promised: 0 }
+    }
+
+    /// Writes one input to the log.
+    ///
+    /// # Errors
+    /// [`EngineError`]; the input may then not be handled.
+    pub fn log(&mut self, seq: u64, at: Timestamp, input: &Input) -> Result<(), EngineError> {
+        if seq >= self.promised {
+            self.promised = seq + SEQ_BLOCK;
+            let folder = self.store.folder().to_owned();
+            self.store.mark("seq", self.promised).map_err(|source| EngineError::Store { path: folder, source })?;
+        }
+        let path = self.writer.path().to_owned();
+        self.writer.append(seq, at, input).map_err(|source| EngineError::Capture { path, source })
+    }
+
+    /// Carries out a batch. When a record cannot be made durable, nothing after it that concerns the same change is done.
+    pub fn carry_out(&mut self, effects: Vec<Effect>) -> Vec<Event> {
+        let mut told = Vec::new();
+        let mut broken: BTreeSet<ChangeId> = BTreeSet::new();
+        for effect in effects {
+            match effect {
+                Effect::Publish(event) => {
+                    // nobody listening is fine
+                    let _ = self.events.send(event.clone());
+                    told.push(event);
+                }
+                Effect::Audit(record) => {
+                    if let Err(error) = self.store.append_audit(&record) {
+                        self.store_failed(None, &error);
+                    }
+                }
+                Effect::Journal(record) => {
+                    let change = record.change;
+                    let marked = self.store.mark("change", change.0);
+                    if let Err(error) = marked.and_then(|()| self.store.journal(&record)) {
+                        broken.insert(change);
+                        self.store_failed(Some(change), &error);
+                    }
+                }
+                Effect::Burn { permit, change } => {
+                    if let Err(reason) = self.burn(permit, change) {
+                        broken.insert(change);
+                        self.input(Input::StoreFailed { change: Some(change), reason });
+                    }
+                }
+                Effect::Wire { change, device, step, op } if !broken.contains(&change) => self.send(change, device, step, op),
+                Effect::Wire { .. } => {}
+                Effect::Release { change } => drop(self.ways.remove(&change)),
+                Effect::ReadConfig { device } => self.read_config(device),
+                Effect::ProbeRate { probe, rate_hz, seconds } => self.probe_rate(probe, rate_hz, seconds),
+                Effect::Simulate(job) => self.simulate(job),
+                Effect::Learned { proposal, lesson } => {
+                    let marked = self.store.mark("proposal", proposal.0);
+                    if let Err(error) = marked.and_then(|()| self.store.keep_lesson(proposal, &lesson)) {
+                        self.store_failed(None, &error);
+                    }
+                }
+            }
+        }
+        if let Some(highest) = told.iter().filter_map(proposed).max()
+            && let Err(error) = self.store.mark("proposal", highest)
+        {
+            self.store_failed(None, &error);
+        }
+        told
+    }
+
+    /// Burns the permit's number for ever, then hands the permit to the executor.
+    fn burn(&mut self, permit: Permit, change: ChangeId) -> Result<(), String> {
+        self.store.burn(&permit).map_err(|e| chain(&e))?;
+        let execution = self.executor.begin(permit, crate::engine::now()).map_err(|fault| fault.to_string())?;
+        self.ways.insert(change, Way::Permitted(Arc::new(execution)));
+        Ok(())
+    }
+
+    /// Sends one step. The inputs that led to it are durable before the first byte.
+    fn send(&mut self, change: ChangeId, device: DeviceId, step: u32, op: WireOp) {
+        if let Err(error) = self.writer.flush_durable() {
+            tracing::error!(%error, %change, "capture cannot be made durable; nothing is sent");
+            let reason = error.to_string();
+            self.input(Input::StoreFailed { change: Some(change), reason });
+            return;
+        }
+        let way = self.ways.entry(change).or_insert_with(|| Way::Recovered(self.executor.recover())).clone();
+        let messages = self.messages.clone();
+        tokio::spawn(async move {
+            let reply = match way {
+                Way::Permitted(execution) => execution.carry_out(&device, &op, STEP_WITHIN).await,
+                Way::Recovered(recovery) => recovery.carry_out(&device, &op, STEP_WITHIN).await,
+            };
+            // an engine that has stopped takes the change up again from its journal
+            let _ = messages.send(Message::Input(Input::Wire { change, device, step, reply })).await;
+        });
+    }
+
+    fn read_config(&self, device: DeviceId) {
+        let (executor, messages) = (self.executor.clone(), self.messages.clone());
+        tokio::spawn(async move {
+            let event = match executor.read(&device, READ_WITHIN).await {
+                Ok(running) => ConfigEvent::Read { text: running.native().unwrap_or_default().to_owned(), digest: running.digest().to_owned() },
+                Err(error) => ConfigEvent::Failed { reason: error.to_string() },
+            };
+            let observation = Observation::Config { device, event };
+            let _ = messages.send(Message::Input(Input::Observed { observation })).await;
+        });
+    }
+
+    fn probe_rate(&self, probe: network::ProbeKey, rate_hz: u32, seconds: u32) {
+        let Some(target) = self.targets.get(&probe.device).cloned() else { return };
+        tokio::spawn(async move {
+            if let Err(error) = collector::set_probe_rate(&target, &probe, rate_hz, seconds).await {
+                // the evidence then comes more slowly; the verdict waits for it or falls without it
+                tracing::warn!(probe = %probe.name(), error = %error.chain(), "probe rate cannot be raised");
+            }
+        });
+    }
+
+    fn simulate(&self, job: Box<SimulationJob>) {
+        let messages = self.messages.clone();
+        tokio::task::spawn_blocking(move || {
+            let answer = Box::new(pilot::simulate(&job));
+            let _ = messages.blocking_send(Message::Input(Input::Simulated { job: job.id, answer }));
+        });
+    }
+
+    fn store_failed(&self, change: Option<ChangeId>, error: &store::StoreError) {
+        tracing::error!(error = %chain(error), "the ledger cannot be written");
+        self.input(Input::StoreFailed { change, reason: chain(error) });
+    }
+
+    /// Puts an input behind those that wait. The engine task calls this itself, so it must not wait for its own queue.
+    fn input(&self, input: Input) {
+        let messages = self.messages.clone();
+        tokio::spawn(async move { messages.send(Message::Input(input)).await });
+    }
+
+    /// Writes what is pending; nothing follows.
+    pub fn close(&mut self) {
+        if let Err(error) = self.writer.flush_durable() {
+            tracing::error!(error = %chain(&error), "the end of the capture could not be written");
+        }
+    }
+}
+
+fn proposed(event: &Event) -> Option<u64> {
+    match &event.what {
+        pilot::Happening::Proposed { proposal, .. } => Some(proposal.0),
+        _ => None,
+    }
+}
+
+/// Returns an error with its causes, in one line.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(c) = cause {
+        text.push_str(": ");
+        text.push_str(&c.to_string());
+        cause = c.source();
+    }
+    text
+}

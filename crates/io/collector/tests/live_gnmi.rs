@@ -1,0 +1,267 @@
+//! The gNMI dialler against foreign servers (openconfig fake_server, google gnxi gnmi_target) and a server of our own that misbehaves.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
+
+mod peer;
+
+use bgp::Asn;
+use collector::{Target, dial, set_probe_rate};
+use core::net::SocketAddr;
+use core::pin::Pin;
+use gnmi_wire::wire;
+use gnmi_wire::wire::g_nmi_server::{GNmi, GNmiServer};
+use network::{Credential, Freshness, GnmiEndpoint, GnmiEvent, Observation, ProbeKey, SessionState, TlsPolicy};
+use peer::{Peer, Watch, free_port, inventory, program};
+use rcgen::{BasicConstraints, CertificateParams, ExtendedKeyUsagePurpose, IsCa, Issuer, KeyPair};
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::mpsc;
+use tokio_stream::Stream;
+use tonic::{Request, Response, Status, Streaming};
+
+/// Writes `ca.crt`, and `server`, `client` and `stranger` certificates with keys; the stranger's CA is another.
+fn certificates(dir: &Path) {
+    let authority = || {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(Vec::new()).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        (params.self_signed(&key).unwrap().pem(), Issuer::new(params, key))
+    };
+    let (pem, ours) = authority();
+    let (other_pem, _) = authority();
+    std::fs::write(dir.join("ca.crt"), pem).unwrap();
+    std::fs::write(dir.join("other-ca.crt"), other_pem).unwrap();
+    for (name, usage) in [("server", ExtendedKeyUsagePurpose::ServerAuth), ("client", ExtendedKeyUsagePurpose::ClientAuth)] {
+        let key = KeyPair::generate().unwrap();
+        let mut params = CertificateParams::new(vec!["localhost".to_owned(), "127.0.0.1".to_owned()]).unwrap();
+        params.extended_key_usages = vec![usage];
+        std::fs::write(dir.join(format!("{name}.crt")), params.signed_by(&key, &ours).unwrap().pem()).unwrap();
+        std::fs::write(dir.join(format!("{name}.key")), key.serialize_pem()).unwrap();
+    }
+}
+
+fn endpoint(port: u16, tls: TlsPolicy) -> GnmiEndpoint {
+    GnmiEndpoint { address: format!("127.0.0.1:{port}"), tls, credential: None }
+}
+
+fn verify(dir: &Path, ca: &str, client: bool) -> TlsPolicy {
+    let file = |name: &str| dir.join(name).display().to_string();
+    let client = client.then(|| (file("client.crt"), file("client.key")));
+    TlsPolicy::Verify { ca_file: file(ca), server_name: "localhost".to_owned(), client }
+}
+
+fn watch(endpoint: GnmiEndpoint) -> Watch {
+    let inventory = inventory(65001, Some(endpoint));
+    let target = Target::new(&inventory, &"r1".into(), Some("secret".to_owned())).unwrap();
+    let (tx, rx) = mpsc::channel(16);
+    tokio::spawn(dial(target, 7, tx));
+    Watch::new(inventory, rx)
+}
+
+fn closed_reasons(watch: &Watch) -> Vec<&str> {
+    watch
+        .seen
+        .iter()
+        .filter_map(|o| match o {
+            Observation::Gnmi { event: GnmiEvent::Closed { reason }, .. } => Some(reason.as_str()),
+            _ => None,
+        })
+        .collect()
+}
+
+const SCRIPT: &str = r#"
+target:"r1"
+client_type:GRPC_GNMI
+disable_eof:true
+disable_sync:true
+fixed:{
+  responses:{update:{timestamp:1 prefix:{origin:"openconfig"} update:{path:{elem:{name:"network-instances"} elem:{name:"network-instance" key:{key:"name" value:"default"}} elem:{name:"protocols"} elem:{name:"protocol" key:{key:"identifier" value:"BGP"} key:{key:"name" value:"BGP"}} elem:{name:"bgp"} elem:{name:"neighbors"} elem:{name:"neighbor" key:{key:"neighbor-address" value:"10.0.0.2"}} elem:{name:"state"} elem:{name:"session-state"}} val:{string_val:"ESTABLISHED"}}}}
+  responses:{update:{timestamp:2 update:{path:{elem:{name:"network-instances"} elem:{name:"network-instance" key:{key:"name" value:"default"}} elem:{name:"protocols"} elem:{name:"protocol" key:{key:"identifier" value:"BGP"} key:{key:"name" value:"BGP"}} elem:{name:"bgp"} elem:{name:"neighbors"} elem:{name:"neighbor" key:{key:"neighbor-address" value:"10.0.0.2"}} elem:{name:"state"}} val:{json_ietf_val:"{\"openconfig-network-instance:peer-as\": 65002, \"enabled\": true}"}}}}
+  responses:{update:{timestamp:3 update:{path:{elem:{name:"system"} elem:{name:"state"} elem:{name:"hostname"}} val:{json_ietf_val:"{broken"}}}}
+  responses:{sync_response:true}
+  responses:{update:{timestamp:4 update:{path:{elem:{name:"interfaces"} elem:{name:"interface" key:{key:"name" value:"eth1"}} elem:{name:"state"} elem:{name:"oper-status"}} val:{json_ietf_val:"\"UP\""}}}}
+}
+"#;
+
+fn fake_server(program: &Path, dir: &Path, arguments: &[&str]) -> (Peer, u16) {
+    let port = free_port();
+    std::fs::write(dir.join("script.pb.txt"), SCRIPT).unwrap();
+    let mut command = Command::new(program);
+    command.arg("-config").arg(dir.join("script.pb.txt")).args(["-text", "-port", &port.to_string(), "-logtostderr"]);
+    command.arg("-server_crt").arg(dir.join("server.crt")).arg("-server_key").arg(dir.join("server.key")).args(arguments);
+    (Peer::start(&mut command, &dir.join("fake.log")), port)
+}
+
+#[tokio::test]
+async fn a_target_without_capabilities_is_read_over_tls() {
+    let Some(program) = program("fake_server") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    certificates(dir.path());
+    let (mut server, port) = fake_server(&program, dir.path(), &["-allow_no_client_auth"]);
+    let mut watch = watch(endpoint(port, verify(dir.path(), "ca.crt", false)));
+    watch.until("the interface", |d| d.interfaces.get("eth1").is_some_and(|i| i.oper_up == Some(true))).await;
+    let device = watch.r1();
+    let session = &device.sessions[&"10.0.0.2".parse().unwrap()];
+    assert_eq!((session.state, session.remote_as), (SessionState::Established, Some(Asn(65002))));
+    assert!(matches!(device.gnmi, Freshness::Synced { .. }));
+    server.kill();
+    watch.until("staleness", |d| matches!(d.gnmi, Freshness::Stale { .. })).await;
+    assert!(closed_reasons(&watch).last().unwrap().starts_with("PH-COLL-01"), "{:?}", closed_reasons(&watch));
+}
+
+#[tokio::test]
+async fn mutual_tls_lets_us_in_only_with_our_certificate() {
+    let Some(program) = program("fake_server") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    certificates(dir.path());
+    let ca = dir.path().join("ca.crt").display().to_string();
+    let (_server, port) = fake_server(&program, dir.path(), &["-ca_crt", &ca]);
+    let mut with = watch(endpoint(port, verify(dir.path(), "ca.crt", true)));
+    with.until("the initial state", |d| matches!(d.gnmi, Freshness::Synced { .. })).await;
+    let mut without = watch(endpoint(port, verify(dir.path(), "ca.crt", false)));
+    without.until("the refusal", |d| matches!(d.gnmi, Freshness::Stale { .. })).await;
+    assert!(without.r1().sessions.is_empty());
+}
+
+#[tokio::test]
+async fn a_certificate_of_another_authority_stops_before_anything_is_said() {
+    let Some(program) = program("fake_server") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    certificates(dir.path());
+    let (_server, port) = fake_server(&program, dir.path(), &["-allow_no_client_auth"]);
+    let mut watch = watch(endpoint(port, verify(dir.path(), "other-ca.crt", false)));
+    let end = tokio::time::Instant::now() + peer::PATIENCE;
+    while !closed_reasons(&watch).iter().any(|r| r.contains("PH-COLL-014") && r.to_lowercase().contains("certificate")) {
+        assert!(tokio::time::Instant::now() < end, "{:?}", closed_reasons(&watch));
+        watch.step().await;
+    }
+    assert!(watch.r1().sessions.is_empty());
+}
+
+#[tokio::test]
+async fn a_target_without_subscribe_says_so_in_its_own_words() {
+    let Some(program) = program("gnmi_target") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let port = free_port();
+    let config = r#"{"openconfig-system:system":{"config":{"hostname":"r1"}}}"#;
+    std::fs::write(dir.path().join("init.json"), config).unwrap();
+    let mut command = Command::new(program);
+    command.args(["-notls", "-logtostderr", "-bind_address", &format!("127.0.0.1:{port}")]);
+    command.arg("-config").arg(dir.path().join("init.json"));
+    let _server = Peer::start(&mut command, &dir.path().join("log"));
+    let mut watch = watch(endpoint(port, TlsPolicy::Plaintext));
+    let end = tokio::time::Instant::now() + peer::PATIENCE;
+    while !closed_reasons(&watch).iter().any(|r| r.contains("Unimplemented")) {
+        assert!(tokio::time::Instant::now() < end, "{:?}", closed_reasons(&watch));
+        watch.step().await;
+    }
+    let inventory = inventory(65001, Some(endpoint(port, TlsPolicy::Plaintext)));
+    let target = Target::new(&inventory, &"r1".into(), None).unwrap();
+    let refusal = set_probe_rate(&target, &probe(), 5, 60).await.unwrap_err().to_string();
+    assert!(refusal.starts_with("PH-COLL-015") && refusal.contains("Set"), "{refusal}");
+}
+
+fn probe() -> ProbeKey {
+    ProbeKey { device: "r1".into(), exit: Some("r1-ispa".into()), group: "east".into(), family: bgp::Family::Ipv4Unicast }
+}
+
+type Answers = Pin<Box<dyn Stream<Item = Result<wire::SubscribeResponse, Status>> + Send>>;
+
+/// A server that wants user and password, refuses ON_CHANGE at first, hangs up with words, and remembers what was set.
+#[derive(Default)]
+struct Moody {
+    subscribed: AtomicUsize,
+    set: tokio::sync::Mutex<Vec<(String, String)>>,
+}
+
+fn known<T>(request: &Request<T>) -> Result<(), Status> {
+    let field = |name: &str| request.metadata().get(name).and_then(|v| v.to_str().ok());
+    if (field("username"), field("password")) == (Some("pilothouse"), Some("secret")) {
+        Ok(())
+    } else {
+        Err(Status::unauthenticated("who?"))
+    }
+}
+
+#[tonic::async_trait]
+impl GNmi for Moody {
+    type SubscribeStream = Answers;
+
+    async fn capabilities(&self, request: Request<wire::CapabilityRequest>) -> Result<Response<wire::CapabilityResponse>, Status> {
+        known(&request)?;
+        let supported_encodings = vec![wire::Encoding::JsonIetf.into()];
+        Ok(Response::new(wire::CapabilityResponse { supported_encodings, ..wire::CapabilityResponse::default() }))
+    }
+
+    async fn get(&self, _: Request<wire::GetRequest>) -> Result<Response<wire::GetResponse>, Status> {
+        Err(Status::unimplemented("no"))
+    }
+
+    async fn set(&self, request: Request<wire::SetRequest>) -> Result<Response<wire::SetResponse>, Status> {
+        known(&request)?;
+        let mut set = self.set.lock().await;
+        for update in &request.get_ref().update {
+            let path = gnmi_wire::path_from_wire(None, update.path.as_ref());
+            let value = gnmi_wire::value_from_wire(update.val.as_ref(), &path).unwrap();
+            set.push((path.to_string(), value.as_u64().unwrap().to_string()));
+        }
+        Ok(Response::new(wire::SetResponse::default()))
+    }
+
+    async fn subscribe(&self, request: Request<Streaming<wire::SubscribeRequest>>) -> Result<Response<Answers>, Status> {
+        known(&request)?;
+        let first = request.into_inner().message().await?.and_then(|r| r.request);
+        let Some(wire::subscribe_request::Request::Subscribe(list)) = first else { return Err(Status::invalid_argument("no list")) };
+        let on_change = i32::from(wire::SubscriptionMode::OnChange);
+        if list.subscription.iter().any(|s| s.mode == on_change) {
+            return Err(Status::invalid_argument("ON_CHANGE is not supported for /system"));
+        }
+        self.subscribed.fetch_add(1, Ordering::Relaxed);
+        let sync = wire::SubscribeResponse {
+            response: Some(wire::subscribe_response::Response::SyncResponse(true)),
+            ..wire::SubscribeResponse::default()
+        };
+        let answers = tokio_stream::iter([Ok(sync), Err(Status::unavailable("back in five minutes"))]);
+        Ok(Response::new(Box::pin(answers)))
+    }
+}
+
+#[tokio::test]
+async fn a_moody_target_is_understood_and_dialled_again() {
+    let moody = Arc::new(Moody::default());
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0".parse::<SocketAddr>().unwrap()).await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let incoming = tokio_stream::wrappers::TcpListenerStream::new(listener);
+    let service = GNmiServer::from_arc(Arc::clone(&moody));
+    tokio::spawn(tonic::transport::Server::builder().add_service(service).serve_with_incoming(incoming));
+    let credential = Some(Credential { username: "pilothouse".to_owned(), secret: "gnmi".to_owned() });
+    let endpoint = GnmiEndpoint { credential, ..endpoint(port, TlsPolicy::Plaintext) };
+    let mut watch = watch(endpoint.clone());
+    let end = tokio::time::Instant::now() + peer::PATIENCE;
+    while moody.subscribed.load(Ordering::Relaxed) < 2 {
+        assert!(tokio::time::Instant::now() < end, "{:?}", closed_reasons(&watch));
+        watch.step().await;
+    }
+    let reasons = closed_reasons(&watch);
+    assert!(reasons[0].contains("ON_CHANGE is not supported"), "{reasons:?}");
+    assert!(reasons.iter().any(|r| r.contains("back in five minutes")), "{reasons:?}");
+
+    let inventory = inventory(65001, Some(endpoint));
+    let target = Target::new(&inventory, &"r1".into(), Some("secret".to_owned())).unwrap();
+    set_probe_rate(&target, &probe(), 10, 60).await.unwrap();
+    let test = "/probes/probe[name=r1-ispa:east:ipv4]/tests/test[name=r1-ispa:east:ipv4]/config";
+    let wanted = [(format!("{test}/rate-seconds"), "60".to_owned()), (format!("{test}/rate-hz"), "10".to_owned())];
+    assert_eq!(*moody.set.lock().await, wanted);
+    assert!(set_probe_rate(&target, &probe(), 21, 60).await.unwrap_err().to_string().starts_with("PH-COLL-020"));
+    assert!(!format!("{target:?}").contains("secret"));
+}
+
+#[tokio::test]
+async fn plaintext_leaves_this_machine_only_in_a_lab() {
+    let endpoint = GnmiEndpoint { address: "192.0.2.1:57400".to_owned(), tls: TlsPolicy::Plaintext, credential: None };
+    let target = Target::new(&inventory(65001, Some(endpoint)), &"r1".into(), None).unwrap();
+    let refusal = set_probe_rate(&target, &probe(), 1, 1).await.unwrap_err().to_string();
+    assert!(refusal.starts_with("PH-COLL-012"), "{refusal}");
+}

@@ -1,0 +1,129 @@
+//! Foreign programs as child processes, each ended with its test; and the picture that their words paint.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+use bgp::Asn;
+use core::net::{IpAddr, Ipv4Addr};
+use core::time::Duration;
+use network::{BmpSource, DeviceRole, DeviceSpec, GnmiEndpoint, Inventory, Network, Observation};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+use tokio::sync::mpsc;
+use units::Timestamp;
+
+/// How long a peer may take to get where the test wants it.
+pub const PATIENCE: Duration = Duration::from_secs(40);
+
+/// A child that ends with the test.
+pub struct Peer(Child);
+
+impl Peer {
+    pub fn start(command: &mut Command, log: &Path) -> Self {
+        let file = std::fs::File::create(log).unwrap();
+        let child = command.stdin(Stdio::null()).stdout(file.try_clone().unwrap()).stderr(file).spawn().unwrap();
+        Self(child)
+    }
+
+    /// Ends it now, without a word to anybody.
+    pub fn kill(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Finds a program: in `PILOTHOUSE_PEERS` (a directory), at the usual places, in `PATH`. Says so when there is none.
+pub fn program(name: &str) -> Option<PathBuf> {
+    let dirs = std::env::var("PILOTHOUSE_PEERS").ok().into_iter().chain(["/usr/lib/frr"].map(String::from));
+    let path = std::env::var("PATH").unwrap_or_default();
+    let found = dirs.chain(path.split(':').map(String::from)).map(|d| PathBuf::from(d).join(name)).find(|p| p.is_file());
+    if found.is_none() {
+        println!("skipped: no {name} on this machine (set PILOTHOUSE_PEERS to the directory that holds it)");
+    }
+    found
+}
+
+/// A port that is free now.
+pub fn free_port() -> u16 {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+/// Two loopback addresses that another run of the tests hardly uses at the same time.
+pub fn address_pair() -> (Ipv4Addr, Ipv4Addr) {
+    let [.., high, low] = std::process::id().to_be_bytes();
+    let port = free_port().to_be_bytes()[1] | 2;
+    (Ipv4Addr::new(127, 100 | high & 0x1f, low, port & 0xfe), Ipv4Addr::new(127, 100 | high & 0x1f, low, port | 1))
+}
+
+pub fn inventory(own_asn: u32, gnmi: Option<GnmiEndpoint>) -> Inventory {
+    Inventory {
+        name: "peers".to_owned(),
+        lab: None,
+        own_asn: Asn(own_asn),
+        own_prefixes: vec![],
+        public_space: vec![],
+        devices: vec![DeviceSpec {
+            id: "r1".into(),
+            hostname: "r1".to_owned(),
+            role: DeviceRole::Edge,
+            router_id: Ipv4Addr::new(10, 0, 0, 1),
+            bmp: Some(BmpSource { address: IpAddr::V4(Ipv4Addr::LOCALHOST) }),
+            gnmi,
+            netconf: None,
+        }],
+        providers: vec![],
+        exits: vec![],
+        groups: vec![],
+    }
+}
+
+/// The picture as it grows.
+pub struct Watch {
+    pub network: Network,
+    rx: mpsc::Receiver<Observation>,
+    started: Instant,
+    pub seen: Vec<Observation>,
+}
+
+impl Watch {
+    pub fn new(inventory: Inventory, rx: mpsc::Receiver<Observation>) -> Self {
+        Self { network: Network::new(inventory), rx, started: Instant::now(), seen: Vec::new() }
+    }
+
+    pub fn now(&self) -> Timestamp {
+        Timestamp::EPOCH.plus(Duration::from_secs(1_000_000) + self.started.elapsed())
+    }
+
+    pub fn r1(&self) -> &network::Device {
+        &self.network.devices[&"r1".into()]
+    }
+
+    /// Takes what comes until `done`; fails with `what` and the picture when it takes too long.
+    pub async fn until(&mut self, what: &str, done: impl Fn(&network::Device) -> bool) {
+        let end = Instant::now() + PATIENCE;
+        while !done(self.r1()) {
+            assert!(Instant::now() < end, "{what} did not happen within {PATIENCE:?}: {:#?}", self.r1());
+            self.step().await;
+        }
+    }
+
+    /// Takes one observation, or lets a little time pass.
+    pub async fn step(&mut self) {
+        let next = tokio::time::timeout(Duration::from_millis(200), self.rx.recv()).await;
+        let now = self.now();
+        match next {
+            Ok(Some(observation)) => {
+                self.network.observe(&observation, now);
+                self.seen.push(observation);
+            }
+            Ok(None) => panic!("the collector ended"),
+            Err(_) => self.network.tick(now),
+        }
+    }
+}

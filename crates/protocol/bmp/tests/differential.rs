@@ -1,0 +1,129 @@
+//! Two readers of the same bytes: ours and NetGauze's must find the same routes and attributes in every real UPDATE.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
+
+use bmp::{Codec, Framer, Message, Nlri, Repair, RouteMonitoring};
+use netgauze_bmp_pkt::BmpMessage;
+use netgauze_bmp_pkt::wire::deserializer::BmpParsingContext;
+use netgauze_parse_utils::reader::SliceReader;
+use netgauze_parse_utils::traits::ParseFromWithOneInput;
+use serde_json::Value;
+use std::collections::BTreeSet;
+
+/// RFC 6793 §9.
+const AS_TRANS: u64 = 23456;
+
+type Route = (String, Option<u64>);
+
+/// What both readers say of an UPDATE.
+#[derive(Debug, Default, PartialEq)]
+struct Facts {
+    announce: BTreeSet<Route>,
+    withdraw: BTreeSet<Route>,
+    as_path: Vec<u64>,
+    med: Option<u64>,
+    local_pref: Option<u64>,
+    communities: BTreeSet<u64>,
+    next_hops: BTreeSet<String>,
+}
+
+fn theirs(update: &Value) -> Facts {
+    let mut out = Facts::default();
+    let routes = |list: &Value| -> Vec<Route> {
+        let of = |n: &Value| Some((n["network"].as_str()?.to_owned(), n["path_id"].as_u64()));
+        list.as_array().map(|a| a.iter().filter_map(of).collect()).unwrap_or_default()
+    };
+    out.announce.extend(routes(&update["nlri"]));
+    out.withdraw.extend(routes(&update["withdrawn_routes"]));
+    let plain = !out.announce.is_empty();
+    for attribute in update["path_attributes"].as_array().unwrap() {
+        let (name, value) = attribute["value"].as_object().unwrap().iter().next().unwrap();
+        match name.as_str() {
+            "AsPath" => {
+                let segments = value.as_object().unwrap().values().next().unwrap().as_array().unwrap();
+                out.as_path = segments.iter().flat_map(|s| s["as_numbers"].as_array().unwrap()).filter_map(Value::as_u64).collect();
+            }
+            "MultiExitDiscriminator" => out.med = value["metric"].as_u64(),
+            "LocalPreference" => out.local_pref = value["metric"].as_u64(),
+            "Communities" => out.communities.extend(value["communities"].as_array().unwrap().iter().filter_map(Value::as_u64)),
+            "NextHop" if plain => out.next_hops.extend(value["next_hop"].as_str().map(str::to_owned)),
+            "MpReach" | "MpUnreach" => {
+                for family in ["Ipv4Unicast", "Ipv6Unicast"].iter().filter_map(|f| value.get(f)) {
+                    if name == "MpUnreach" {
+                        out.withdraw.extend(routes(&family["nlri"]));
+                    } else {
+                        out.announce.extend(routes(&family["nlri"]));
+                        let hop = family.get("next_hop_global").or_else(|| family.get("next_hop"));
+                        out.next_hops.extend(hop.and_then(Value::as_str).map(str::to_owned));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    out
+}
+
+fn ours(m: &RouteMonitoring, own: u64) -> Facts {
+    let routes = |list: &[Nlri]| list.iter().map(|n| (n.prefix.to_string(), n.path_id.map(u64::from))).collect();
+    let mut out = Facts { announce: routes(&m.announce), withdraw: routes(&m.withdraw), ..Facts::default() };
+    out.next_hops = m.announce.iter().filter_map(|n| Some(n.next_hop?.to_string())).collect();
+    if let Some(a) = &m.attributes {
+        let segments = a.as_path.to_string();
+        out.as_path = segments.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
+        if m.repairs.contains(&Repair::FrrOwnAsInFront) {
+            out.as_path.insert(0, own);
+        }
+        (out.med, out.local_pref) = (a.med.map(u64::from), a.local_pref.map(u64::from));
+        out.communities = a.communities.iter().map(|c| u64::from(c.0)).collect();
+    }
+    out
+}
+
+#[test]
+fn netgauze_finds_the_same_routes() {
+    let dir = std::path::PathBuf::from(std::env::var("PILOTHOUSE_BMP_CORPUS").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/data/bmp").to_owned()));
+    let (mut compared, mut unread_by_them, mut repaired) = (0, 0, 0);
+    for sub in ["streams", "from-mrt", "crafted"] {
+        let Ok(entries) = std::fs::read_dir(dir.join(sub)) else { return println!("skipped: no captures at {}", dir.display()) };
+        for path in entries.map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "bmp")) {
+            let (mut framer, mut codec, mut context) = (Framer::new(), Codec::default(), BmpParsingContext::default());
+            framer.push(&std::fs::read(&path).unwrap());
+            while let Some(frame) = framer.next() {
+                let frame = frame.unwrap();
+                let message = bmp::decode(&frame.bytes, &mut codec).unwrap();
+                let mut reader = SliceReader::new(&frame.bytes);
+                let Ok(other) = BmpMessage::parse(&mut reader, &mut context) else {
+                    unread_by_them += 1;
+                    continue;
+                };
+                context.update(&other);
+                let json = serde_json::to_value(&other).unwrap();
+                let Message::RouteMonitoring(m) = message else { continue };
+                let update = &json["V3"]["RouteMonitoring"]["update_message"]["Update"];
+                // a guess of ours is more than they try, and version 4 has another shape
+                if update.is_null() || m.repairs.contains(&Repair::AddPathGuessed) || m.repairs.contains(&Repair::TwoOctetAsPath) {
+                    continue;
+                }
+                let mut expected = theirs(update);
+                if m.announce.is_empty() {
+                    expected = Facts { announce: expected.announce, withdraw: expected.withdraw, ..Facts::default() };
+                }
+                let own = expected.as_path.first().copied().unwrap_or_default();
+                let mut found = ours(&m, own);
+                if m.announce.is_empty() {
+                    found = Facts { announce: found.announce, withdraw: found.withdraw, ..Facts::default() };
+                }
+                if expected.as_path.len() == found.as_path.len() {
+                    // they leave AS_TRANS where we have taken the number from AS4_PATH
+                    expected.as_path.iter_mut().zip(&found.as_path).filter(|(t, _)| **t == AS_TRANS).for_each(|(t, o)| *t = *o);
+                }
+                assert_eq!(found, expected, "{} at {}", path.display(), frame.offset);
+                repaired += usize::from(m.repairs.contains(&Repair::FrrOwnAsInFront));
+                compared += 1;
+            }
+        }
+    }
+    println!("{compared} UPDATEs alike, {repaired} of them with the own AS taken off; {unread_by_them} messages that NetGauze refuses");
+    assert!(compared > 9000);
+}

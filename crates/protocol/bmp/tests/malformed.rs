@@ -1,0 +1,176 @@
+//! RFC 7606: what each fault costs, and where it is said to be. And that no bytes at all make the decoder panic.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
+
+mod wire;
+
+use bmp::{Action, Codec, DecodeError, Message, RouteMonitoring};
+use proptest::prelude::*;
+use wire::{ATTRIBUTES, NLRI, attribute, good, monitoring, update};
+
+fn decode(bytes: &[u8]) -> Result<Message, DecodeError> {
+    bmp::decode(bytes, &mut Codec::default())
+}
+
+fn routes(bytes: &[u8]) -> RouteMonitoring {
+    match decode(bytes).unwrap() {
+        Message::RouteMonitoring(m) => *m,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// Puts `bad` behind the good attributes, or in the place of the one with the same code.
+fn with(bad: &[u8]) -> (Vec<u8>, usize) {
+    let mut all = good();
+    all.retain(|a| a[1] != bad[1]);
+    let at = ATTRIBUTES + all.concat().len();
+    all.push(bad.to_vec());
+    (monitoring(0, &update(&[], &all.concat(), &NLRI)), at)
+}
+
+#[test]
+fn each_faulty_attribute_costs_its_routes_at_its_place() {
+    let cases: [(&[u8], &str); 18] = [
+        (&attribute(0x40, 1, &[3]), "ORIGIN is 3 (RFC 7606 §7.1)"),
+        (&attribute(0x40, 1, &[0, 0]), "ORIGIN attribute has length 2 (RFC 7606 §7.1)"),
+        (&attribute(0xC0, 1, &[0]), "ORIGIN has flags 0xc0 (RFC 7606 §3 c)"),
+        (&attribute(0x40, 2, &[2, 3, 0, 0]), "AS_PATH has a segment of 3 AS numbers with 2 bytes left (RFC 7606 §7.2)"),
+        (&attribute(0x40, 2, &[9, 1, 0, 0, 0, 1]), "AS_PATH has a segment of type 9 (RFC 7606 §7.2)"),
+        (&attribute(0x40, 2, &[2, 0]), "AS_PATH has a segment of 0 AS numbers with 0 bytes left (RFC 7606 §7.2)"),
+        (&attribute(0x40, 2, &[2]), "AS_PATH ends inside a segment header (RFC 7606 §7.2)"),
+        (&attribute(0x40, 3, &[10, 0, 0]), "NEXT_HOP attribute has length 3 (RFC 7606 §7.3)"),
+        (&attribute(0x80, 4, &[0, 0, 1]), "MULTI_EXIT_DISC attribute has length 3 (RFC 7606 §7.4)"),
+        (&attribute(0x40, 5, &[1]), "LOCAL_PREF attribute has length 1 (RFC 7606 §7.5)"),
+        (&attribute(0xC0, 8, &[1, 2, 3]), "COMMUNITIES attribute has length 3 (RFC 7606 §7.8)"),
+        (&attribute(0xC0, 8, &[]), "COMMUNITIES attribute has length 0 (RFC 7606 §7.8)"),
+        (&attribute(0x80, 9, &[1]), "ORIGINATOR_ID attribute has length 1 (RFC 7606 §7.9)"),
+        (&attribute(0x80, 10, &[1, 2, 3, 4, 5]), "CLUSTER_LIST attribute has length 5 (RFC 7606 §7.10)"),
+        (&attribute(0xC0, 16, &[0; 9]), "EXTENDED_COMMUNITIES attribute has length 9 (RFC 7606 §7.14)"),
+        (&attribute(0xC0, 32, &[0; 13]), "LARGE_COMMUNITY attribute has length 13 (RFC 8092 §6)"),
+        (&attribute(0xC0, 35, &[0; 3]), "ONLY_TO_CUSTOMER attribute has length 3 (RFC 7606 §7 and RFC 9234 §5)"),
+        (&[0x40, 8, 200, 1], "the attributes do not end where they should (RFC 7606 §4)"),
+    ];
+    for (bad, words) in cases {
+        let (bytes, at) = with(bad);
+        let error = decode(&bytes).unwrap_err();
+        assert_eq!((error.what.as_str(), error.action, error.offset), (words, Action::TreatAsWithdraw, at));
+        let salvage = error.salvage.unwrap();
+        assert!(salvage.announce.is_empty());
+        assert_eq!(salvage.withdraw[0].prefix.to_string(), "203.0.113.0/24", "{words}");
+    }
+}
+
+#[test]
+fn faults_that_cost_only_the_attribute_leave_the_routes() {
+    for (bad, words) in [
+        (attribute(0x40, 6, &[1]), "ATOMIC_AGGREGATE attribute has length 1 (RFC 7606 §7.6)"),
+        (attribute(0xC0, 7, &[1, 2, 3]), "AGGREGATOR attribute has length 3 (RFC 7606 §7.7)"),
+    ] {
+        let (bytes, at) = with(&bad);
+        let m = routes(&bytes);
+        assert_eq!(m.announce.len(), 1);
+        assert_eq!((m.faults[0].error.as_str(), m.faults[0].offset, m.faults[0].action), (words, at, Action::AttributeDiscard));
+    }
+    let twice = [good().concat(), attribute(0x80, 4, &[0, 0, 0, 1]), attribute(0x80, 4, &[0, 0, 0, 2])].concat();
+    let m = routes(&monitoring(0, &update(&[], &twice, &NLRI)));
+    assert_eq!(m.attributes.unwrap().med, Some(1), "the first counts");
+    assert_eq!(m.faults.len(), 1);
+}
+
+#[test]
+fn missing_attributes_and_broken_lists_are_told_apart() {
+    let lacking = |code: u8| {
+        let mut all = good();
+        all.retain(|a| a[1] != code);
+        decode(&monitoring(0, &update(&[], &all.concat(), &NLRI))).unwrap_err()
+    };
+    assert_eq!(lacking(1).what, "ORIGIN is missing (RFC 7606 §3 d)");
+    assert_eq!(lacking(2).what, "AS_PATH is missing (RFC 7606 §3 d)");
+    assert_eq!((lacking(3).what.as_str(), lacking(3).action), ("NEXT_HOP is missing (RFC 7606 §3 d)", Action::TreatAsWithdraw));
+
+    let long = decode(&monitoring(0, &update(&[], &good().concat(), &[33, 1, 2, 3, 4, 5]))).unwrap_err();
+    assert!(long.what.starts_with("a prefix length of 33 bits"), "{long}");
+    assert_eq!(long.action, Action::SessionReset);
+
+    let reach = attribute(0x80, 14, &[0, 2, 1, 5, 1, 2, 3, 4, 5, 0]);
+    let next_hop = decode(&monitoring(0, &update(&[], &[good().concat(), reach.clone()].concat(), &[]))).unwrap_err();
+    assert!(next_hop.what.contains("5 bytes long (RFC 7606 §7.11)"), "{next_hop}");
+    let twice = decode(&monitoring(0, &update(&[], &[reach.clone(), reach].concat(), &[]))).unwrap_err();
+    assert_eq!(twice.action, Action::SessionReset);
+}
+
+#[test]
+fn messages_that_are_no_messages_say_where() {
+    let short = decode(&wire::message(0, &[0; 10])).unwrap_err();
+    assert_eq!((short.offset, short.action), (16, Action::MessageDiscard));
+    let kind = decode(&wire::message(99, &[])).unwrap_err();
+    assert_eq!((kind.offset, kind.what.as_str()), (5, "message type 99 is unknown (RFC 7854 §4.1)"));
+    let mut marker = monitoring(0, &update(&[], &good().concat(), &NLRI));
+    marker[wire::HEADERS] = 0;
+    assert!(decode(&marker).unwrap_err().what.contains("marker"));
+    let mut length = wire::message(4, &[]);
+    length[4] = 7;
+    assert_eq!(decode(&length).unwrap_err().offset, 1);
+    let open_in_its_place = decode(&wire::monitoring(0, &wire::open(1, &[]))).unwrap_err();
+    assert_eq!(open_in_its_place.what, "a BGP message of type 1 stands where an UPDATE belongs");
+}
+
+/// Whole messages of every kind, to be mutated.
+fn seeds() -> Vec<Vec<u8>> {
+    let six = attribute(0x80, 14, &[&[0, 2, 1, 16][..], &[0x20; 16], &[0, 32, 0x20, 1, 0xd, 0xb8]].concat());
+    let gone = attribute(0x80, 15, &[0, 2, 1, 32, 0x20, 1, 0xd, 0xb8]);
+    let add_path = [wire::four_octet(65002), vec![69, 4, 0, 1, 1, 3]].concat();
+    vec![
+        monitoring(0, &update(&[8, 10], &good().concat(), &NLRI)),
+        monitoring(0x20, &update(&[], &[good().concat(), six, gone].concat(), &[])),
+        wire::peer_up(&wire::open(65001, &add_path), &wire::open(65002, &add_path)),
+        wire::peer_down(3, &wire::bgp(3, &[6, 2, 1])),
+        wire::message(1, &[&wire::peer(0, [10, 0, 0, 2], 65002)[..], &[0, 0, 0, 1, 0, 7, 0, 8, 0, 0, 0, 0, 0, 0, 1, 156]].concat()),
+        wire::message(4, &[0, 2, 0, 2, b'r', b'1']),
+        wire::message(5, &[0, 1, 0, 2, 0, 0]),
+        wire::message(6, &[&wire::peer(0x80, [10, 0, 0, 2], 65002)[..], &[0, 1, 0, 2, 0, 0]].concat()),
+    ]
+}
+
+fn survives(bytes: &[u8], codec: &mut Codec) {
+    match bmp::decode(bytes, codec) {
+        Ok(message) => assert!(bmp::json::message(&message, 0)["type"].is_string()),
+        Err(error) => {
+            assert!(error.offset <= bytes.len(), "{error} of {}", bytes.len());
+            assert!(bmp::json::malformed(&error, bytes, 0)["error"].is_string());
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn mutated_messages_never_panic(
+        which in 0..8_usize,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..6),
+        cut in any::<prop::sample::Index>(),
+        keep in any::<bool>(),
+    ) {
+        let mut bytes = seeds()[which].clone();
+        for (at, value) in changes {
+            let at = at.index(bytes.len());
+            bytes[at] = value;
+        }
+        if !keep {
+            bytes.truncate(cut.index(bytes.len()) + 1);
+            if bytes.len() >= 5 {
+                let length = u32::try_from(bytes.len()).unwrap().to_be_bytes();
+                bytes[1..5].copy_from_slice(&length);
+            }
+        }
+        let mut codec = Codec::default();
+        for seed in seeds() {
+            survives(&seed, &mut codec);
+            survives(&bytes, &mut codec);
+        }
+    }
+
+    #[test]
+    fn random_bodies_never_panic(kind in 0..8_u8, body in prop::collection::vec(any::<u8>(), 0..300)) {
+        survives(&wire::message(kind, &body), &mut Codec::default());
+    }
+}

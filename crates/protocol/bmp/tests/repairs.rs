@@ -1,0 +1,169 @@
+//! Known sender faults: each is corrected, named, and shown in the JSON that `pilotctl decode bmp` prints.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
+
+mod wire;
+
+use bgp::Asn;
+use bmp::{Codec, Message, Repair, RouteMonitoring, View};
+use serde_json::json;
+use wire::{NLRI, as_path, attribute, good, monitoring, update};
+
+fn routes(bytes: &[u8], codec: &mut Codec) -> RouteMonitoring {
+    match bmp::decode(bytes, codec).unwrap() {
+        Message::RouteMonitoring(m) => *m,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn path(asns: &[u32]) -> Vec<u8> {
+    let mut all = good();
+    all[1] = as_path(asns);
+    monitoring(0, &update(&[], &all.concat(), &NLRI))
+}
+
+/// A session where the peer is up, from our AS 65001.
+fn up(received: &[u8], sent: &[u8]) -> Codec {
+    let mut codec = Codec::default();
+    let sent = [wire::four_octet(65001), sent.to_vec()].concat();
+    let received = [wire::four_octet(65002), received.to_vec()].concat();
+    let message = bmp::decode(&wire::peer_up(&wire::open(65001, &sent), &wire::open(65002, &received)), &mut codec).unwrap();
+    assert!(message.repairs().is_empty());
+    codec
+}
+
+#[test]
+fn the_own_as_in_front_of_an_ebgp_path_is_taken_off() {
+    let mut codec = up(&[], &[]);
+    let m = routes(&path(&[65001, 65002, 64500]), &mut codec);
+    assert_eq!(m.attributes.unwrap().as_path.to_string(), "65002 64500");
+    assert_eq!(m.repairs, [Repair::FrrOwnAsInFront]);
+    // a path that is right stays, and so does a real loop further back
+    for asns in [&[65002, 64500][..], &[65002, 65001, 64500], &[65001, 64500]] {
+        let m = routes(&path(asns), &mut codec);
+        assert_eq!(m.attributes.unwrap().as_path, bgp::AsPath::sequence(asns.iter().copied()));
+        assert!(m.repairs.is_empty());
+    }
+    // without Peer Up the AS is an argument
+    let m = routes(&path(&[65001, 65002]), &mut Codec::new(Some(Asn(65001))));
+    assert_eq!(m.repairs, [Repair::RoutesWithoutPeerUp, Repair::FrrOwnAsInFront]);
+}
+
+#[test]
+fn an_as_path_of_the_other_width_is_read_and_named() {
+    let mut all = good();
+    all[1] = attribute(0x40, 2, &[2, 2, 0xFD, 0xEA, 0xFB, 0xF4]);
+    let mut codec = up(&[], &[]);
+    let m = routes(&monitoring(0, &update(&[], &all.concat(), &NLRI)), &mut codec);
+    assert_eq!((m.attributes.unwrap().as_path.to_string().as_str(), m.repairs), ("65002 64500", vec![Repair::TwoOctetAsPath]));
+    let flagged = routes(&monitoring(0x20, &update(&[], &all.concat(), &NLRI)), &mut codec);
+    assert!(flagged.repairs.is_empty(), "the flag says it: nothing to repair");
+    assert_eq!(flagged.peer.as_width, 2);
+}
+
+#[test]
+fn a_two_octet_path_takes_its_large_numbers_from_as4_path() {
+    let mut all = good();
+    all[1] = attribute(0x40, 2, &[2, 3, 0xFD, 0xEA, 0x5B, 0xA0, 0x5B, 0xA0]);
+    all.push(attribute(0xC0, 17, &[2, 2, 0, 1, 0, 0, 0, 1, 0, 1]));
+    let m = routes(&monitoring(0x20, &update(&[], &all.concat(), &NLRI)), &mut up(&[], &[]));
+    assert_eq!(m.attributes.unwrap().as_path.to_string(), "65002 65536 65537");
+}
+
+#[test]
+fn path_identifiers_are_read_where_both_sides_agreed() {
+    let both = [69, 4, 0, 1, 1, 3];
+    let nlri = [&[0, 0, 0, 7][..], &NLRI].concat();
+    let bytes = monitoring(0, &update(&[], &good().concat(), &nlri));
+    let m = routes(&bytes, &mut up(&both, &both));
+    assert_eq!((m.announce[0].path_id, m.repairs.len()), (Some(7), 0));
+    // only the peer's offer: not agreed, and what was agreed on is not guessed at
+    assert!(bmp::decode(&bytes, &mut up(&both, &[])).is_err());
+    // nothing known: identifiers only where plain prefixes make no sense
+    let odd = monitoring(0, &update(&[], &good().concat(), &[&[0, 0, 0, 200][..], &NLRI].concat()));
+    let m = routes(&odd, &mut Codec::default());
+    assert_eq!((m.announce[0].path_id, m.repairs), (Some(200), vec![Repair::RoutesWithoutPeerUp, Repair::AddPathGuessed]));
+}
+
+#[test]
+fn peers_that_go_down_out_of_turn_are_named() {
+    let mut codec = Codec::default();
+    let mut down = || bmp::decode(&wire::peer_down(4, &[]), &mut codec).unwrap().repairs().to_vec();
+    assert_eq!(down(), [Repair::PeerDownBeforePeerUp]);
+    assert_eq!(down(), [Repair::PeerDownRepeated]);
+    let mut codec = up(&[], &[]);
+    assert!(bmp::decode(&wire::peer_down(1, &wire::bgp(3, &[6, 4])), &mut codec).unwrap().repairs().is_empty());
+}
+
+#[test]
+fn a_codec_is_saved_and_read_again() {
+    let both = [69, 4, 0, 1, 1, 3];
+    let codec = up(&both, &both);
+    let text = serde_json::to_string(&codec).unwrap();
+    assert_eq!(serde_json::from_str::<Codec>(&text).unwrap(), codec);
+}
+
+#[test]
+fn end_of_rib_is_an_empty_update_per_family() {
+    let mut codec = up(&[], &[]);
+    let four = routes(&monitoring(0, &update(&[], &[], &[])), &mut codec);
+    assert_eq!(four.end_of_rib.unwrap().to_string(), "ipv4_unicast");
+    let six = routes(&monitoring(0, &update(&[], &attribute(0x80, 15, &[0, 2, 1]), &[])), &mut codec);
+    assert_eq!(six.end_of_rib.unwrap().to_string(), "ipv6_unicast");
+    assert_eq!(routes(&monitoring(0, &update(&NLRI, &[], &[])), &mut codec).end_of_rib, None);
+}
+
+#[test]
+fn views_and_families_are_told_apart() {
+    let mut codec = Codec::default();
+    let view = |flags| routes(&monitoring(flags, &update(&NLRI, &[], &[])), &mut Codec::default()).peer.view;
+    assert_eq!([0, 0x40, 0x10, 0x50].map(view), [View::AdjRibInPre, View::AdjRibInPost, View::AdjRibOutPre, View::AdjRibOutPost]);
+    let evpn = attribute(0x80, 15, &[0, 25, 70, 1, 2, 3]);
+    let m = routes(&monitoring(0, &update(&[], &evpn, &[])), &mut codec);
+    assert_eq!((m.unread[0].to_string().as_str(), m.withdraw.len()), ("l2vpn_evpn", 0));
+}
+
+#[test]
+fn the_json_has_the_documented_shape() {
+    let mut codec = up(&[], &[]);
+    let mut all = good();
+    all.push(attribute(0xC0, 8, &[0xFD, 0xEA, 0, 100]));
+    let bytes = monitoring(0, &update(&[], &all.concat(), &NLRI));
+    let message = bmp::decode(&bytes, &mut codec).unwrap();
+    assert_eq!(
+        bmp::json::message(&message, 1832),
+        json!({"type": "route_monitoring", "offset": 1832, "time": "2020-09-13T12:26:40.250000000Z",
+            "peer": {"type": "global", "distinguisher": "0:0", "address": "10.0.0.2", "asn": 65002, "bgp_id": "10.0.0.2",
+                "view": "adj_rib_in_pre", "as_width": 4},
+            "announce": [{"afi_safi": "ipv4_unicast", "prefix": "203.0.113.0/24", "path_id": null, "next_hop": "10.0.0.2"}],
+            "withdraw": [],
+            "attributes": {"origin": "igp", "as_path": "65002 64500", "med": null, "local_pref": null, "communities": ["65002:100"],
+                "large_communities": [], "ext_communities": [], "originator_id": null, "cluster_list": [], "aggregator": null,
+                "atomic_aggregate": false, "otc": null, "aigp": null},
+            "repairs": []})
+    );
+    let down = bmp::decode(&wire::peer_down(3, &wire::bgp(3, &[6, 2, 0xAB])), &mut codec).unwrap();
+    let down = bmp::json::message(&down, 0);
+    assert_eq!((&down["reason"], &down["notification"]), (&json!("remote_notification"), &json!({"code": 6, "subcode": 2, "data": "ab"})));
+    let counters =
+        [&wire::peer(0, [10, 0, 0, 2], 65002)[..], &[0, 0, 0, 2, 0, 7, 0, 8, 0, 0, 0, 0, 0, 0, 1, 156, 0xFF, 0xFB, 0, 4, 0, 0, 0, 9]]
+            .concat();
+    let statistics = bmp::json::message(&bmp::decode(&wire::message(1, &counters), &mut codec).unwrap(), 0);
+    assert_eq!(statistics["counters"][0], json!({"type": 7, "name": "adj_rib_in_routes", "value": 412}));
+    assert_eq!(statistics["repairs"], json!(["unknown_statistic_65531"]));
+    let initiation = bmp::decode(&wire::message(4, &[0, 2, 0, 2, b'r', b'1']), &mut codec).unwrap();
+    assert_eq!(
+        bmp::json::message(&initiation, 0),
+        json!({"type": "initiation", "offset": 0, "tlvs": [{"type": "sys_name", "value": "r1"}]})
+    );
+    all.push(attribute(0x80, 4, &[1, 2, 3]));
+    let bytes = monitoring(0, &update(&[], &all.concat(), &NLRI));
+    let error = bmp::decode(&bytes, &mut codec).unwrap_err();
+    let malformed = bmp::json::malformed(&error, &bytes, 90233);
+    assert_eq!(
+        (&malformed["type"], &malformed["action"], &malformed["offset"]),
+        (&json!("malformed"), &json!("treat_as_withdraw"), &json!(90233))
+    );
+    assert_eq!(malformed["error"], "MULTI_EXIT_DISC attribute has length 3 (RFC 7606 §7.4)");
+    assert_eq!(malformed["length"], bytes.len());
+}
