@@ -8,6 +8,14 @@ fn main() {
         }
         return;
     }
+    if args.get(1).map(String::as_str) == Some("scenario") {
+        let lab = lab::netns::LabInstance::load(&root).unwrap();
+        let p = args[4..].iter().filter_map(|a| a.split_once('=')).map(|(k, v)| (k.to_owned(), v.to_owned())).collect();
+        let s = lab::scenario::Scenario::parse(&args[3], &p).unwrap();
+        let r = if args[2] == "apply" { s.apply(&lab) } else { s.restore(&lab) };
+        println!("{:?}", r.map_err(|e| lab::chain(&e)));
+        return;
+    }
     let mut o = lab::netns::Options::under(&root).unwrap();
     o.faces = args.iter().any(|a| a == "faces");
     o.traffic = args.iter().any(|a| a == "traffic");

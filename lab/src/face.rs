@@ -32,7 +32,7 @@ pub fn run(args: &[String]) -> RunResult {
     let text = std::fs::read_to_string(&path).map_err(|e| format!("cannot read {}: {e}", path.display()))?;
     let config: FaceConfig = serde_json::from_str(&text).map_err(|e| format!("{}: {e}", path.display()))?;
     // only the first subscriber of a process counts; logs go where the driver put standard error
-    let _ = tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(log_filter()).try_init();
+    let _ = tracing_subscriber::fmt().with_ansi(false).with_writer(std::io::stderr).with_env_filter(log_filter()).try_init();
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let face = Face::bind(config).await?;

@@ -109,10 +109,12 @@ pub enum LabError {
         said: String,
     },
     /// A process of the lab is not there.
-    #[error("process {name} did not start or died; its log is in the lab's run directory")]
+    #[error("process {name} did not start or died; the last it said: {said:?}")]
     Died {
         /// Which.
         name: String,
+        /// The end of its log, when it has one.
+        said: String,
     },
     /// A file could not be handled.
     #[error("cannot {doing} {}", path.display())]

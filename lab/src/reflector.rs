@@ -3,6 +3,7 @@
 use crate::RunResult;
 use crate::face::Stamp;
 use serde::{Deserialize, Serialize};
+use socket2::{Domain, Socket, Type};
 use std::net::{IpAddr, SocketAddr};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::net::UdpSocket;
@@ -29,7 +30,7 @@ pub fn run(args: &[String]) -> RunResult {
         let mut tasks = Vec::new();
         for target in config.targets {
             let address = SocketAddr::new(target, config.port);
-            let socket = UdpSocket::bind(address).await.map_err(|e| format!("cannot answer on {address}: {e}"))?;
+            let socket = bind(address).map_err(|e| format!("cannot answer on {address}: {e}"))?;
             tasks.push(tokio::spawn(reflect(socket)));
         }
         for task in tasks {
@@ -39,7 +40,19 @@ pub fn run(args: &[String]) -> RunResult {
     })
 }
 
-async fn reflect(socket: UdpSocket) {
+/// Binds an address that is local by a route only (AnyIP): IPv6 wants that asked for (IPV6_FREEBIND).
+fn bind(address: SocketAddr) -> std::io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::for_address(address), Type::DGRAM, None)?;
+    if address.is_ipv6() {
+        socket.set_freebind_v6(true)?;
+    }
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    UdpSocket::from_std(socket.into())
+}
+
+/// Answers probe packets on `socket` for ever.
+pub async fn reflect(socket: UdpSocket) {
     let mut buffer = [0; 1500];
     let mut sequence = 0_u32;
     loop {

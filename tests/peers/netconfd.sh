@@ -2,6 +2,8 @@
 # A NETCONF server that is not ours: netconfd (yuma123) behind an sshd of its own, on loopback, as a peer for tests.
 #   netconfd.sh WORK start    prints address=, user=, password_file=, host_key=, one a line
 #   netconfd.sh WORK stop
+# netconfd 2.13, as seen: <validate> between edit and commit turns the commit into a no-op that is answered with ok; a request that it reads
+# together with the client's hello is never answered; a cancel without anything pending is no more than "operation failed".
 # Exit status 77 and one line on stderr: this machine cannot run it, and why. Debian: apt-get install netconfd openssh-server.
 # Environment: PILOTHOUSE_CACHE  where YANG modules and the password of the test user are kept (default ~/.cache/pilothouse)
 #              MODULES           modules to load (default: openconfig-routing-policy openconfig-bgp-policy)
@@ -14,12 +16,16 @@ YANG_SDIST=ydk-models-openconfig==0.1.9
 
 skip() { echo "skipped: $*" >&2; exit 77; }
 
+# a process that ended but was not waited for by its parent counts as gone
+alive() { kill -0 "$1" 2>/dev/null && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
+
 stop() {
   local file pid
   for file in sshd.pid netconfd.pid; do
     [ -s "$WORK/$file" ] || continue
     pid=$(cat "$WORK/$file"); kill "$pid" 2>/dev/null || true
-    for _ in $(seq 50); do kill -0 "$pid" 2>/dev/null || break; sleep .1; done
+    for _ in $(seq 50); do alive "$pid" || break; sleep .1; done
+    if alive "$pid"; then kill -KILL "$pid" 2>/dev/null || true; fi
     rm -f "$WORK/$file"
   done
   rm -f "$WORK/ncx.sock"

@@ -190,7 +190,11 @@ fn scenarios(config: &RouterConfig) -> Vec<(&'static str, Vec<PolicyEdit>)> {
             "a list changes in the middle",
             vec![PolicyEdit::PutPrefixSet {
                 name: named("BOGONS"),
-                set: set(vec![entry(5, "10.0.0.0/8", true, None, Some(24)), entry(7, "0.0.0.0/0", true, Some(30), None), entry(20, "192.0.2.0/24", false, None, None)]),
+                set: set(vec![
+                    entry(5, "10.0.0.0/8", true, None, Some(24)),
+                    entry(7, "0.0.0.0/0", true, Some(30), None),
+                    entry(20, "192.0.2.0/24", false, None, None),
+                ]),
             }],
         ),
         (

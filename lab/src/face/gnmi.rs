@@ -10,7 +10,7 @@ use gnmi_wire::wire::g_nmi_server::{GNmi, GNmiServer};
 use gnmi_wire::{json_ietf, path_from_wire, path_to_wire, value_from_wire, wire};
 use std::path::PathBuf;
 use tokio::net::TcpListener;
-use tokio_stream::wrappers::{ReceiverStream, TcpListenerStream};
+use tokio_stream::wrappers::TcpListenerStream;
 use tonic::transport::{Identity, Server, ServerTlsConfig};
 use tonic::{Request, Response, Status, Streaming};
 
@@ -127,7 +127,7 @@ impl GNmi for Face {
         Ok(Response::new(wire::SetResponse { response, timestamp: now_ns(), ..wire::SetResponse::default() }))
     }
 
-    type SubscribeStream = ReceiverStream<Result<wire::SubscribeResponse, Status>>;
+    type SubscribeStream = stream::Messages;
 
     async fn subscribe(&self, request: Request<Streaming<wire::SubscribeRequest>>) -> Result<Response<Self::SubscribeStream>, Status> {
         self.admit(&request)?;

@@ -2,7 +2,7 @@
 
 use super::command::{in_parallel, run};
 use super::config::{bird, feed, frr, gobgp};
-use super::process::{Process, end, start};
+use super::process::{Process, URGENT, end, start};
 use super::requirement::FRR_DIR;
 use super::{LabError, LabInstance, Options, Phase, Progress, converge, make_dir, wiring, write_file};
 use crate::impair;
@@ -76,8 +76,17 @@ fn steps(lab: &mut LabInstance, options: &Options, progress: &mut dyn FnMut(&Pro
     super::attachment::start(lab, options)?;
     reached("relay and faces");
     converge::wait(lab, &mut reached)?;
+    if let Some(dead) = lab.processes.iter().find(|p| !p.alive()) {
+        return Err(LabError::Died { name: dead.name.clone(), said: last_words(lab, &dead.name) });
+    }
     lab.phase = Phase::Up;
     lab.save()
+}
+
+/// Returns the end of a process's log.
+fn last_words(lab: &LabInstance, name: &str) -> String {
+    let log = std::fs::read_to_string(lab.run_dir.join(format!("{name}.log"))).unwrap_or_default();
+    log.lines().last().unwrap_or_default().chars().take(400).collect()
 }
 
 fn start_impair(lab: &mut LabInstance) -> Result<(), LabError> {
@@ -104,8 +113,10 @@ pub(super) fn launch(lab: &LabInstance, name: &str, node: Option<&str>, config: 
     let binary = binary()?.display().to_string();
     let namespace = node.map(|n| lab.namespace(n));
     let (verb, _) = name.split_once('-').unwrap_or((name, ""));
-    let argv = [binary.as_str(), verb, "--config", &file.display().to_string()].map(str::to_owned);
-    let argv: Vec<&str> = argv.iter().map(String::as_str).collect();
+    let file = file.display().to_string();
+    // Traffic may be late; everything else of ours keeps time.
+    let priority: &[&str] = if verb == "traffic" { &[] } else { &URGENT };
+    let argv: Vec<&str> = priority.iter().copied().chain([binary.as_str(), verb, "--config", &file]).collect();
     start(name, namespace.as_deref(), &lab.run_dir.join(format!("{name}.log")), &argv)
 }
 
@@ -124,7 +135,7 @@ pub(super) fn wait_for(path: &Path, name: &str) -> Result<(), LabError> {
     let until = Instant::now() + READY_WITHIN;
     while !path.exists() {
         if Instant::now() > until {
-            return Err(LabError::Died { name: name.to_owned() });
+            return Err(LabError::died(name));
         }
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -181,17 +192,23 @@ fn start_frr(lab: &LabInstance, node: &Node) -> Result<Vec<Process>, LabError> {
         };
         script.push_str(&format!("{FRR_DIR}/{daemon} -d -z {d}/zserv.api --vty_socket {d} {extra} -f {d}/empty.conf -i {d}/{daemon}.pid\n"));
     }
-    run("ip", ["netns", "exec", &lab.namespace(&node.id), "unshare", "--uts", "sh", "-c", &script, "sh", &node.hostname, &d])?;
+    run_named(lab, node, &script)?;
     run("vtysh", ["--vty_socket", &d, "--config_dir", &d, "-b"])?;
     daemons.iter().map(|daemon| Process::of_file(format!("{}/{daemon}", node.id), &dir.join(format!("{daemon}.pid")))).collect()
 }
 
+/// Runs a script that starts daemons in a node's namespace under the node's host name; `$1` is the host name, `$2` the node's directory.
+fn run_named(lab: &LabInstance, node: &Node, script: &str) -> Result<(), LabError> {
+    let (namespace, dir) = (lab.namespace(&node.id), lab.node_dir(&node.id).display().to_string());
+    let inside = ["netns", "exec", &namespace].into_iter().chain(URGENT);
+    run("ip", inside.chain(["unshare", "--uts", "sh", "-c", script, "sh", &node.hostname, &dir])).map(|_| ())
+}
+
 fn start_bird(lab: &LabInstance, node: &Node) -> Result<Vec<Process>, LabError> {
     let dir = lab.node_dir(&node.id);
-    let d = dir.display().to_string();
     write_file(&dir.join("bird.conf"), bird(&lab.topology, node, &dir.join("bird.log")).as_bytes(), 0o640)?;
     let script = "hostname \"$1\"; exec bird -c \"$2/bird.conf\" -s \"$2/bird.ctl\" -P \"$2/bird.pid\"";
-    run("ip", ["netns", "exec", &lab.namespace(&node.id), "unshare", "--uts", "sh", "-c", script, "sh", &node.hostname, &d])?;
+    run_named(lab, node, script)?;
     wait_for(&dir.join("bird.pid"), "bird")?;
     Ok(vec![Process::of_file(format!("{}/bird", node.id), &dir.join("bird.pid"))?])
 }
@@ -203,14 +220,15 @@ fn start_gobgp(lab: &LabInstance, node: &Node) -> Result<Vec<Process>, LabError>
     write_file(&file, gobgp(&lab.topology, node).as_bytes(), 0o640)?;
     let namespace = lab.namespace(&node.id);
     let file = file.display().to_string();
-    let argv = ["gobgpd", "-f", &file, "-t", "toml", "--api-hosts", "127.0.0.1:50051", "--pprof-disable"];
+    let gobgpd = ["gobgpd", "-f", &file, "-t", "toml", "--api-hosts", "127.0.0.1:50051", "--pprof-disable"];
+    let argv: Vec<&str> = URGENT.into_iter().chain(gobgpd).collect();
     let process = start(&format!("{}/gobgpd", node.id), Some(&namespace), &dir.join("gobgpd.log"), &argv)?;
     // So that it is found when a later step of this batch fails.
     write_file(&dir.join("gobgpd.pid"), process.pid.to_string().as_bytes(), 0o640)?;
     let until = Instant::now() + READY_WITHIN;
     while run("ip", ["netns", "exec", &namespace, "gobgp", "global"]).is_err() {
         if Instant::now() > until || !process.alive() {
-            return Err(LabError::Died { name: process.name });
+            return Err(LabError::died(process.name));
         }
         std::thread::sleep(Duration::from_millis(50));
     }

@@ -27,7 +27,7 @@ impl Process {
         let name = name.into();
         match stat(pid) {
             Some((_, started)) => Ok(Self { name, pid, started }),
-            None => Err(LabError::Died { name }),
+            None => Err(LabError::died(name)),
         }
     }
 
@@ -37,7 +37,7 @@ impl Process {
         let pid = std::fs::read_to_string(file).ok().and_then(|t| t.trim().parse().ok());
         match pid {
             Some(pid) => Self::of(name, pid),
-            None => Err(LabError::Died { name }),
+            None => Err(LabError::died(name)),
         }
     }
 
@@ -63,6 +63,13 @@ impl Process {
     }
 }
 
+impl LabError {
+    /// A process that is not there and of which no log is known.
+    pub(super) fn died(name: impl Into<String>) -> Self {
+        Self::Died { name: name.into(), said: String::new() }
+    }
+}
+
 /// Returns state and start time of a process.
 fn stat(pid: i32) -> Option<(u8, u64)> {
     let text = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
@@ -71,6 +78,9 @@ fn stat(pid: i32) -> Option<(u8, u64)> {
     let state = *fields.next()?.as_bytes().first()?;
     Some((state, fields.nth(18)?.parse().ok()?))
 }
+
+/// Niceness of what measures or keeps time: a busy machine must not look like a slow network or a dead neighbour.
+pub(super) const URGENT: [&str; 3] = ["nice", "-n", "-10"];
 
 /// Starts a program that outlives us, inside a namespace or (`None`) outside, its output in `log`.
 pub(super) fn start(name: &str, namespace: Option<&str>, log: &Path, argv: &[&str]) -> Result<Process, LabError> {
@@ -83,7 +93,7 @@ pub(super) fn start(name: &str, namespace: Option<&str>, log: &Path, argv: &[&st
     }
     args.extend(argv);
     let pid = run("sh", args)?;
-    Process::of(name, pid.trim().parse().map_err(|_| LabError::Died { name: name.to_owned() })?)
+    Process::of(name, pid.trim().parse().map_err(|_| LabError::died(name))?)
 }
 
 /// Ends processes: asks, waits a moment, then kills.

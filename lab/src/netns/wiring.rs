@@ -133,10 +133,14 @@ fn node_lines(lab: &LabInstance, node: &Node) -> Vec<String> {
     lines
 }
 
-/// A provider and the remote network answer for every address of the prefixes they originate.
+/// A provider and the remote network answer for every address of the prefixes they originate. The targets are addresses of their own as
+/// well: a socket cannot be bound to an IPv6 address that is only routed here.
 fn local_answers(t: &Topology, node: &Node) -> Vec<String> {
     let remote = t.remote_prefixes().filter(|_| node.role == Role::Remote).map(|(_, p)| p);
-    node.originates.iter().chain(remote).map(|p| format!("route add local {p} dev lo")).collect()
+    let routes = node.originates.iter().chain(remote).map(|p| format!("route add local {p} dev lo"));
+    let targets = t.groups.iter().filter(|_| node.role == Role::Remote).flat_map(|g| &g.targets);
+    let own = targets.map(|a| if a.is_ipv4() { format!("addr add {a}/32 dev lo") } else { format!("addr add {a}/128 dev lo nodad") });
+    routes.chain(own).collect()
 }
 
 /// GoBGP installs no routes: what is ours goes to us, all else to the remote network.

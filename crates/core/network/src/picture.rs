@@ -194,7 +194,7 @@ pub struct ProbeKey {
 /// Results of one probe.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Probe {
-    /// The newest last; at most [`PROBE_HISTORY`].
+    /// The newest last; at most `PROBE_HISTORY` of them.
     pub samples: VecDeque<ProbeSample>,
     /// Probe rate the device reports, packets per second.
     pub rate_hz: Option<f64>,

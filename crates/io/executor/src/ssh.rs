@@ -7,7 +7,6 @@ use network::NetconfEndpoint;
 use russh::client::{self, AuthResult, Handle, Msg};
 use russh::keys::{HashAlg, PublicKeyOrCertificate};
 use russh::{Channel, ChannelMsg, Disconnect};
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -25,14 +24,15 @@ const SUBSYSTEM_WITHIN: Duration = Duration::from_secs(10);
 /// Saying goodbye; it changes nothing any more.
 const GOODBYE_WITHIN: Duration = Duration::from_secs(1);
 
-/// The line broke, or what came over it made no sense.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Lost(pub(crate) String);
-
-impl fmt::Display for Lost {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
+/// Why there is no answer.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Lost {
+    /// The connection stands, and nothing came.
+    #[error("no answer in time")]
+    Silent,
+    /// The line broke, or what came over it made no sense.
+    #[error("{0}")]
+    Broken(String),
 }
 
 /// Compares the server's key with the one known.
@@ -96,21 +96,21 @@ impl Line {
         let bytes = self.framing.frame(message);
         match timeout_at(deadline, self.channel.data_bytes(bytes)).await {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(Lost(format!("the connection broke while sending: {error}"))),
-            Err(_) => Err(Lost("the device stopped taking data".to_owned())),
+            Ok(Err(error)) => Err(Lost::Broken(format!("the connection broke while sending: {error}"))),
+            Err(_) => Err(Lost::Broken("the device stopped taking data".to_owned())),
         }
     }
 
     pub(crate) async fn receive(&mut self, deadline: Instant) -> Result<String, Lost> {
         loop {
-            if let Some(message) = self.decoder.next_message().map_err(|e| Lost(format!("wrong framing: {e}")))? {
+            if let Some(message) = self.decoder.next_message().map_err(|e| Lost::Broken(format!("wrong framing: {e}")))? {
                 return Ok(message);
             }
             match timeout_at(deadline, self.channel.wait()).await {
                 Ok(Some(ChannelMsg::Data { data })) => self.decoder.push(&data),
-                Ok(Some(ChannelMsg::Eof | ChannelMsg::Close) | None) => return Err(Lost("the device closed the session".to_owned())),
+                Ok(Some(ChannelMsg::Eof | ChannelMsg::Close) | None) => return Err(Lost::Broken("the device closed the session".to_owned())),
                 Ok(Some(_)) => {}
-                Err(_) => return Err(Lost("no answer in time".to_owned())),
+                Err(_) => return Err(Lost::Silent),
             }
         }
     }

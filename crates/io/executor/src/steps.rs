@@ -9,7 +9,8 @@
 
 use crate::fault::{self, not_sent, refused, unknown};
 use crate::running::Running;
-use crate::session::{Session, words};
+use crate::session::{Session, get_running, running_in, words};
+use crate::ssh::Lost;
 use change::{DeviceState, WireFault, WireOp, WireReply};
 use netconf::{Datastore, Reply, RpcError, request};
 use network::NetconfEndpoint;
@@ -45,11 +46,10 @@ pub(crate) async fn carry_out(target: &Target, op: &WireOp, deadline: Instant) -
 
 /// Reads the running configuration in a session of its own.
 pub(crate) async fn read(target: &Target, deadline: Instant) -> Result<Running, WireFault> {
-    let mut session = Session::open(&target.endpoint, &target.secret, deadline).await?;
-    let running = session.running().await;
+    let (session, reply) = Session::open(&target.endpoint, &target.secret, &get_running(), deadline).await?;
     session.close().await;
     let address = &target.endpoint.address;
-    running.map_err(|why| not_sent(fault::UNREADABLE, format!("the running configuration of {address} cannot be read: {why}")))
+    running_in(reply).map_err(|why| not_sent(fault::UNREADABLE, format!("the running configuration of {address} cannot be read: {why}")))
 }
 
 fn state(running: &Running, payload: &str, nothing_pending: bool) -> WireReply {
@@ -73,13 +73,14 @@ async fn read_back(target: &Target, payload: &str, nothing_pending: bool) -> Wir
 
 async fn commit(target: &Target, payload: &str, commit: &str, base_digest: &str, deadline: Instant) -> WireReply {
     let address = &target.endpoint.address;
-    let mut session = Session::open(&target.endpoint, &target.secret, deadline).await?;
+    let lock = request::lock(Datastore::Candidate);
+    let (mut session, locked) = Session::open(&target.endpoint, &target.secret, &lock, deadline).await?;
     if !session.capabilities().can_commit_confirmed() {
         session.close().await;
         let why = format!("{address} does not offer candidate and confirmed-commit:1.1; it cannot undo by itself, change it by hand");
         return Err(not_sent(fault::NO_CONFIRMED_COMMIT, why));
     }
-    if let Err(fault) = lock(&mut session, address).await {
+    if let Err(fault) = locks(locked, address) {
         session.close().await;
         return Err(fault);
     }
@@ -93,8 +94,8 @@ async fn commit(target: &Target, payload: &str, commit: &str, base_digest: &str,
     }
 }
 
-async fn lock(session: &mut Session, address: &str) -> Result<(), WireFault> {
-    match session.rpc(&request::lock(Datastore::Candidate)).await {
+fn locks(reply: Result<Reply, Lost>, address: &str) -> Result<(), WireFault> {
+    match reply {
         Ok(Reply::Ok(_)) => Ok(()),
         Ok(Reply::Errors(errors)) => {
             let why = format!("candidate of {address} cannot be locked: {}; wait for the other session or ask its owner", words(&errors));
@@ -162,7 +163,11 @@ async fn still_old(target: &Target, payload: &str, base_digest: &str, fault: Wir
 /// Ends a pending commit, one way or the other.
 async fn end(target: &Target, doing: &str, operation: &str, payload: &str, deadline: Instant) -> WireReply {
     let address = &target.endpoint.address;
-    let mut session = Session::open(&target.endpoint, &target.secret, deadline).await?;
+    let (mut session, read) = Session::open(&target.endpoint, &target.secret, &get_running(), deadline).await?;
+    if let Err(why) = running_in(read) {
+        session.close().await;
+        return Err(not_sent(fault::PREPARING, format!("reading {address} before the {doing}: {why}")));
+    }
     let answer = session.rpc(operation).await;
     let nothing_pending = match &answer {
         Ok(Reply::Errors(errors)) => errors.iter().any(none_pending) || cancels_nothing(&mut session, operation, errors).await,

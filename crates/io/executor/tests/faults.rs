@@ -169,6 +169,27 @@ async fn a_lost_confirm_is_unknown_and_can_be_asked_again() {
 }
 
 #[tokio::test]
+async fn silence_after_the_first_request_is_met_with_a_new_session() {
+    let Some(bench) = bench().await else { return };
+    let (reply, _, after) = bench.commit_with("<lock>", Fault::Silence).await;
+    assert_eq!(reply.unwrap(), after);
+    assert!(after.in_effect);
+}
+
+#[tokio::test]
+async fn silence_after_a_commit_is_unknown_and_nothing_is_sent_again() {
+    let Some(bench) = bench().await else { return };
+    let new = payload(150, false);
+    let before = bench.truth(&new).await;
+    bench.between.break_next(COMMIT, Fault::Silence);
+    let execution = begin(&bench.executor, &new, &before.digest);
+    let within = Duration::from_secs(3);
+    let reply = execution.carry_out(&device(), &commit(&new, "ph-f", &before.digest, LONG), within).await;
+    assert_eq!(code(&reply), ("unknown", fault::COMMIT_UNANSWERED.into()));
+    assert_eq!(bench.truth(&new).await, before);
+}
+
+#[tokio::test]
 async fn a_lost_unlock_changes_nothing() {
     // the end of the session unlocks as well (RFC 6241 §7.5)
     let Some(bench) = bench().await else { return };

@@ -9,7 +9,7 @@ mod server;
 
 use change::{DeviceState, WireFault, WireOp};
 use executor::{Executor, fault};
-use netconf::{Datastore, Reply, request};
+use netconf::{BASE_10, BASE_11, Capabilities, Datastore, Framing, Hello, Reply, request};
 use plan::{WITHIN, begin, commit, device, executor, now, payload, permit, read};
 use raw::Raw;
 use server::Netconfd;
@@ -149,6 +149,19 @@ async fn an_ok_after_validate_does_nothing_and_reading_back_shows_it() {
     raw.ok(&request::validate(Datastore::Candidate)).await;
     raw.ok(&request::commit()).await;
     assert!(!state(&executor, &new).await.in_effect, "the trap is gone from this netconfd; the rule may be looked at again");
+}
+
+#[tokio::test]
+async fn a_request_that_arrives_together_with_the_hello_is_never_answered() {
+    // why there is a pause between the two, and why the first request of a session is one that may be repeated
+    let Some(peer) = Netconfd::start() else { return };
+    let mut raw = Raw::connect(&peer.endpoint, &peer.password).await;
+    let hello = Hello { capabilities: Capabilities(vec![BASE_10.into(), BASE_11.into()]), session_id: None };
+    let first = request::rpc(1, &request::get_config(Datastore::Running, None));
+    raw.send_bytes([Framing::EndOfMessage.frame(&hello.render()), Framing::Chunked.frame(&first)].concat()).await;
+    assert!(raw.receive().await.unwrap().contains("<hello"));
+    let silence = tokio::time::timeout(Duration::from_secs(2), raw.receive()).await;
+    assert!(silence.is_err(), "the trap is gone from this netconfd: {silence:?}");
 }
 
 #[tokio::test]

@@ -40,7 +40,7 @@ pub fn path_from_wire(prefix: Option<&wire::Path>, path: Option<&wire::Path>) ->
         }
         elems.extend(part.elem.iter().map(|e| PathElem {
             name: bare(&e.name),
-            keys: e.key.iter().map(|(k, v)| (bare(k), v.clone())).collect(),
+            keys: e.key.iter().map(|(k, v)| (bare(k), identity(v))).collect(),
         }));
     }
     Path { elems }
@@ -49,6 +49,15 @@ pub fn path_from_wire(prefix: Option<&wire::Path>, path: Option<&wire::Path>) ->
 /// Strips a module prefix (`openconfig-interfaces:interface`).
 fn bare(name: &str) -> String {
     name.rsplit_once(':').map_or(name, |(_, n)| n).to_owned()
+}
+
+/// Strips the module from a key that is an identity (`openconfig-policy-types:BGP`). Only OpenConfig's modules are: an IPv6 address or an
+/// interface name may hold a colon as well.
+fn identity(value: &str) -> String {
+    match value.split_once(':') {
+        Some((module, name)) if module.starts_with("openconfig-") => name.to_owned(),
+        _ => value.to_owned(),
+    }
 }
 
 /// Makes a wire path.
@@ -162,6 +171,12 @@ mod tests {
         prefix.elem[0].name = "openconfig-interfaces:interfaces".into();
         let path = path_from_wire(Some(&prefix), Some(&part("/interface[name=a/b]/state")));
         assert_eq!(path.to_string(), "/interfaces/interface[name=a/b]/state");
+    }
+
+    #[test]
+    fn identities_lose_their_module_and_addresses_keep_their_colons() {
+        let wire = path_to_wire(&"/protocol[identifier=openconfig-policy-types:BGP]/neighbor[neighbor-address=2001:db8::1]".parse().unwrap(), "");
+        assert_eq!(path_from_wire(None, Some(&wire)).to_string(), "/protocol[identifier=BGP]/neighbor[neighbor-address=2001:db8::1]");
     }
 
     #[test]

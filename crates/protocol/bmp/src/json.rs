@@ -1,13 +1,14 @@
 //! Messages as the JSON objects that `pilotctl decode bmp` prints, one a message. Absent is null.
 
 use crate::error::DecodeError;
+use crate::family::AfiSafi;
 use crate::message::{
-    Counter, DownReason, Message, MonitoredExtra, Nlri, Notification, PeerDown, PeerUp, RouteMonitoring, Statistics, Tlv,
+    Counter, DownReason, LabelledNlri, Message, MonitoredExtra, Nlri, Notification, PeerDown, PeerUp, RouteMonitoring, Statistics, Tlv,
 };
 use crate::open::{Capability, Open};
 use crate::peer::{Peer, PeerKind};
 use crate::repair::Repair;
-use bgp::{PathAttributes, Prefix};
+use bgp::PathAttributes;
 use serde_json::{Map, Value, json};
 
 /// Returns the object of a decoded message that started at `offset` of its stream or file.
@@ -46,14 +47,15 @@ pub fn malformed(error: &DecodeError, raw: &[u8], offset: u64) -> Value {
     if let (Some(fields), Some(m)) = (out.as_object_mut(), &error.salvage) {
         fields.insert("time".to_owned(), m.peer.time.map(rfc3339).into());
         fields.insert("peer".to_owned(), peer(&m.peer));
-        fields.insert("withdraw".to_owned(), nlri(&m.withdraw, false));
+        fields.insert("withdraw".to_owned(), routes(&m.withdraw, &m.labelled.withdraw, false));
     }
     out
 }
 
 fn route_monitoring(m: &RouteMonitoring) -> Value {
     let mut out = json!({
-        "type": "route_monitoring", "announce": nlri(&m.announce, true), "withdraw": nlri(&m.withdraw, false),
+        "type": "route_monitoring", "announce": routes(&m.announce, &m.labelled.announce, true),
+        "withdraw": routes(&m.withdraw, &m.labelled.withdraw, false),
         "attributes": m.attributes.as_ref().map(|a| attributes(a, &m.extra)), "repairs": repairs(&m.repairs),
     });
     if let Some(fields) = out.as_object_mut() {
@@ -87,18 +89,25 @@ fn peer(p: &Peer) -> Value {
     })
 }
 
-fn nlri(routes: &[Nlri], announced: bool) -> Value {
-    let family = |p: &Prefix| p.family().to_string();
-    routes
-        .iter()
-        .map(|n| {
-            let mut out = json!({"afi_safi": family(&n.prefix), "prefix": n.prefix.to_string(), "path_id": n.path_id});
-            if let Some(fields) = out.as_object_mut().filter(|_| announced) {
-                fields.insert("next_hop".to_owned(), n.next_hop.map(|h| h.to_string()).into());
-            }
-            out
-        })
-        .collect()
+fn routes(plain: &[Nlri], labelled: &[LabelledNlri], announced: bool) -> Value {
+    let plain = plain.iter().map(|n| nlri(n, n.prefix.family().into(), announced));
+    let labelled = labelled.iter().map(|l| {
+        let mut out = nlri(&l.nlri, l.afi_safi, announced);
+        if let Some(fields) = out.as_object_mut() {
+            optional(fields, "rd", l.distinguisher.clone().map(Value::from));
+            optional(fields, "labels", (l.afi_safi.safi != 2).then(|| l.labels.clone().into()));
+        }
+        out
+    });
+    plain.chain(labelled).collect()
+}
+
+fn nlri(n: &Nlri, afi_safi: AfiSafi, announced: bool) -> Value {
+    let mut out = json!({"afi_safi": afi_safi.to_string(), "prefix": n.prefix.to_string(), "path_id": n.path_id});
+    if let Some(fields) = out.as_object_mut().filter(|_| announced) {
+        fields.insert("next_hop".to_owned(), n.next_hop.map(|h| h.to_string()).into());
+    }
+    out
 }
 
 fn attributes(a: &PathAttributes, extra: &MonitoredExtra) -> Value {

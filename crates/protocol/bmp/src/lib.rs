@@ -34,8 +34,8 @@ pub use error::{Action, DecodeError, Fault};
 pub use family::AfiSafi;
 pub use frame::{Frame, FrameError, Framer, MAX_MESSAGE_BYTES, MIN_MESSAGE_BYTES};
 pub use message::{
-    Counter, DownReason, Initiation, Message, Mirroring, MonitoredExtra, Nlri, Notification, PeerDown, PeerUp, RouteMonitoring, Statistics,
-    Termination, Tlv,
+    Counter, DownReason, Initiation, Labelled, LabelledNlri, Message, Mirroring, MonitoredExtra, Nlri, Notification, PeerDown, PeerUp,
+    RouteMonitoring, Statistics, Termination, Tlv,
 };
 pub use open::{AddPath, Capability, Open};
 pub use peer::{Peer, PeerKind, View};

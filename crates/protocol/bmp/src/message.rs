@@ -65,6 +65,9 @@ pub struct RouteMonitoring {
     pub announce: Vec<Nlri>,
     /// Withdrawn routes of the families we read.
     pub withdraw: Vec<Nlri>,
+    /// Routes of labelled, VPN and multicast families: shown, and no part of the tables that we keep.
+    #[serde(default, skip_serializing_if = "Labelled::is_empty")]
+    pub labelled: Labelled,
     /// Attributes; `None` when the UPDATE carried none.
     pub attributes: Option<PathAttributes>,
     /// Attributes that no decision of ours uses yet.
@@ -88,6 +91,36 @@ pub struct Nlri {
     pub path_id: Option<u32>,
     /// Next hop of an announcement: of MP_REACH_NLRI, or NEXT_HOP.
     pub next_hop: Option<IpAddr>,
+}
+
+/// Routes of the families that write prefixes behind labels or distinguishers, or beside unicast (RFC 8277, RFC 4364 §4.3, RFC 4760).
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Labelled {
+    /// Announced.
+    pub announce: Vec<LabelledNlri>,
+    /// Withdrawn.
+    pub withdraw: Vec<LabelledNlri>,
+}
+
+impl Labelled {
+    /// Says whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.announce.is_empty() && self.withdraw.is_empty()
+    }
+}
+
+/// One of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LabelledNlri {
+    /// Family.
+    pub afi_safi: AfiSafi,
+    /// Prefix, path identifier and next hop.
+    pub nlri: Nlri,
+    /// Route distinguisher, in VPN families.
+    pub distinguisher: Option<String>,
+    /// Labels, top first; 20 bits each.
+    pub labels: Vec<u32>,
 }
 
 /// Attributes that are shown but not used.

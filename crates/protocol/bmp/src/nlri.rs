@@ -1,7 +1,9 @@
 //! Prefixes as NLRI write them (RFC 4271 §4.3, RFC 7911 §3).
 
 use crate::error::{Action, DecodeError};
-use crate::message::Nlri;
+use crate::family::AfiSafi;
+use crate::message::{LabelledNlri, Nlri};
+use crate::peer::distinguisher;
 use crate::reader::Reader;
 use bgp::{Family, Prefix};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -61,4 +63,92 @@ fn address(family: Family, bytes: &[u8]) -> IpAddr {
         Family::Ipv4Unicast => IpAddr::V4(Ipv4Addr::new(a, b, c, d)),
         Family::Ipv6Unicast => IpAddr::V6(Ipv6Addr::from(field)),
     }
+}
+
+/// Bits of one label with its traffic class and bottom mark (RFC 8277 §2.1).
+const LABEL_BITS: u8 = 24;
+/// Bits of a route distinguisher (RFC 4364 §4.2).
+const DISTINGUISHER_BITS: u8 = 64;
+/// Stands for "no label" in a withdrawal (RFC 8277 §2.4), and what older senders write there (RFC 3107).
+const WITHDRAWN_LABELS: [u32; 2] = [0x80_0000, 0];
+
+/// How a family writes its prefixes, for those that are read beside unicast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Layout {
+    family: Family,
+    labels: bool,
+    distinguisher: bool,
+}
+
+impl Layout {
+    /// Multicast, labelled unicast, MPLS VPN; `None` for all others.
+    pub const fn of(afi_safi: AfiSafi) -> Option<Self> {
+        let family = match afi_safi.afi {
+            1 => Family::Ipv4Unicast,
+            2 => Family::Ipv6Unicast,
+            _ => return None,
+        };
+        match afi_safi.safi {
+            2 => Some(Self { family, labels: false, distinguisher: false }),
+            4 => Some(Self { family, labels: true, distinguisher: false }),
+            128 => Some(Self { family, labels: true, distinguisher: true }),
+            _ => None,
+        }
+    }
+}
+
+/// Reads labelled, VPN or multicast prefixes to the end of `r`; the second value as with [`read`].
+pub(crate) fn read_labelled(
+    r: Reader<'_>,
+    afi_safi: AfiSafi,
+    layout: Layout,
+    writing: Writing,
+    next_hop: Option<IpAddr>,
+) -> Result<(Vec<LabelledNlri>, bool), DecodeError> {
+    let read = |add_path| read_labelled_as(r, afi_safi, layout, add_path, next_hop);
+    match (read(writing == Writing::AddPath), writing) {
+        (Ok((found, _)), _) => Ok((found, false)),
+        (Err(first), Writing::Unknown) => match read(true) {
+            Ok((found, true)) => Ok((found, true)),
+            _ => Err(first),
+        },
+        (Err(error), _) => Err(error),
+    }
+}
+
+fn read_labelled_as(
+    mut r: Reader<'_>,
+    afi_safi: AfiSafi,
+    layout: Layout,
+    add_path: bool,
+    next_hop: Option<IpAddr>,
+) -> Result<(Vec<LabelledNlri>, bool), DecodeError> {
+    let mut out = Vec::new();
+    let mut clean = true;
+    while !r.is_empty() {
+        let path_id = if add_path { Some(r.u32("a path identifier")?) } else { None };
+        let at = r.offset();
+        let mut bits = r.u8("a prefix length")?;
+        let wrong = |what: &str| DecodeError::new(at, Action::SessionReset, format!("{what} in {afi_safi} (RFC 7606 §5.3)"));
+        let mut labels = Vec::new();
+        let mut bottom = !layout.labels;
+        while !bottom {
+            bits = bits.checked_sub(LABEL_BITS).ok_or_else(|| wrong("a prefix shorter than its label"))?;
+            let [a, b, c] = r.array("a label")?;
+            let label = u32::from_be_bytes([0, a, b, c]);
+            labels.push(label >> 4);
+            bottom = label & 1 != 0 || WITHDRAWN_LABELS.contains(&label);
+        }
+        let mut rd = None;
+        if layout.distinguisher {
+            bits = bits.checked_sub(DISTINGUISHER_BITS).ok_or_else(|| wrong("a prefix shorter than its distinguisher"))?;
+            rd = Some(distinguisher(r.array("a route distinguisher")?));
+        }
+        let bytes = r.take(usize::from(bits.div_ceil(8)), "a prefix")?;
+        let address = address(layout.family, bytes);
+        let prefix = Prefix::new(address, bits).ok_or_else(|| wrong("a prefix that is too long"))?;
+        clean &= prefix.address() == address;
+        out.push(LabelledNlri { afi_safi, nlri: Nlri { prefix, path_id, next_hop }, distinguisher: rd, labels });
+    }
+    Ok((out, clean))
 }

@@ -132,7 +132,7 @@ pub(crate) fn address(ipv6: bool, field: [u8; 16]) -> (IpAddr, Option<Repair>) {
 }
 
 /// Spells a route distinguisher (RFC 4364 §4.2).
-fn distinguisher(field: [u8; 8]) -> String {
+pub(crate) fn distinguisher(field: [u8; 8]) -> String {
     let all = u64::from_be_bytes(field);
     let (kind, value) = (all >> 48, all & 0xFFFF_FFFF_FFFF);
     match kind {

@@ -4,8 +4,8 @@ use crate::attribute::{Attributes, code, name};
 use crate::codec::Codec;
 use crate::error::{Action, DecodeError};
 use crate::family::AfiSafi;
-use crate::message::{MonitoredExtra, Nlri, RouteMonitoring};
-use crate::nlri;
+use crate::message::{Labelled, MonitoredExtra, Nlri, RouteMonitoring};
+use crate::nlri::{self, Layout};
 use crate::open::bgp_message;
 use crate::peer::{Peer, View};
 use crate::reader::Reader;
@@ -53,6 +53,7 @@ const fn empty(peer: Peer) -> RouteMonitoring {
         peer,
         announce: Vec::new(),
         withdraw: Vec::new(),
+        labelled: Labelled { announce: Vec::new(), withdraw: Vec::new() },
         attributes: None,
         extra: MonitoredExtra { ext_communities: Vec::new(), otc: None, aigp: None, unknown: Vec::new() },
         end_of_rib: None,
@@ -72,17 +73,37 @@ type Routes<'a> = (AfiSafi, Option<IpAddr>, Reader<'a>);
 impl RouteMonitoring {
     fn collect(&mut self, codec: &Codec, routes: Option<Routes<'_>>, announced: bool) -> Result<(), DecodeError> {
         let Some((afi_safi, next_hop, reader)) = routes else { return Ok(()) };
-        let Some(family) = afi_safi.family() else {
+        let Some(family) = afi_safi.family() else { return self.collect_labelled(codec, afi_safi, next_hop, reader, announced) };
+        let (found, guessed) = nlri::read(reader, family, codec.writing(&self.peer, afi_safi), next_hop).map_err(reset)?;
+        self.note_guess(guessed);
+        if announced { &mut self.announce } else { &mut self.withdraw }.extend(found);
+        Ok(())
+    }
+
+    fn note_guess(&mut self, guessed: bool) {
+        if guessed && !self.repairs.contains(&Repair::AddPathGuessed) {
+            self.repairs.push(Repair::AddPathGuessed);
+        }
+    }
+
+    fn collect_labelled(
+        &mut self,
+        codec: &Codec,
+        afi_safi: AfiSafi,
+        next_hop: Option<IpAddr>,
+        reader: Reader<'_>,
+        announced: bool,
+    ) -> Result<(), DecodeError> {
+        let Some(layout) = Layout::of(afi_safi) else {
             if !self.unread.contains(&afi_safi) {
                 self.unread.push(afi_safi);
             }
             return Ok(());
         };
-        let (found, guessed) = nlri::read(reader, family, codec.writing(&self.peer, afi_safi), next_hop).map_err(reset)?;
-        if guessed && !self.repairs.contains(&Repair::AddPathGuessed) {
-            self.repairs.push(Repair::AddPathGuessed);
-        }
-        if announced { &mut self.announce } else { &mut self.withdraw }.extend(found);
+        let writing = codec.writing(&self.peer, afi_safi);
+        let (found, guessed) = nlri::read_labelled(reader, afi_safi, layout, writing, next_hop).map_err(reset)?;
+        self.note_guess(guessed);
+        if announced { &mut self.labelled.announce } else { &mut self.labelled.withdraw }.extend(found);
         Ok(())
     }
 }
@@ -100,7 +121,12 @@ fn reach(mut value: Reader<'_>) -> Result<Routes<'_>, DecodeError> {
     let next_hop = match *value.take(length, "the next hop").map_err(reset)? {
         [a, b, c, d] => Some(IpAddr::V4(Ipv4Addr::new(a, b, c, d))),
         ref bytes if matches!(bytes.len(), 16 | 32) => bytes.first_chunk::<16>().map(|six| IpAddr::V6(Ipv6Addr::from(*six))),
-        // VPN next hops carry a distinguisher (RFC 4364 §4.3.2); we read none of those families
+        // VPN next hops stand behind a distinguisher (RFC 4364 §4.3.2, RFC 4659 §3.2.1)
+        [_, _, _, _, _, _, _, _, a, b, c, d] => Some(IpAddr::V4(Ipv4Addr::new(a, b, c, d))),
+        ref bytes if matches!(bytes.len(), 24 | 48) => {
+            bytes.get(8..).and_then(|b| b.first_chunk::<16>()).map(|six| IpAddr::V6(Ipv6Addr::from(*six)))
+        }
+        // other families have next hops of their own kind
         _ if afi_safi.family().is_none() => None,
         _ => {
             let what = format!("the next hop in MP_REACH_NLRI is {length} bytes long (RFC 7606 §7.11)");
@@ -136,7 +162,7 @@ fn mandatory(found: &mut Attributes<'_>, out: &mut RouteMonitoring, plain: bool,
 
 /// An UPDATE that withdraws and announces nothing (RFC 4724 §2).
 fn end_of_rib(out: &RouteMonitoring, no_attributes: bool, found: &Attributes<'_>) -> Option<AfiSafi> {
-    if !out.announce.is_empty() || !out.withdraw.is_empty() {
+    if !out.announce.is_empty() || !out.withdraw.is_empty() || !out.labelled.is_empty() {
         return None;
     }
     if no_attributes {
@@ -150,6 +176,7 @@ fn end_of_rib(out: &RouteMonitoring, no_attributes: bool, found: &Attributes<'_>
 fn treat_as_withdraw(mut out: RouteMonitoring, offset: usize, what: String) -> DecodeError {
     let lost = out.announce.drain(..).map(|n| Nlri { next_hop: None, ..n });
     out.withdraw.extend(lost);
+    out.labelled.withdraw.append(&mut out.labelled.announce);
     DecodeError { offset, action: Action::TreatAsWithdraw, what, salvage: Some(Box::new(out)) }
 }
 

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
-use bmp::{Codec, Framer, Message, Nlri, Repair, RouteMonitoring};
+use bmp::{Codec, Framer, LabelledNlri, Message, Nlri, Repair, RouteMonitoring};
 use netgauze_bmp_pkt::BmpMessage;
 use netgauze_bmp_pkt::wire::deserializer::BmpParsingContext;
 use netgauze_parse_utils::reader::SliceReader;
@@ -10,6 +10,9 @@ use netgauze_parse_utils::traits::ParseFromWithOneInput;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
+/// NetGauze's names of the families that we read beside unicast.
+const LABELLED: [&str; 6] =
+    ["Ipv4MplsVpnUnicast", "Ipv6MplsVpnUnicast", "Ipv4NlriMplsLabels", "Ipv6NlriMplsLabels", "Ipv4Multicast", "Ipv6Multicast"];
 /// RFC 6793 §9.
 const AS_TRANS: u64 = 23456;
 
@@ -20,6 +23,8 @@ type Route = (String, Option<u64>);
 struct Facts {
     announce: BTreeSet<Route>,
     withdraw: BTreeSet<Route>,
+    /// Labelled and VPN prefixes, announced and withdrawn.
+    labelled: (BTreeSet<Route>, BTreeSet<Route>),
     as_path: Vec<u64>,
     med: Option<u64>,
     local_pref: Option<u64>,
@@ -30,7 +35,8 @@ struct Facts {
 fn theirs(update: &Value) -> Facts {
     let mut out = Facts::default();
     let routes = |list: &Value| -> Vec<Route> {
-        let of = |n: &Value| Some((n["network"].as_str()?.to_owned(), n["path_id"].as_u64()));
+        let prefix = |n: &Value| n.get("network").or_else(|| n.get("prefix")).and_then(Value::as_str).map(str::to_owned);
+        let of = |n: &Value| Some((prefix(n)?, n["path_id"].as_u64()));
         list.as_array().map(|a| a.iter().filter_map(of).collect()).unwrap_or_default()
     };
     out.announce.extend(routes(&update["nlri"]));
@@ -48,6 +54,10 @@ fn theirs(update: &Value) -> Facts {
             "Communities" => out.communities.extend(value["communities"].as_array().unwrap().iter().filter_map(Value::as_u64)),
             "NextHop" if plain => out.next_hops.extend(value["next_hop"].as_str().map(str::to_owned)),
             "MpReach" | "MpUnreach" => {
+                for family in LABELLED.iter().filter_map(|f| value.get(f)) {
+                    let list = if name == "MpUnreach" { &mut out.labelled.1 } else { &mut out.labelled.0 };
+                    list.extend(routes(&family["nlri"]));
+                }
                 for family in ["Ipv4Unicast", "Ipv6Unicast"].iter().filter_map(|f| value.get(f)) {
                     if name == "MpUnreach" {
                         out.withdraw.extend(routes(&family["nlri"]));
@@ -67,6 +77,8 @@ fn theirs(update: &Value) -> Facts {
 fn ours(m: &RouteMonitoring, own: u64) -> Facts {
     let routes = |list: &[Nlri]| list.iter().map(|n| (n.prefix.to_string(), n.path_id.map(u64::from))).collect();
     let mut out = Facts { announce: routes(&m.announce), withdraw: routes(&m.withdraw), ..Facts::default() };
+    let labelled = |list: &[LabelledNlri]| list.iter().map(|l| (l.nlri.prefix.to_string(), l.nlri.path_id.map(u64::from))).collect();
+    out.labelled = (labelled(&m.labelled.announce), labelled(&m.labelled.withdraw));
     out.next_hops = m.announce.iter().filter_map(|n| Some(n.next_hop?.to_string())).collect();
     if let Some(a) = &m.attributes {
         let segments = a.as_path.to_string();
@@ -82,8 +94,11 @@ fn ours(m: &RouteMonitoring, own: u64) -> Facts {
 
 #[test]
 fn netgauze_finds_the_same_routes() {
-    let dir = std::path::PathBuf::from(std::env::var("PILOTHOUSE_BMP_CORPUS").unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/data/bmp").to_owned()));
-    let (mut compared, mut unread_by_them, mut repaired) = (0, 0, 0);
+    let dir = std::path::PathBuf::from(
+        std::env::var("PILOTHOUSE_BMP_CORPUS")
+            .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/data/bmp").to_owned()),
+    );
+    let (mut compared, mut unread_by_them, mut repaired, mut labelled) = (0, 0, 0, 0);
     for sub in ["streams", "from-mrt", "crafted"] {
         let Ok(entries) = std::fs::read_dir(dir.join(sub)) else { return println!("skipped: no captures at {}", dir.display()) };
         for path in entries.map(|e| e.unwrap().path()).filter(|p| p.extension().is_some_and(|e| e == "bmp")) {
@@ -107,23 +122,27 @@ fn netgauze_finds_the_same_routes() {
                 }
                 let mut expected = theirs(update);
                 if m.announce.is_empty() {
-                    expected = Facts { announce: expected.announce, withdraw: expected.withdraw, ..Facts::default() };
+                    expected =
+                        Facts { announce: expected.announce, withdraw: expected.withdraw, labelled: expected.labelled, ..Facts::default() };
                 }
                 let own = expected.as_path.first().copied().unwrap_or_default();
                 let mut found = ours(&m, own);
                 if m.announce.is_empty() {
-                    found = Facts { announce: found.announce, withdraw: found.withdraw, ..Facts::default() };
+                    found = Facts { announce: found.announce, withdraw: found.withdraw, labelled: found.labelled, ..Facts::default() };
                 }
                 if expected.as_path.len() == found.as_path.len() {
                     // they leave AS_TRANS where we have taken the number from AS4_PATH
                     expected.as_path.iter_mut().zip(&found.as_path).filter(|(t, _)| **t == AS_TRANS).for_each(|(t, o)| *t = *o);
                 }
                 assert_eq!(found, expected, "{} at {}", path.display(), frame.offset);
+                labelled += found.labelled.0.len() + found.labelled.1.len();
                 repaired += usize::from(m.repairs.contains(&Repair::FrrOwnAsInFront));
                 compared += 1;
             }
         }
     }
-    println!("{compared} UPDATEs alike, {repaired} of them with the own AS taken off; {unread_by_them} messages that NetGauze refuses");
+    println!(
+        "{compared} UPDATEs alike with {labelled} labelled routes, {repaired} of them with the own AS taken off; {unread_by_them} messages that NetGauze refuses"
+    );
     assert!(compared > 9000);
 }

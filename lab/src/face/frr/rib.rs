@@ -3,7 +3,7 @@
 use super::{bgp_path, elem};
 use gnmi::{Path, PathElem, Value};
 use serde_json::{Value as Json, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What was told so far.
 #[derive(Debug, Default)]
@@ -31,6 +31,19 @@ impl Indexed {
         self.by_content.insert(content, self.next);
         (self.next, true)
     }
+
+    /// Forgets what is not `used` any more and returns its indices.
+    fn retain(&mut self, used: &BTreeSet<u64>) -> Vec<u64> {
+        let mut gone = Vec::new();
+        self.by_content.retain(|_, index| {
+            let keep = used.contains(index);
+            if !keep {
+                gone.push(*index);
+            }
+            keep
+        });
+        gone
+    }
 }
 
 type Told = (Vec<(Path, Value)>, Vec<Path>);
@@ -46,14 +59,13 @@ impl Rib {
                 let mut body = attributes(entry);
                 body["index"] = json!(attr.to_string());
                 body["state"]["index"] = json!(attr.to_string());
-                sets.push((bgp_path(vec![elem("rib", &[]), elem("attr-sets", &[]), elem("attr-set", &[("index", &attr.to_string())])]), Value::Json(body)));
+                sets.push((set_path("attr-sets", "attr-set", attr), Value::Json(body)));
             }
             let community = communities(entry).map(|list| {
                 let (index, new) = self.communities.index(list.to_string());
                 if new {
                     let body = json!({"index": index.to_string(), "state": {"index": index.to_string(), "community": list}});
-                    let path = vec![elem("rib", &[]), elem("communities", &[]), elem("community", &[("index", &index.to_string())])];
-                    sets.push((bgp_path(path), Value::Json(body)));
+                    sets.push((set_path("communities", "community", index), Value::Json(body)));
                 }
                 index
             });
@@ -70,9 +82,23 @@ impl Rib {
         let old = self.routes.insert(family, seen).unwrap_or_default();
         let now = self.routes.get(family);
         deletes.extend(old.keys().filter(|p| now.is_none_or(|n| !n.contains_key(*p))).map(|p| route_path(family, container, p)));
+        deletes.extend(self.unused_sets());
         sets.extend(routes);
         (sets, deletes)
     }
+
+    /// Sets that no route of any family refers to: kept, they would fill memory as routes change.
+    fn unused_sets(&mut self) -> Vec<Path> {
+        let used = |pick: fn(&(u64, Option<u64>)) -> Option<u64>| self.routes.values().flat_map(BTreeMap::values).filter_map(pick).collect();
+        let (attr_sets, communities): (BTreeSet<u64>, BTreeSet<u64>) = (used(|r| Some(r.0)), used(|r| r.1));
+        let mut paths: Vec<Path> = self.attr_sets.retain(&attr_sets).into_iter().map(|i| set_path("attr-sets", "attr-set", i)).collect();
+        paths.extend(self.communities.retain(&communities).into_iter().map(|i| set_path("communities", "community", i)));
+        paths
+    }
+}
+
+fn set_path(list: &str, name: &str, index: u64) -> Path {
+    bgp_path(vec![elem("rib", &[]), elem(list, &[]), elem(name, &[("index", &index.to_string())])])
 }
 
 fn route_path(family: &str, container: &str, prefix: &str) -> Path {
@@ -173,8 +199,9 @@ mod tests {
         assert!(deletes.is_empty());
         assert!(rib.take("IPV4_UNICAST", "ipv4-unicast", &table(200, &["203.0.113.0/24", "198.18.0.0/24"])).0.is_empty());
         let (updates, deletes) = rib.take("IPV4_UNICAST", "ipv4-unicast", &table(250, &["203.0.113.0/24"]));
-        assert_eq!((updates.len(), deletes.len()), (2, 1));
+        assert_eq!((updates.len(), deletes.len()), (2, 2));
         assert!(deletes[0].to_string().contains("198.18.0.0/24"));
+        assert!(deletes[1].to_string().ends_with("attr-set[index=1]"), "the set of local preference 200 is used no more");
     }
 
     #[test]

@@ -4,17 +4,23 @@ use super::notification;
 use crate::face::tree::{Change, Tree, now_ns};
 use gnmi::{Path, Value};
 use gnmi_wire::{path_from_wire, wire};
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::mpsc::error::SendTimeoutError;
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::time::{Instant, sleep_until};
-use tokio_stream::wrappers::ReceiverStream;
+use tokio_stream::Stream;
 use tonic::{Response, Status, Streaming};
 use wire::subscribe_response::Response as Body;
 use wire::subscription_list::Mode as ListMode;
 
 /// Messages that may wait for a slow subscriber.
 const QUEUE: usize = 256;
+/// A subscriber whose queue stays full for this long is cut off.
+const SLOW_MAX: Duration = Duration::from_secs(10);
 /// Updates in one message.
 const BATCH: usize = 500;
 /// Most subscriptions in one request.
@@ -22,7 +28,38 @@ const SUBSCRIPTIONS_MAX: usize = 256;
 /// Shortest sample interval offered.
 const SAMPLE_MIN: Duration = Duration::from_millis(500);
 
-type Out = mpsc::Sender<Result<wire::SubscribeResponse, Status>>;
+type Message = Result<wire::SubscribeResponse, Status>;
+
+/// Where a subscription's messages go.
+struct Out {
+    queue: mpsc::Sender<Message>,
+    /// Patience with a full queue.
+    patience: Duration,
+}
+
+/// Why a subscription ends: `None` when the subscriber is gone, else what it is told.
+type End = Option<Status>;
+
+/// What a subscriber receives: the queue, then the reason for its end. The reason has a way of its own, because a slow subscriber is cut off
+/// when its queue is full.
+pub struct Messages {
+    queue: mpsc::Receiver<Message>,
+    end: Option<oneshot::Receiver<Status>>,
+}
+
+impl Stream for Messages {
+    type Item = Message;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Message>> {
+        if let Some(message) = ready!(self.queue.poll_recv(context)) {
+            return Poll::Ready(Some(message));
+        }
+        let Some(end) = &mut self.end else { return Poll::Ready(None) };
+        let status = ready!(Pin::new(end).poll(context));
+        self.end = None;
+        Poll::Ready(status.ok().map(Err))
+    }
+}
 
 struct Sampled {
     paths: Vec<Path>,
@@ -35,7 +72,7 @@ pub fn start(
     tree: &Tree,
     list: &wire::SubscriptionList,
     requests: Streaming<wire::SubscribeRequest>,
-) -> Result<Response<ReceiverStream<Result<wire::SubscribeResponse, Status>>>, Status> {
+) -> Result<Response<Messages>, Status> {
     if list.subscription.len() > SUBSCRIPTIONS_MAX {
         return Err(Status::resource_exhausted(format!("more than {SUBSCRIPTIONS_MAX} subscriptions")));
     }
@@ -55,7 +92,10 @@ pub fn start(
     }
     let all: Vec<Path> = on_change.iter().chain(sampled.iter().flat_map(|s| &s.paths)).cloned().collect();
     let (initial, changes) = tree.snapshot(|p| all.iter().any(|w| w.covers(p)));
-    let (out, receiver) = mpsc::channel(QUEUE);
+    let initial = sets_first(initial);
+    let (sender, queue) = mpsc::channel(QUEUE);
+    let out = Out { queue: sender, patience: SLOW_MAX };
+    let (end, ended) = oneshot::channel();
     let tree = tree.clone();
     let updates_only = list.updates_only;
     tokio::spawn(async move {
@@ -63,13 +103,22 @@ pub fn start(
             if !updates_only {
                 send(&out, now_ns(), initial, Vec::new()).await?;
             }
-            out.send(Ok(wire::SubscribeResponse { response: Some(Body::SyncResponse(true)), ..Default::default() })).await.ok()?;
-            if mode == ListMode::Stream { follow(&tree, &out, changes, &on_change, sampled, requests).await } else { Some(()) }
+            put(&out, Body::SyncResponse(true)).await?;
+            if mode == ListMode::Stream { follow(&tree, &out, changes, &on_change, sampled, requests).await } else { Ok(()) }
         };
-        // a subscriber that has gone away ends the work
-        let _ = work.await;
+        if let Err(Some(status)) = work.await {
+            // a subscriber that has gone away needs no reason
+            let _ = end.send(status);
+        }
     });
-    Ok(Response::new(ReceiverStream::new(receiver)))
+    Ok(Response::new(Messages { queue, end: Some(ended) }))
+}
+
+/// Puts routes behind the attribute sets and communities that they refer to.
+fn sets_first(values: Vec<(Path, Value)>) -> Vec<(Path, Value)> {
+    let (routes, mut others): (Vec<_>, Vec<_>) = values.into_iter().partition(|(p, _)| p.names().any(|n| n == "loc-rib"));
+    others.extend(routes);
+    others
 }
 
 async fn follow(
@@ -79,7 +128,7 @@ async fn follow(
     on_change: &[Path],
     mut sampled: Vec<Sampled>,
     mut requests: Streaming<wire::SubscribeRequest>,
-) -> Option<()> {
+) -> Result<(), End> {
     loop {
         let due = sampled.iter().map(|s| s.due).min();
         let wake = async {
@@ -97,10 +146,9 @@ async fn follow(
                     send(out, change.timestamp, updates, deletes).await?;
                 }
                 Err(broadcast::error::RecvError::Lagged(n)) => {
-                    let _ = out.send(Err(Status::resource_exhausted(format!("subscriber is too slow: {n} changes lost, subscribe again")))).await;
-                    return None;
+                    return Err(Some(Status::resource_exhausted(format!("subscriber is too slow: {n} changes lost, subscribe again"))));
                 }
-                Err(broadcast::error::RecvError::Closed) => return None,
+                Err(broadcast::error::RecvError::Closed) => return Err(Some(Status::unavailable("the node is stopping"))),
             },
             () = wake => {
                 let now = Instant::now();
@@ -111,24 +159,60 @@ async fn follow(
                 }
             }
             message = requests.message() => match message {
-                Ok(None) | Err(_) => return None,
-                Ok(Some(_)) => {
-                    let _ = out.send(Err(Status::invalid_argument("a subscription cannot be changed; open another stream"))).await;
-                    return None;
-                }
+                Ok(None) | Err(_) => return Err(None),
+                Ok(Some(_)) => return Err(Some(Status::invalid_argument("a subscription cannot be changed; open another stream"))),
             },
         }
     }
 }
 
-/// Sends values in bounded messages; `None` when the subscriber is gone.
-async fn send(out: &Out, timestamp: i64, updates: Vec<(Path, Value)>, deletes: Vec<Path>) -> Option<()> {
-    let message = |n| Ok(wire::SubscribeResponse { response: Some(Body::Update(n)), ..Default::default() });
-    if !deletes.is_empty() {
-        out.send(message(notification(timestamp, &[], &deletes))).await.ok()?;
+/// Sends values in bounded messages.
+async fn send(out: &Out, timestamp: i64, updates: Vec<(Path, Value)>, deletes: Vec<Path>) -> Result<(), End> {
+    for batch in deletes.chunks(BATCH) {
+        put(out, Body::Update(notification(timestamp, &[], batch))).await?;
     }
     for batch in updates.chunks(BATCH) {
-        out.send(message(notification(timestamp, batch, &[]))).await.ok()?;
+        put(out, Body::Update(notification(timestamp, batch, &[]))).await?;
     }
-    Some(())
+    Ok(())
+}
+
+/// Queues one message; waits a while for a slow subscriber.
+async fn put(out: &Out, body: Body) -> Result<(), End> {
+    let message = Ok(wire::SubscribeResponse { response: Some(body), ..Default::default() });
+    match out.queue.send_timeout(message, out.patience).await {
+        Ok(()) => Ok(()),
+        Err(SendTimeoutError::Closed(_)) => Err(None),
+        Err(SendTimeoutError::Timeout(_)) => {
+            Err(Some(Status::resource_exhausted(format!("subscriber took nothing for {:?}, subscribe again", out.patience))))
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio_stream::StreamExt;
+
+    #[tokio::test]
+    async fn a_subscriber_that_takes_nothing_is_cut_off_and_told_why() {
+        let (sender, queue) = mpsc::channel(1);
+        let out = Out { queue: sender, patience: Duration::ZERO };
+        let (end, ended) = oneshot::channel();
+        let mut messages = Messages { queue, end: Some(ended) };
+        assert!(put(&out, Body::SyncResponse(true)).await.is_ok());
+        let Err(Some(status)) = put(&out, Body::SyncResponse(true)).await else { panic!("not cut off") };
+        end.send(status).unwrap();
+        drop(out);
+        assert!(messages.next().await.unwrap().is_ok());
+        assert_eq!(messages.next().await.unwrap().unwrap_err().code(), tonic::Code::ResourceExhausted);
+        assert!(messages.next().await.is_none());
+    }
+
+    #[test]
+    fn routes_come_behind_what_they_refer_to() {
+        let value = |p: &str| (p.parse().unwrap(), Value::Bool(true));
+        let sorted = sets_first(vec![value("/bgp/rib/afi-safis/x/loc-rib/route"), value("/bgp/rib/attr-sets/attr-set[index=1]")]);
+        assert_eq!(sorted[0].0.elems[2].name, "attr-sets");
+    }
 }

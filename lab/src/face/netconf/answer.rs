@@ -2,6 +2,9 @@
 
 use netconf::RpcError;
 
+/// `error-app-tag` of a confirm or cancel that finds nothing pending.
+pub const NOTHING_PENDING: &str = "pilothouse:nothing-pending";
+
 /// The answer to one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Answer {
@@ -35,6 +38,12 @@ pub fn failed(message: impl Into<String>) -> RpcError {
 #[must_use]
 pub fn invalid(message: impl Into<String>) -> RpcError {
     error("protocol", "invalid-value", message)
+}
+
+/// There is no pending commit, or none of this name: told apart from a wrong value by its app-tag.
+#[must_use]
+pub fn nothing_pending(message: impl Into<String>) -> RpcError {
+    RpcError { app_tag: Some(NOTHING_PENDING.to_owned()), ..invalid(message) }
 }
 
 /// Not offered.

@@ -1,12 +1,12 @@
 //! Commits: carried out, read back, confirmed or undone.
 
-use super::answer::{Answer, failed, held, invalid};
+use super::answer::{Answer, failed, held, invalid, nothing_pending};
 use super::device::Device;
 use super::difference::{edits_between, lines_between};
 use super::fault::Fault;
 use super::pending::{CONFIRM_TIMEOUT_MAX_S, Owner, Pending};
 use super::router::Router;
-use config::edit::{in_effect, inverse};
+use config::edit::{apply, in_effect, inverse};
 use config::{PolicyEdit, RouterConfig, frr};
 use netconf::{Datastore, RpcError};
 use std::time::Duration;
@@ -48,10 +48,11 @@ impl<R: Router> Device<R> {
         self.free(Datastore::Candidate, session)?;
         self.free(Datastore::Running, session)?;
         match (&self.pending, id) {
+            (Some(p), _) if p.undoing => return Err(failed("a pending commit is being undone; wait until get shows none")),
             (Some(p), _) if p.owner.is(session, id) => {}
             (Some(_), Some(_)) => return Err(invalid("persist-id names no pending commit")),
             (Some(_), None) => return Err(held("in-use", 0, "a confirmed commit of another session is pending; name its persist-id")),
-            (None, Some(_)) => return Err(invalid("no commit is pending under this persist-id")),
+            (None, Some(_)) => return Err(nothing_pending("no commit is pending under this persist-id")),
             (None, None) => {}
         }
         if let Some((seconds, _)) = &confirmed
@@ -79,11 +80,12 @@ impl<R: Router> Device<R> {
         let edits = self.candidate.clone();
         let refused = |e: config::edit::EditError| failed(e.to_string());
         let lines = frr::lines(&model, &edits).map_err(refused)?;
+        let inverse = inverse(&model, &edits).map_err(refused)?;
         let former = self.pending.take();
         let next = match &confirmed {
             None => None,
             Some((seconds, persist)) => {
-                let mut undo = inverse(&model, &edits).map_err(refused)?;
+                let mut undo = inverse;
                 undo.extend(former.iter().flat_map(|f| f.undo.iter().cloned()));
                 let owner = persist.clone().map(Owner::Token).or_else(|| former.as_ref().map(|f| f.owner.clone()));
                 Some(Pending {
@@ -91,7 +93,9 @@ impl<R: Router> Device<R> {
                     deadline: now.plus(Duration::from_secs(*seconds)),
                     snapshot: former.as_ref().map_or_else(|| before.clone(), |f| f.snapshot.clone()),
                     committed: String::new(),
+                    foreign: former.as_ref().is_some_and(|f| f.foreign || f.committed != before),
                     undo,
+                    undoing: false,
                 })
             }
         };
@@ -143,9 +147,9 @@ impl<R: Router> Device<R> {
     pub(super) async fn cancel(&mut self, session: u32, id: Option<&str>, now: Timestamp) -> Result<(), RpcError> {
         match (&self.pending, id) {
             (Some(p), _) if p.owner.is(session, id) => {}
-            (_, Some(_)) => return Err(invalid("no commit is pending under this persist-id")),
+            (Some(_), Some(_)) => return Err(invalid("persist-id names no pending commit")),
             (Some(_), None) => return Err(held("in-use", 0, "the pending commit belongs to another session; name its persist-id")),
-            (None, None) => return Err(failed("no commit is pending")),
+            (None, _) => return Err(nothing_pending("no commit is pending")),
         }
         self.roll_back("cancelled", now).await.map_err(failed)
     }
@@ -164,7 +168,7 @@ impl<R: Router> Device<R> {
             Outcome::Failed(why) => Err(why.clone()),
         };
         if let Outcome::Failed(_) = outcome {
-            self.pending = Some(Pending { deadline: now.plus(RETRY), ..pending.clone() });
+            self.pending = Some(Pending { deadline: now.plus(RETRY), undoing: true, ..pending.clone() });
         } else {
             self.pending = None;
             self.stale = None;
@@ -181,19 +185,20 @@ impl<R: Router> Device<R> {
             return Ok(Outcome::Exact);
         }
         // a process that died in the middle of the commit knows no text after it: nobody else's change can be told from its own
-        let foreign = !pending.committed.is_empty() && now != pending.committed;
+        let foreign = pending.foreign || (!pending.committed.is_empty() && now != pending.committed);
         let model = frr::parse(&now);
-        let lines = match frr::lines(&model, &pending.undo) {
-            Ok(lines) => lines,
-            Err(_) => restoring(&model, &pending.snapshot)?,
-        };
+        let undo = still_needed(&model, &pending.undo);
+        let lines = frr::lines(&model, &undo).map_err(|e| e.to_string())?;
         let done = self.router.configure(&lines).await;
         let after = self.router.running().await.map_err(|e| e.to_string())?;
         if after == pending.snapshot {
             return Ok(Outcome::Exact);
         }
-        if foreign && done.is_ok() && in_effect(&frr::parse(&after), &pending.undo) {
-            return Ok(Outcome::ForeignKept(lines_between(&pending.snapshot, &after)));
+        if foreign {
+            // only our own change is taken back: to restore the text would overwrite what is not ours
+            done.map_err(|e| e.to_string())?;
+            let differs = lines_between(&pending.snapshot, &after);
+            return Ok(if in_effect(&frr::parse(&after), &undo) { Outcome::ForeignKept(differs) } else { Outcome::Different(differs) });
         }
         let lines = restoring(&frr::parse(&after), &pending.snapshot)?;
         self.router.configure(&lines).await.map_err(|e| e.to_string())?;
@@ -207,6 +212,16 @@ impl<R: Router> Device<R> {
             tracing::error!(%error, "the pending commit cannot be written down; do not stop this process before it is confirmed");
         }
     }
+}
+
+/// Returns the edits that can be applied and change something: the rest was undone by somebody else, or never done.
+fn still_needed(model: &RouterConfig, undo: &[PolicyEdit]) -> Vec<PolicyEdit> {
+    let mut scratch = model.clone();
+    let applies = |edit: &&PolicyEdit| {
+        let before = scratch.clone();
+        apply(&mut scratch, std::slice::from_ref(*edit)).is_ok() && scratch != before
+    };
+    undo.iter().filter(applies).cloned().collect()
 }
 
 fn restoring(now: &RouterConfig, snapshot: &str) -> Result<Vec<String>, String> {

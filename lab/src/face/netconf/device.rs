@@ -24,6 +24,9 @@ use units::Timestamp;
 /// Most edits that the candidate holds.
 const CANDIDATE_MAX: usize = 10_000;
 
+const OVERDUE: &str = "not confirmed in time";
+const RESTARTED: &str = "the node restarted before it was confirmed";
+
 /// The datastores of one router.
 pub struct Device<R> {
     pub(super) router: Arc<R>,
@@ -38,14 +41,15 @@ pub struct Device<R> {
 }
 
 impl<R: Router> Device<R> {
-    /// Takes up what a former process left: a commit that only its session could confirm is due at once, because the session is gone.
+    /// Takes up what a former process left: as after a reboot of the device (RFC 6241 §8.4.1), it is undone at once.
     ///
     /// # Errors
     /// When the file of the pending commit cannot be read.
     pub fn new(router: Arc<R>, faults: FaultSwitch, file: StateFile, now: Timestamp) -> std::io::Result<Self> {
         let mut pending = file.load()?;
-        if let Some(p) = pending.as_mut().filter(|p| p.owner.token().is_none()) {
+        if let Some(p) = pending.as_mut() {
             p.deadline = now;
+            p.undoing = true;
         }
         let (candidate, locks) = (Vec::new(), BTreeMap::new());
         Ok(Self { router, faults, file, candidate, locks, pending, last_rollback: None, stale: None })
@@ -59,10 +63,14 @@ impl<R: Router> Device<R> {
 
     /// Undoes what was not confirmed in time.
     pub async fn wake(&mut self, now: Timestamp) {
-        if self.deadline().is_some_and(|d| d <= now) {
-            // a failure is told in `get` and tried again
-            let _ = self.roll_back("not confirmed in time", now).await;
-        }
+        let Some(pending) = self.pending.as_ref().filter(|p| p.deadline <= now) else { return };
+        let reason = match &self.last_rollback {
+            Some(last) if pending.undoing => last.reason.clone(),
+            None if pending.undoing => RESTARTED.to_owned(),
+            _ => OVERDUE.to_owned(),
+        };
+        // a failure is told in `get` and tried again
+        let _ = self.roll_back(&reason, now).await;
     }
 
     /// Ends a session: its locks go, with them a candidate that it left unfinished, and a commit that only it could confirm.
@@ -78,6 +86,8 @@ impl<R: Router> Device<R> {
 
     /// Answers one request. `kill-session` is answered by the server, which owns the sessions.
     pub async fn handle(&mut self, session: u32, rpc: Rpc, now: Timestamp) -> Answer {
+        // a request that overtook the timer must not confirm what is overdue
+        self.wake(now).await;
         let answer = match rpc {
             Rpc::GetConfig { source, filter } => self.get_config(source, filter.as_deref()).await.map(Answer::Data),
             Rpc::Get { filter } => self.get(filter.as_deref(), now).await.map(Answer::Data),
@@ -191,6 +201,10 @@ impl<R: Router> Device<R> {
         match self.locks.get(&target) {
             Some(by) if *by == session => {
                 self.locks.remove(&target);
+                if target == Datastore::Candidate {
+                    // RFC 6241 §8.3.5.2: outstanding changes go with the lock
+                    self.candidate.clear();
+                }
                 Ok(())
             }
             Some(by) => Err(held("operation-failed", *by, format!("{} is locked by another session", target.name()))),

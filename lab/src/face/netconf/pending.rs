@@ -23,6 +23,12 @@ pub struct Pending {
     pub committed: String,
     /// The edits that undo it, in order.
     pub undo: Vec<PolicyEdit>,
+    /// Somebody else had changed the running configuration before this commit went on over an earlier pending one.
+    #[serde(default)]
+    pub foreign: bool,
+    /// Its undo has begun and is tried until it works: it can no more be confirmed.
+    #[serde(default)]
+    pub undoing: bool,
 }
 
 /// Who may confirm or cancel a pending commit.

@@ -122,7 +122,10 @@ impl Router for FrrRouter {
         }
         self.bgpd_is_there().await?;
         let commands = std::iter::once("configure terminal").chain(lines.iter().map(String::as_str));
-        self.vtysh(commands).await.map(drop)
+        let said = self.vtysh(commands).await?;
+        // some refusals leave the exit status at 0
+        let complaints: Vec<&str> = said.lines().filter(|l| l.starts_with('%')).collect();
+        if complaints.is_empty() { Ok(()) } else { Err(RouterError::Refused(complaints.join("; ").chars().take(COMPLAINT_MAX).collect())) }
     }
 }
 

@@ -9,7 +9,7 @@ use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
 
 /// A client that says no hello for this long is none.
-const HELLO_WITHIN: Duration = Duration::from_secs(30);
+const HELLO_WITHIN: Duration = Duration::from_secs(10);
 /// A client that does not take its answer for this long is gone.
 const WRITE_WITHIN: Duration = Duration::from_secs(30);
 
@@ -66,7 +66,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Session<S> {
         let hello = Hello { capabilities: ours.clone(), session_id: Some(self.id) };
         self.send(&hello.render()).await?;
         let text = timeout(HELLO_WITHIN, self.receive()).await.ok()??;
-        let Some(framing) = Hello::parse(&text).ok().and_then(|h| ours.framing_with(&h.capabilities)) else {
+        // RFC 6241 §8.1: a client that gives a session id is not to be served
+        let theirs = Hello::parse(&text).ok().filter(|h| h.session_id.is_none());
+        let Some(framing) = theirs.and_then(|h| ours.framing_with(&h.capabilities)) else {
             tracing::warn!(session = self.id, "client says no hello that can be understood");
             return Some(End::Cut);
         };

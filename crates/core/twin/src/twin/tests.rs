@@ -254,3 +254,48 @@ fn the_same_picture_gives_the_same_tables() {
     let scene = Scene::seeded();
     assert_eq!(scene.twin().tables(), scene.twin().tables());
 }
+
+/// The oscillation of RFC 3345 §2.1: two reflectors, two neighbour ASes, MED and IGP cost pulling in turn. r3 reflects for r1 and r2,
+/// r4 for r5; r1 and r5 hear AS 1234 (MED 10 and 0), r2 hears AS 9012.
+fn med_and_reflection() -> Scene {
+    let mut scene = Scene::new();
+    scene.announce_with("r1-ispa", EAST[0], PathAttributes { as_path: AsPath::sequence([1234, 64500]), med: Some(10), ..PathAttributes::default() });
+    scene.announce_with("r2-ispc", EAST[0], PathAttributes { as_path: AsPath::sequence([9012, 64500]), med: Some(1), ..PathAttributes::default() });
+    for (device, interface, cost) in [("r3", "r1", 4), ("r1", "r3", 4), ("r3", "r2", 5), ("r2", "r3", 5), ("r1", "r4", 1), ("r4", "r1", 1), ("r4", "r5", 12), ("r5", "r4", 12), ("r2", "r5", 100), ("r5", "r2", 100)] {
+        let text = scene.network.devices[&d(device)].config.clone().unwrap().text.clone();
+        let at = text.find(&format!("interface {interface}\n")).unwrap();
+        scene.configure(device, &format!("{}{}", &text[..at], text[at..].replacen("ip ospf cost 10", &format!("ip ospf cost {cost}"), 1)));
+    }
+    // one LOCAL_PREF everywhere, so that MED and cost decide
+    scene.reconfigure("r1", "set local-preference 150", "set local-preference 100");
+    scene.reconfigure("r2", "set local-preference 130", "set local-preference 100");
+    scene.reconfigure("r3", "  neighbor 10.0.0.4 route-reflector-client\n", "");
+    scene.reconfigure("r3", "  neighbor 10.0.0.5 activate\n  neighbor 10.0.0.5 route-reflector-client\n", "");
+    for device in ["r3", "r4"] {
+        scene.reconfigure(device, " no bgp default ipv4-unicast\n", " no bgp default ipv4-unicast\n bgp deterministic-med\n");
+    }
+    let client = " neighbor 10.0.0.5 remote-as 65001\n neighbor 10.0.0.5 update-source lo\n address-family ipv4 unicast\n  neighbor 10.0.0.5 activate\n  neighbor 10.0.0.5 route-reflector-client\n exit-address-family\n";
+    scene.reconfigure("r4", " bgp router-id 10.0.0.4\n", &format!(" bgp router-id 10.0.0.4\n{client}"));
+    let outside = " neighbor 10.0.0.4 remote-as 65001\n neighbor 10.0.0.4 update-source lo\n neighbor 172.31.9.0 remote-as 1234\n address-family ipv4 unicast\n  neighbor 10.0.0.4 activate\n  neighbor 10.0.0.4 next-hop-self\n  neighbor 172.31.9.0 activate\n exit-address-family\n";
+    scene.reconfigure("r5", " bgp router-id 10.0.0.5\n", &format!(" bgp router-id 10.0.0.5\n no bgp ebgp-requires-policy\n{outside}"));
+    scene.reconfigure("r5", "router bgp 65001\n", "interface out\n ip address 172.31.9.1/31\nexit\n!\nrouter bgp 65001\n");
+    scene.reconfigure("r5", "  neighbor 10.0.0.3 activate\n", "");
+    let attributes = PathAttributes { as_path: AsPath::sequence([1234, 64500]), med: Some(0), next_hop: Some(a("172.31.9.0")), ..PathAttributes::default() };
+    let rib: network::AdjRib = [(p(EAST[0]), std::sync::Arc::new(attributes))].into();
+    scene.network.devices.get_mut(&d("r5")).unwrap().adj_ribs.insert((a("172.31.9.0"), bmp::View::AdjRibInPre), std::sync::Arc::new(rib));
+    scene
+}
+
+#[test]
+fn a_network_without_a_stable_state_is_named_and_not_looped_on() {
+    let scene = med_and_reflection();
+    let twin = scene.twin();
+    let oscillations = twin.tables().oscillations();
+    let routers = oscillations.get(&p(EAST[0])).unwrap_or_else(|| panic!("stable: {:?}", twin.tables().solution(&p(EAST[0]))));
+    assert!(routers.contains(&d("r3")) && routers.contains(&d("r4")), "{routers:?}");
+    assert!(!routers.contains(&d("r1")) && !routers.contains(&d("r5")), "edges keep their own: {routers:?}");
+    // a preference for one exit ends the dispute
+    let edits = scene.local_pref("r1-ispa", &[EAST[0]], 110);
+    let prediction = twin.what_if(std::slice::from_ref(&edits), &[p(EAST[0])]).unwrap();
+    assert!(prediction.checks.iter().any(|c| c.id == crate::CheckId::K03 && c.passed), "{:?}", prediction.checks);
+}

@@ -23,6 +23,8 @@ pub enum Fault {
     HangUpAfter,
     /// The real server never sees it; the client is told ok.
     OkWithoutDoing,
+    /// Neither passed on nor answered; the connection stands.
+    Silence,
     /// Carried out; the answer carries another message id.
     OtherId,
     /// Carried out; the answer is framed wrongly.
@@ -148,6 +150,7 @@ impl Passage {
         let id = netconf::Rpc::parse(message).unwrap().message_id;
         match fault {
             Some(Fault::HangUpBefore) => return None,
+            Some(Fault::Silence) => return Some(Vec::new()),
             Some(Fault::OkWithoutDoing) => return Some(framing.frame(&netconf::reply::ok(&id))),
             Some(Fault::Answer(text)) => return Some(framing.frame(&text.replace("ID", &id))),
             _ => {}
