@@ -175,8 +175,7 @@ pub fn run(args: &[String]) -> crate::RunResult {
     let config: Config = serde_json::from_slice(&std::fs::read(crate::config_argument(args)?)?)?;
     let mut links = BTreeMap::new();
     for (index, link) in config.links.iter().enumerate() {
-        let shared: Shared =
-            Arc::new(Mutex::new(LinkState { ab: link.impairment, ba: link.impairment, ..LinkState::default() }));
+        let shared: Shared = Arc::new(Mutex::new(LinkState { ab: link.impairment, ba: link.impairment, ..LinkState::default() }));
         let taps = pump::Taps::make(link)?;
         // Every link draws from its own sequence, so that traffic on one does not move the losses of another.
         let seed = config.seed ^ (index as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15);

@@ -248,11 +248,14 @@ pub fn status(dir: &Path) -> Result<Status, LabError> {
     Ok(Status { lab, dead, memory_bytes })
 }
 
+/// A directory with a lab, and its state or why that cannot be read.
+pub type Listed = (PathBuf, Result<Status, LabError>);
+
 /// Returns the labs under `labs`, those that cannot be read as their error.
 ///
 /// # Errors
 /// When the directory exists and cannot be read.
-pub fn list(labs: &Path) -> Result<Vec<(PathBuf, Result<Status, LabError>)>, LabError> {
+pub fn list(labs: &Path) -> Result<Vec<Listed>, LabError> {
     let entries = match std::fs::read_dir(labs) {
         Ok(entries) => entries,
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),

@@ -104,8 +104,16 @@ pub const DESCRIPTIONS: [Description; 5] = [
     },
     Description { name: "fill", what: "Adds traffic to an exit until it is full.", parameters: "exit=r1-ispa, mbit=95" },
     Description { name: "cut", what: "Takes the carrier of a link away.", parameters: "exit=r1-ispa (or provider=, link=)" },
-    Description { name: "cut-silent", what: "Lets every packet of a link vanish while its carrier stays.", parameters: "exit=r1-ispa (or provider=, link=)" },
-    Description { name: "flap", what: "Has the provider reset the sessions of an exit.", parameters: "exit=r1-ispa (or provider=), times=3, every=6 (s)" },
+    Description {
+        name: "cut-silent",
+        what: "Lets every packet of a link vanish while its carrier stays.",
+        parameters: "exit=r1-ispa (or provider=, link=)",
+    },
+    Description {
+        name: "flap",
+        what: "Has the provider reset the sessions of an exit.",
+        parameters: "exit=r1-ispa (or provider=), times=3, every=6 (s)",
+    },
 ];
 
 /// Why a scenario was refused.

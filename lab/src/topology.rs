@@ -11,8 +11,8 @@ mod tests;
 mod validate;
 
 pub use parse::TopologyError;
-pub use prefixes::{Interface, Prefixes};
 pub(crate) use prefixes::offset as host;
+pub use prefixes::{Interface, Prefixes};
 
 use action::{DeviceId, ExitId, GroupId, ProviderId};
 use bgp::{Asn, Family, Prefix};

@@ -130,7 +130,8 @@ const BACKGROUND_BPS: u64 = 12_000_000;
 /// Returns the background flows of a topology: sixty prefixes spread over the groups, few of them heavy, as on a real network.
 #[must_use]
 pub fn background(t: &Topology) -> Vec<Flow> {
-    let prefixes: Vec<Prefix> = t.groups.iter().flat_map(|g| spread(g.prefixes.iter().collect(), BACKGROUND_FLOWS / t.groups.len())).collect();
+    let prefixes: Vec<Prefix> =
+        t.groups.iter().flat_map(|g| spread(g.prefixes.iter().collect(), BACKGROUND_FLOWS / t.groups.len())).collect();
     share(&prefixes, BACKGROUND_BPS)
 }
 

@@ -41,7 +41,11 @@ async fn sessions_and_routes_are_pushed_as_the_router_has_them() -> anyhow::Resu
     let mut stream = Subscription::open(&bench, &[BGP]).await?;
     let state = format!("{BGP}/neighbors/neighbor[neighbor-address={}]/state/session-state", bench.peer());
     stream.until(SOON, |t| t.get(&state) == Some(&Value::Json("ESTABLISHED".into()))).await?;
-    let route = |p: &str| format!("{BGP}/rib/afi-safis/afi-safi[afi-safi-name=IPV4_UNICAST]/ipv4-unicast/loc-rib/routes/route[origin=BGP][path-id=0][prefix={p}]");
+    let route = |p: &str| {
+        format!(
+            "{BGP}/rib/afi-safis/afi-safi[afi-safi-name=IPV4_UNICAST]/ipv4-unicast/loc-rib/routes/route[origin=BGP][path-id=0][prefix={p}]"
+        )
+    };
     let learned = route("192.0.2.0/24");
     stream.until(SOON, |t| t.contains_key(&learned)).await?;
     let index = stream.told(&learned)["state"]["attr-index"].as_str().unwrap_or_default().to_owned();

@@ -1,5 +1,7 @@
 //! A real lab, booted, disturbed and removed. Needs root, /dev/net/tun and the daemons; prints why and passes when one is missing.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "the functions the tests are made of fail the test")]
+
 use bgp::{Family, Prefix};
 use lab::impair::Direction;
 use lab::netns::{self, LabInstance, Options};
@@ -30,7 +32,10 @@ fn can_run() -> bool {
 fn boot(root: &Path) -> Booted {
     let mut options = Options::under(root).unwrap();
     (options.faces, options.traffic) = (false, false);
-    Booted(netns::up(&options, &mut |p| eprintln!("{:7.2} s  {}", p.after.as_secs_f64(), p.what)).unwrap_or_else(|e| panic!("{}", lab::chain(&e))))
+    Booted(
+        netns::up(&options, &mut |p| eprintln!("{:7.2} s  {}", p.after.as_secs_f64(), p.what))
+            .unwrap_or_else(|e| panic!("{}", lab::chain(&e))),
+    )
 }
 
 fn root(name: &str) -> PathBuf {

@@ -24,7 +24,8 @@ pub fn check(workspace: &Workspace) -> Outcome {
         names.sort();
         count += names.len();
         for (expected, name) in (1u32..).zip(&names) {
-            let number = name.strip_suffix(".sql").and_then(|n| n.split_once('_')).filter(|(number, rest)| number.len() == 4 && !rest.is_empty());
+            let number =
+                name.strip_suffix(".sql").and_then(|n| n.split_once('_')).filter(|(number, rest)| number.len() == 4 && !rest.is_empty());
             if number.and_then(|(n, _)| n.parse().ok()) != Some(expected) {
                 findings.push(format!("migrations/{database}/{name}: expected {expected:04}_<name>.sql here"));
             }

@@ -13,7 +13,9 @@ fn main() -> ExitCode {
         "reflector" => lab::reflector::run,
         "traffic" => lab::traffic::run,
         other => {
-            eprintln!("pilothouse-lab: no subcommand {other:?}; there are impair, relay, face, reflector and traffic, each with --config FILE");
+            eprintln!(
+                "pilothouse-lab: no subcommand {other:?}; there are impair, relay, face, reflector and traffic, each with --config FILE"
+            );
             return ExitCode::from(2);
         }
     };

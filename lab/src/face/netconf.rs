@@ -55,8 +55,9 @@ pub async fn serve<R: Router>(listener: TcpListener, options: NetconfOptions<R>,
     let NetconfOptions { host_key, users, router, state_file, faults } = options;
     let key = russh::keys::load_secret_key(&host_key, None).map_err(|e| format!("host key {}: {e}", host_key.display()))?;
     let now = Timestamp::from_nanos(now_ns());
-    let device = Device::new(router, faults, StateFile::new(state_file.clone()), now)
-        .map_err(|e| format!("pending commit in {}: {e}; compare the router with its snapshot, then remove the file", state_file.display()))?;
+    let device = Device::new(router, faults, StateFile::new(state_file.clone()), now).map_err(|e| {
+        format!("pending commit in {}: {e}; compare the router with its snapshot, then remove the file", state_file.display())
+    })?;
     let (calls, queue) = mpsc::channel(owner::QUEUE);
     tokio::select! {
         () = owner::run(device, queue, stop) => {}

@@ -65,7 +65,9 @@ impl Rates {
         for (path, value) in leaves {
             let names: Vec<&str> = path.names().collect();
             let (["probes", "probe", "tests", "test", "config", leaf], Some(name)) = (&names[..], path.key("probe", "name")) else {
-                return Err(Status::permission_denied(format!("{path} cannot be set here; only /probes/probe/tests/test/config/rate-hz and rate-seconds")));
+                return Err(Status::permission_denied(format!(
+                    "{path} cannot be set here; only /probes/probe/tests/test/config/rate-hz and rate-seconds"
+                )));
             };
             let number = value.as_u64().ok_or_else(|| Status::invalid_argument(format!("{path} wants a whole number")))?;
             let slot = wanted.entry(name).or_default();
@@ -93,6 +95,12 @@ impl Rates {
 /// `/probes/probe[name=N]/tests/test[name=N]/state`.
 fn result_path(name: &str) -> Path {
     Path {
-        elems: vec![elem("probes", &[]), elem("probe", &[("name", name)]), elem("tests", &[]), elem("test", &[("name", name)]), elem("state", &[])],
+        elems: vec![
+            elem("probes", &[]),
+            elem("probe", &[("name", name)]),
+            elem("tests", &[]),
+            elem("test", &[("name", name)]),
+            elem("state", &[]),
+        ],
     }
 }

@@ -21,7 +21,8 @@ pub async fn watch(tree: Tree, volumes: Vec<VolumeConfig>) {
     loop {
         tokio::time::sleep(POLL).await;
         for volume in &volumes {
-            let Some(modified) = std::fs::metadata(&volume.file).ok().filter(|m| m.len() <= FILE_MAX).and_then(|m| m.modified().ok()) else {
+            let Some(modified) = std::fs::metadata(&volume.file).ok().filter(|m| m.len() <= FILE_MAX).and_then(|m| m.modified().ok())
+            else {
                 continue;
             };
             let Some(before) = last.insert(volume.exit.clone(), modified) else { continue };

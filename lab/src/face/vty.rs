@@ -32,7 +32,8 @@ impl Vty {
     /// When the daemon cannot be reached, hangs, or refuses the command.
     pub async fn show(&mut self, command: &str) -> io::Result<String> {
         let result = timeout(ANSWER_WITHIN, self.exchange(command)).await;
-        let result = result.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, format!("{} does not answer", self.socket.display()))));
+        let result =
+            result.unwrap_or_else(|_| Err(io::Error::new(io::ErrorKind::TimedOut, format!("{} does not answer", self.socket.display()))));
         if result.is_err() {
             self.stream = None;
         }
@@ -70,7 +71,11 @@ async fn ask(stream: &mut UnixStream, command: &str) -> io::Result<String> {
             answer.truncate(answer.len() - 4);
             let text = String::from_utf8_lossy(&answer).into_owned();
             // 0 CMD_SUCCESS; anything else carries its words in the text
-            return if status == 0 { Ok(text) } else { Err(io::Error::other(format!("{command:?} is refused (status {status}): {}", text.trim()))) };
+            return if status == 0 {
+                Ok(text)
+            } else {
+                Err(io::Error::other(format!("{command:?} is refused (status {status}): {}", text.trim())))
+            };
         }
     }
 }

@@ -1,12 +1,12 @@
 //! What stands beside the routers: the relay to the host, the reflector, the faces with their probes and volumes, and traffic.
 
 use super::boot::{subcommand, wait_for};
+use super::command::run;
+use super::config::BMP_TARGET;
 use super::credential::{self, Authority};
 use super::process::start as start_process;
 use super::wiring::management_address;
 use super::{LabError, LabInstance, Options, make_dir, write_file};
-use super::command::run;
-use super::config::BMP_TARGET;
 use crate::face::{FaceConfig, ProbeConfig, VolumeConfig};
 use crate::reflector::ReflectorConfig;
 use crate::relay::{self, Forward, Ports};
@@ -64,7 +64,8 @@ fn make_keys(lab: &LabInstance, plaintext: bool) -> Result<BTreeMap<String, Keys
     let authority = Authority::make(&lab.id, &dir.join("ca.pem"))?;
     let mut all = BTreeMap::new();
     for node in lab.topology.own_nodes() {
-        let (pem, key, host_key) = (dir.join(format!("{}.pem", node.id)), dir.join(format!("{}.key", node.id)), dir.join(format!("{}.ssh", node.id)));
+        let (pem, key, host_key) =
+            (dir.join(format!("{}.pem", node.id)), dir.join(format!("{}.key", node.id)), dir.join(format!("{}.ssh", node.id)));
         authority.issue(&node.hostname, &pem, &key)?;
         let fingerprint = credential::host_key(&host_key)?;
         let tls = (!plaintext).then_some((pem, key));
@@ -83,12 +84,8 @@ fn secret_name(lab: &LabInstance, node: &str) -> String {
 }
 
 fn start_relay(lab: &mut LabInstance, faces: bool) -> Result<Ports, LabError> {
-    let own: Vec<(String, Ipv4Addr)> = lab
-        .topology
-        .own_nodes()
-        .enumerate()
-        .filter_map(|(i, n)| Some((n.id.clone(), management_address(i).parse().ok()?)))
-        .collect();
+    let own: Vec<(String, Ipv4Addr)> =
+        lab.topology.own_nodes().enumerate().filter_map(|(i, n)| Some((n.id.clone(), management_address(i).parse().ok()?))).collect();
     let forward = |(node, address): &(String, Ipv4Addr)| {
         [("gnmi", GNMI_PORT), ("netconf", NETCONF_PORT)]
             .map(|(service, port)| Forward { name: format!("{node}/{service}"), to: SocketAddr::new((*address).into(), port) })
@@ -102,7 +99,7 @@ fn start_relay(lab: &mut LabInstance, faces: bool) -> Result<Ports, LabError> {
         forwards: own.iter().filter(|_| faces).flat_map(forward).collect(),
     };
     subcommand(lab, "relay", None, &config)?;
-    wait_for(&config.control, "relay")?;
+    wait_for(lab, &config.control, "relay")?;
     let bytes = std::fs::read(&config.ports).map_err(|source| LabError::File { doing: "read", path: config.ports.clone(), source })?;
     serde_json::from_slice(&bytes).map_err(|source| LabError::Format { path: config.ports, source })
 }
@@ -121,7 +118,11 @@ fn endpoints(lab: &LabInstance, ports: &Ports, keys: &BTreeMap<String, Keys>) ->
         let reached = DeviceEndpoints {
             // Only edges and the reflector send BMP.
             bmp: (node.role != Role::Spine).then(|| BmpSource { address: bmp_source(management).into() }),
-            gnmi: keys.zip(port("gnmi")).map(|(k, address)| GnmiEndpoint { address, tls: tls_policy(lab, node, k), credential: Some(credential()) }),
+            gnmi: keys.zip(port("gnmi")).map(|(k, address)| GnmiEndpoint {
+                address,
+                tls: tls_policy(lab, node, k),
+                credential: Some(credential()),
+            }),
             netconf: keys.zip(port("netconf")).map(|(k, address)| NetconfEndpoint {
                 address,
                 credential: credential(),

@@ -94,7 +94,7 @@ fn start_impair(lab: &mut LabInstance) -> Result<(), LabError> {
     let seed = u64::from_str_radix(&lab.id, 16).unwrap_or(1);
     let config = impair::Config { control: control.clone(), seed, links: wiring::impaired(lab) };
     subcommand(lab, "impair", None, &config)?;
-    wait_for(&control, "impair")
+    wait_for(lab, &control, "impair")
 }
 
 /// Starts a subcommand of our own binary as a part of the lab.
@@ -131,11 +131,12 @@ fn binary() -> Result<PathBuf, LabError> {
 }
 
 /// Waits until a process has made a file, usually its control socket.
-pub(super) fn wait_for(path: &Path, name: &str) -> Result<(), LabError> {
+pub(super) fn wait_for(lab: &LabInstance, path: &Path, name: &str) -> Result<(), LabError> {
     let until = Instant::now() + READY_WITHIN;
+    let lives = || lab.processes.iter().find(|p| p.name == name).is_none_or(Process::alive);
     while !path.exists() {
-        if Instant::now() > until {
-            return Err(LabError::died(name));
+        if Instant::now() > until || !lives() {
+            return Err(LabError::Died { name: name.to_owned(), said: last_words(lab, name) });
         }
         std::thread::sleep(Duration::from_millis(5));
     }
@@ -190,7 +191,8 @@ fn start_frr(lab: &LabInstance, node: &Node) -> Result<Vec<Process>, LabError> {
             "zebra" => "-s 1048576",
             _ => "",
         };
-        script.push_str(&format!("{FRR_DIR}/{daemon} -d -z {d}/zserv.api --vty_socket {d} {extra} -f {d}/empty.conf -i {d}/{daemon}.pid\n"));
+        script
+            .push_str(&format!("{FRR_DIR}/{daemon} -d -z {d}/zserv.api --vty_socket {d} {extra} -f {d}/empty.conf -i {d}/{daemon}.pid\n"));
     }
     run_named(lab, node, &script)?;
     run("vtysh", ["--vty_socket", &d, "--config_dir", &d, "-b"])?;
@@ -209,7 +211,7 @@ fn start_bird(lab: &LabInstance, node: &Node) -> Result<Vec<Process>, LabError> 
     write_file(&dir.join("bird.conf"), bird(&lab.topology, node, &dir.join("bird.log")).as_bytes(), 0o640)?;
     let script = "hostname \"$1\"; exec bird -c \"$2/bird.conf\" -s \"$2/bird.ctl\" -P \"$2/bird.pid\"";
     run_named(lab, node, script)?;
-    wait_for(&dir.join("bird.pid"), "bird")?;
+    wait_for(lab, &dir.join("bird.pid"), "bird")?;
     Ok(vec![Process::of_file(format!("{}/bird", node.id), &dir.join("bird.pid"))?])
 }
 
@@ -269,7 +271,9 @@ pub(super) fn remove(lab: &LabInstance) -> Result<(), LabError> {
 
 fn remove_dir(dir: &Path) -> Result<(), LabError> {
     match std::fs::remove_dir_all(dir) {
-        Err(source) if source.kind() != std::io::ErrorKind::NotFound => Err(LabError::File { doing: "remove", path: dir.to_owned(), source }),
+        Err(source) if source.kind() != std::io::ErrorKind::NotFound => {
+            Err(LabError::File { doing: "remove", path: dir.to_owned(), source })
+        }
         _ => Ok(()),
     }
 }

@@ -10,9 +10,11 @@ use std::path::Path;
 fn random_hex(bytes: usize) -> Result<String, LabError> {
     let mut buffer = vec![0u8; bytes];
     let path = Path::new("/dev/urandom");
-    std::fs::File::open(path)
-        .and_then(|mut f| f.read_exact(&mut buffer))
-        .map_err(|source| LabError::File { doing: "read", path: path.to_owned(), source })?;
+    std::fs::File::open(path).and_then(|mut f| f.read_exact(&mut buffer)).map_err(|source| LabError::File {
+        doing: "read",
+        path: path.to_owned(),
+        source,
+    })?;
     Ok(hex::encode(buffer))
 }
 

@@ -92,7 +92,8 @@ impl LabInstance {
     /// Returns the spine beside an exit's router, with its IPv4 address there.
     fn nearest_spine(&self, exit: &Exit) -> Result<(String, IpAddr), LabError> {
         let spines = self.topology.ours(network::DeviceRole::Spine);
-        let beside = |id: &str| self.topology.ports(id).iter().filter(|p| p.peer == exit.device).find_map(|p| p.igp_cost).unwrap_or(u16::MAX);
+        let beside =
+            |id: &str| self.topology.ports(id).iter().filter(|p| p.peer == exit.device).find_map(|p| p.igp_cost).unwrap_or(u16::MAX);
         let spine = spines.min_by_key(|n| beside(&n.id)).ok_or(LabError::Interrupted)?;
         let address = spine.subnets.iter().map(|s| s.address).find(IpAddr::is_ipv4).ok_or(LabError::Interrupted)?;
         Ok((spine.id.clone(), address))

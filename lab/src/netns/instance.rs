@@ -210,7 +210,10 @@ fn best(paths: &Value) -> Option<BestPath> {
     let path = paths.as_array()?.iter().find(|p| p.get("bestpath").and_then(Value::as_bool) == Some(true))?;
     let hops = path.get("nexthops")?.as_array()?;
     // A link-local next hop stands beside the global one; sessions are known by the global one.
-    let global = hops.iter().filter(|h| h.get("scope").and_then(Value::as_str) != Some("link-local")).find_map(|h| h.get("ip")?.as_str()?.parse().ok());
+    let global = hops
+        .iter()
+        .filter(|h| h.get("scope").and_then(Value::as_str) != Some("link-local"))
+        .find_map(|h| h.get("ip")?.as_str()?.parse().ok());
     Some(BestPath {
         next_hop: global?,
         local_pref: path.get("locPrf").and_then(Value::as_u64).and_then(|n| n.try_into().ok()),

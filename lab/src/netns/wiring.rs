@@ -3,9 +3,9 @@
 use super::command::{in_parallel, ip_batch, run};
 use super::{LabError, LabInstance};
 use crate::impair::{End, Impairment, LinkConfig};
+use crate::namespace::inside;
 use crate::netns::config::BMP_TARGET;
 use crate::topology::{Daemon, Link, Node, Role, Topology};
-use crate::namespace::inside;
 use bgp::Family;
 use std::net::IpAddr;
 
@@ -64,11 +64,8 @@ fn set() -> Result<(), LabError> {
 
 /// Makes the management bridge and a leg to each of our routers.
 pub(super) fn management(lab: &LabInstance) -> Result<(), LabError> {
-    let mut lines = vec![
-        "link add br0 type bridge".to_owned(),
-        format!("addr add {}/24 dev br0", BMP_TARGET.0),
-        "link set br0 up".to_owned(),
-    ];
+    let mut lines =
+        vec!["link add br0 type bridge".to_owned(), format!("addr add {}/24 dev br0", BMP_TARGET.0), "link set br0 up".to_owned()];
     for node in lab.topology.own_nodes() {
         lines.push(format!("link add m-{} type veth peer name mgmt netns {}", node.id, lab.namespace(&node.id)));
         lines.push(format!("link set m-{} master br0", node.id));

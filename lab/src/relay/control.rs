@@ -70,7 +70,7 @@ pub(super) async fn serve(path: &Path, engine: &watch::Sender<Option<SocketAddr>
             }
             (_, Ok(address)) => {
                 // The same address again must not end living sessions.
-                engine.send_if_modified(|now| std::mem::replace(now, Some(address)) != Some(address));
+                engine.send_if_modified(|now| now.replace(address) != Some(address));
                 "ok"
             }
             _ => "want an address like 127.0.0.1:17442, or none",

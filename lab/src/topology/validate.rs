@@ -1,33 +1,34 @@
 //! What a topology must be before anything is built from it.
 
 use super::parse::Key;
-use super::{Daemon, Exit, Group, Link, MAX_DELAY_US, MAX_LINKS, MAX_NODES, MAX_PREFIXES, MAX_RATE_BPS, Node, ProviderNode, Role, Topology};
+use super::{
+    Daemon, Exit, Group, Link, MAX_DELAY_US, MAX_LINKS, MAX_NODES, MAX_PREFIXES, MAX_RATE_BPS, Node, ProviderNode, Role, Topology,
+};
 use bgp::{Family, Prefix};
 use network::DeviceRole;
 use std::collections::BTreeSet;
-use std::net::IpAddr;
 
 /// An interface name has at most 15 characters (IFNAMSIZ − 1); the management bridge adds `m-`.
 const MAX_ID: usize = 13;
-/// The daemons send at most this many prefixes before the session closes itself; more would close every session at once.
-const MAX_ASPATH_CLASSES: usize = 64;
+/// Target groups; each costs every exit two probes.
+const MAX_GROUPS: usize = 64;
 
 type Refusal<'k> = (Key<'k>, String);
 
 pub(super) fn check(t: &Topology) -> Result<(), Refusal<'static>> {
     counts(t)?;
-    each(&t.nodes, "node", |i, n| node(t, i, n))?;
-    each(&t.providers, "provider", |i, p| provider(t, i, p))?;
-    each(&t.links, "link", |i, l| link(t, i, l))?;
-    each(&t.exits, "exit", |i, e| exit(t, i, e))?;
-    each(&t.groups, "group", |i, g| group(t, i, g))?;
+    each(&t.nodes, |i, n| node(t, i, n))?;
+    each(&t.providers, |i, p| provider(t, i, p))?;
+    each(&t.links, |i, l| link(t, i, l))?;
+    each(&t.exits, |i, e| exit(t, i, e))?;
+    each(&t.groups, |i, g| group(t, i, g))?;
     roles(t)?;
     sessions(t)?;
     timers(t)?;
     own_space(t)
 }
 
-fn each<T>(all: &[T], _list: &'static str, mut f: impl FnMut(usize, &T) -> Result<(), Refusal<'static>>) -> Result<(), Refusal<'static>> {
+fn each<T>(all: &[T], mut f: impl FnMut(usize, &T) -> Result<(), Refusal<'static>>) -> Result<(), Refusal<'static>> {
     all.iter().enumerate().try_for_each(|(i, x)| f(i, x))
 }
 
@@ -40,7 +41,7 @@ fn top(key: &'static str, message: impl Into<String>) -> Refusal<'static> {
 }
 
 fn counts(t: &Topology) -> Result<(), Refusal<'static>> {
-    let limits = [("node", t.nodes.len(), MAX_NODES), ("link", t.links.len(), MAX_LINKS), ("group", t.groups.len(), MAX_ASPATH_CLASSES)];
+    let limits = [("node", t.nodes.len(), MAX_NODES), ("link", t.links.len(), MAX_LINKS), ("group", t.groups.len(), MAX_GROUPS)];
     for (key, count, max) in limits {
         if count == 0 || count > max {
             return Err(top(key, format!("{count} of them; there must be 1 to {max}")));
@@ -56,7 +57,12 @@ fn counts(t: &Topology) -> Result<(), Refusal<'static>> {
 fn node(t: &Topology, i: usize, n: &Node) -> Result<(), Refusal<'static>> {
     let plain = n.id.starts_with(|c: char| c.is_ascii_lowercase()) && n.id.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit());
     if !plain || n.id.len() > MAX_ID || ["mgmt", "lo"].contains(&n.id.as_str()) {
-        return Err(at("node", i, "id", format!("{:?} names interfaces and namespaces: a lower-case letter, then letters and digits, at most {MAX_ID}", n.id)));
+        return Err(at(
+            "node",
+            i,
+            "id",
+            format!("{:?} names interfaces and namespaces: a lower-case letter, then letters and digits, at most {MAX_ID}", n.id),
+        ));
     }
     if t.nodes.iter().take(i).any(|o| o.id == n.id) {
         return Err(at("node", i, "id", format!("{:?} is there twice", n.id)));
@@ -72,8 +78,12 @@ fn node(t: &Topology, i: usize, n: &Node) -> Result<(), Refusal<'static>> {
     }
     match n.role.ours() {
         Some(_) if n.asn != t.own_asn => Err(at("node", i, "asn", format!("{} is ours by its role, so its AS is {}", n.id, t.own_asn))),
-        None if n.asn == t.own_asn => Err(at("node", i, "asn", format!("{} is not ours by its role, so its AS is not {}", n.id, t.own_asn))),
-        Some(_) if n.daemon != Daemon::Frr => Err(at("node", i, "daemon", "our own routers run frr (the node face speaks to nothing else)")),
+        None if n.asn == t.own_asn => {
+            Err(at("node", i, "asn", format!("{} is not ours by its role, so its AS is not {}", n.id, t.own_asn)))
+        }
+        Some(_) if n.daemon != Daemon::Frr => {
+            Err(at("node", i, "daemon", "our own routers run frr (the node face speaks to nothing else)"))
+        }
         _ if n.role == Role::Remote && n.daemon != Daemon::Frr => Err(at("node", i, "daemon", "the remote network runs frr")),
         _ => Ok(()),
     }
@@ -252,7 +262,10 @@ fn timers(t: &Topology) -> Result<(), Refusal<'static>> {
         [("ebgp_hold", t.timers.ebgp_keepalive, t.timers.ebgp_hold), ("ibgp_hold", t.timers.ibgp_keepalive, t.timers.ibgp_hold)]
     {
         if hold < 3 || keepalive == 0 || keepalive >= hold {
-            return Err((Key("timers", None, key), format!("hold {hold} s, keepalive {keepalive} s: hold is ≥ 3 and above keepalive (RFC 4271 §4.2)")));
+            return Err((
+                Key("timers", None, key),
+                format!("hold {hold} s, keepalive {keepalive} s: hold is ≥ 3 and above keepalive (RFC 4271 §4.2)"),
+            ));
         }
     }
     Ok(())
@@ -269,7 +282,7 @@ fn own_space(t: &Topology) -> Result<(), Refusal<'static>> {
         }
     }
     for (i, n) in t.nodes.iter().enumerate() {
-        let strays = |s: &&super::Interface| !t.own_prefixes.iter().any(|o| o.contains(IpAddr::from(s.address)));
+        let strays = |s: &&super::Interface| !t.own_prefixes.iter().any(|o| o.contains(s.address));
         if let Some(s) = n.subnets.iter().find(strays) {
             return Err(at("node", i, "subnets", format!("{s} lies outside own_prefixes, so nobody could answer it")));
         }

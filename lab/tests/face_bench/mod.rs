@@ -67,7 +67,15 @@ impl Bench {
         self.peer
     }
 
-    fn daemon(&mut self, name: &'static str, asn: u32, (own, peer, peer_as): (Ipv4Addr, Ipv4Addr, u32), port: u16, hop: &str, networks: &[&str]) -> anyhow::Result<()> {
+    fn daemon(
+        &mut self,
+        name: &'static str,
+        asn: u32,
+        (own, peer, peer_as): (Ipv4Addr, Ipv4Addr, u32),
+        port: u16,
+        hop: &str,
+        networks: &[&str],
+    ) -> anyhow::Result<()> {
         let networks: String = networks.iter().map(|n| format!("  network {n}\n")).collect();
         // next hops must not be 127/8: the receiver would reset the session
         let text = format!(
@@ -143,7 +151,9 @@ impl Bench {
     pub fn vtysh(&self, name: &str, commands: &[&str]) -> anyhow::Result<String> {
         let mut vtysh = Command::new("vtysh");
         vtysh.arg("--vty_socket").arg(self.dir.join(name));
-        commands.iter().for_each(|c| drop(vtysh.args(["-c", c])));
+        for command in commands {
+            vtysh.args(["-c", command]);
+        }
         let output = vtysh.output().context("vtysh")?;
         anyhow::ensure!(output.status.success(), "vtysh {commands:?}: {}", String::from_utf8_lossy(&output.stderr));
         Ok(String::from_utf8(output.stdout)?)

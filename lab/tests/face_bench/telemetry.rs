@@ -50,11 +50,19 @@ impl Subscription {
     pub async fn open(bench: &Bench, paths: &[&str]) -> anyhow::Result<Self> {
         let subscription = paths
             .iter()
-            .map(|p| Ok(wire::Subscription { path: Some(path_to_wire(&p.parse()?, "openconfig")), mode: wire::SubscriptionMode::OnChange.into(), ..Default::default() }))
+            .map(|p| {
+                Ok(wire::Subscription {
+                    path: Some(path_to_wire(&p.parse()?, "openconfig")),
+                    mode: wire::SubscriptionMode::OnChange.into(),
+                    ..Default::default()
+                })
+            })
             .collect::<anyhow::Result<_>>()?;
         let list = wire::SubscriptionList { subscription, encoding: wire::Encoding::JsonIetf.into(), ..Default::default() };
         let (sender, receiver) = mpsc::channel(1);
-        sender.send(wire::SubscribeRequest { request: Some(wire::subscribe_request::Request::Subscribe(list)), ..Default::default() }).await?;
+        sender
+            .send(wire::SubscribeRequest { request: Some(wire::subscribe_request::Request::Subscribe(list)), ..Default::default() })
+            .await?;
         let messages = bench.client().await?.subscribe(request(ReceiverStream::new(receiver), PASSWORD)).await?.into_inner();
         let mut stream = Self { messages, _requests: sender, tree: BTreeMap::new() };
         let deadline = Instant::now() + Duration::from_secs(10);
@@ -64,7 +72,9 @@ impl Subscription {
 
     /// Takes one message; says whether it was the sync.
     async fn step(&mut self, deadline: Instant) -> anyhow::Result<bool> {
-        let message = timeout_at(deadline, self.messages.message()).await.with_context(|| format!("waited in vain, told so far: {:#?}", self.tree))??;
+        let message = timeout_at(deadline, self.messages.message())
+            .await
+            .with_context(|| format!("waited in vain, told so far: {:#?}", self.tree))??;
         match message.and_then(|m| m.response).context("the stream ended")? {
             Response::Update(n) => {
                 let (n, errors) = notification_from_wire(&n);

@@ -1,14 +1,17 @@
 //! The commands.
 
-use crate::view::{AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalView, RejectArguments, StatusView};
 use crate::sentence;
+use crate::view::{
+    AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalView,
+    RejectArguments, StatusView,
+};
 use action::{OperatorId, ProposalId};
 use approval::Status;
 use network::{Freshness, SessionState};
 use pilot::{Command, Event, Happening, PilotState, ProposalState};
 use runtime::{Handle, Stopped};
-use serde::de::DeserializeOwned;
 use serde::Serialize;
+use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::time::Duration;
 use tokio_stream::wrappers::BroadcastStream;
@@ -82,7 +85,9 @@ impl Api {
             while let Ok(event) = events.recv().await {
                 match &event.what {
                     Happening::Approved { proposal, .. } if *proposal == a.id => return Ok(sentence(&event)),
-                    Happening::Withdrawn { proposal, .. } if *proposal == a.id => return Err(ApiError::new("PH-API-409", sentence(&event))),
+                    Happening::Withdrawn { proposal, .. } if *proposal == a.id => {
+                        return Err(ApiError::new("PH-API-409", sentence(&event)));
+                    }
                     Happening::Refused { code, why } => return Err(ApiError::new(code, why.clone())),
                     _ => {}
                 }
@@ -91,7 +96,12 @@ impl Api {
         };
         match tokio::time::timeout(RECHECK_WITHIN, decided).await {
             Ok(result) => said.push(result?),
-            Err(_) => return Err(ApiError::new("PH-API-504", format!("the re-check of {} takes longer than usual; follow it with `pilotctl events`", a.id))),
+            Err(_) => {
+                return Err(ApiError::new(
+                    "PH-API-504",
+                    format!("the re-check of {} takes longer than usual; follow it with `pilotctl events`", a.id),
+                ));
+            }
         }
         Ok(said)
     }
@@ -152,7 +162,11 @@ fn status(s: &PilotState) -> StatusView {
             configured: d.config.is_some(),
             sessions: (count(up), count(d.sessions.len())),
             health: s.perception.health(&s.network, &spec.id).map(|h| h.score.get()),
-            agreement: s.agreement.get(&spec.id).map(|a| AgreementView { equal: a.equal, compared: a.compared, differences: a.differences.clone() }),
+            agreement: s.agreement.get(&spec.id).map(|a| AgreementView {
+                equal: a.equal,
+                compared: a.compared,
+                differences: a.differences.clone(),
+            }),
             repairs: d.repairs.iter().map(|(n, r)| (n.clone(), r.count)).collect(),
             malformed: d.malformed,
         })

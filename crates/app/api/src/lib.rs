@@ -11,6 +11,6 @@ pub use call::Api;
 pub use sentence::sentence;
 pub use token::fresh_token;
 pub use view::{
-    AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalView, RejectArguments,
-    StatusView,
+    AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalView,
+    RejectArguments, StatusView,
 };

@@ -25,8 +25,12 @@ pub fn sentence(event: &Event) -> String {
             format!("decided {}: {rationale}{}{}", chosen.name(), if lost.is_empty() { "" } else { "; " }, lost.join("; "))
         }
         Happening::Blocked { summary, reasons } => format!("blocked: {summary} – {}", reasons.join("; ")),
-        Happening::Proposed { proposal, tier, summary, expires, .. } => format!("{proposal} (tier {}) waits until {expires}: {summary}", tier.number()),
-        Happening::Approved { proposal, by, automatic } => format!("{proposal} approved by {by}{}", if *automatic { ", automatically" } else { "" }),
+        Happening::Proposed { proposal, tier, summary, expires, .. } => {
+            format!("{proposal} (tier {}) waits until {expires}: {summary}", tier.number())
+        }
+        Happening::Approved { proposal, by, automatic } => {
+            format!("{proposal} approved by {by}{}", if *automatic { ", automatically" } else { "" })
+        }
         Happening::Rejected { proposal, by, reason } => format!("{proposal} rejected by {by}: {reason}"),
         Happening::Withdrawn { proposal, why } => format!("{proposal} is off the queue: {why}"),
         Happening::Refused { code, why } => format!("{code} {why}"),
@@ -35,7 +39,9 @@ pub fn sentence(event: &Event) -> String {
             Some(device) => format!("{change} on {device}: {step}"),
             None => format!("{change}: {step}"),
         },
-        Happening::Measured { change, passed, why, .. } => format!("{change} measured, {}: {why}", if *passed { "it helped" } else { "it did not help" }),
+        Happening::Measured { change, passed, why, .. } => {
+            format!("{change} measured, {}: {why}", if *passed { "it helped" } else { "it did not help" })
+        }
         Happening::ChangeFinished { change, outcome, why, .. } => format!("{change} {outcome}: {why}"),
         Happening::Learned { change, delay_error_ms, .. } => match delay_error_ms {
             Some(e) => format!("{change}: prediction was off by {e:.1} ms"),

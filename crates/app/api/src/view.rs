@@ -248,7 +248,15 @@ pub struct ChangeView {
 
 impl fmt::Display for StatusView {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{} {} · input {} at {}{}", self.mode, self.site, self.seq, self.time, if self.killed { " · CHANGES STOPPED" } else { "" })?;
+        writeln!(
+            f,
+            "{} {} · input {} at {}{}",
+            self.mode,
+            self.site,
+            self.seq,
+            self.time,
+            if self.killed { " · CHANGES STOPPED" } else { "" }
+        )?;
         writeln!(f, "{} prefixes · {} proposals wait · {} changes under way", self.prefixes, self.waiting, self.changing)?;
         writeln!(f, "{:5} {:17} {:8} {:8} {:9} {:7} {:12}", "id", "host", "bmp", "gnmi", "sessions", "health", "twin agrees")?;
         for d in &self.devices {
@@ -280,7 +288,15 @@ impl ProposalView {
             out.push('\n');
         };
         line(self.summary.clone());
-        line(format!("{} {} · {} · tier {} · expires {} · confidence {}", self.id, self.status, self.action.name(), self.tier, self.expires, self.confidence));
+        line(format!(
+            "{} {} · {} · tier {} · expires {} · confidence {}",
+            self.id,
+            self.status,
+            self.action.name(),
+            self.tier,
+            self.expires,
+            self.confidence
+        ));
         if let Some((a, b)) = self.predicted_delay_ms {
             line(format!("delay {a:.1} → {b:.1} ms"));
         }
@@ -307,7 +323,13 @@ impl ProposalView {
             line(format!("unknown: {u}"));
         }
         for p in &self.payloads {
-            line(format!("to {} (SHA-256 {}):\n  {}\nundone by:\n  {}", p.device, &p.sha256.get(..16).unwrap_or_default(), p.payload, p.inverse));
+            line(format!(
+                "to {} (SHA-256 {}):\n  {}\nundone by:\n  {}",
+                p.device,
+                &p.sha256.get(..16).unwrap_or_default(),
+                p.payload,
+                p.inverse
+            ));
         }
         if let Some(c) = &self.change {
             line(format!("{} {}", c.id, c.outcome.clone().unwrap_or_else(|| "under way".to_owned())));

@@ -87,6 +87,7 @@ fn verify(context: &Context, records: &[::audit::Record], anchor: Option<&std::p
 }
 
 fn read_anchor(path: &std::path::Path) -> Result<::audit::Checkpoint, Failure> {
-    let text = std::fs::read_to_string(path).map_err(|e| Failure::new("PH-AUD-004", format!("cannot read anchor {}: {e}", path.display())))?;
+    let text =
+        std::fs::read_to_string(path).map_err(|e| Failure::new("PH-AUD-004", format!("cannot read anchor {}: {e}", path.display())))?;
     serde_json::from_str(&text).map_err(|e| Failure::new("PH-AUD-004", format!("{} is no anchor: {e}", path.display())))
 }

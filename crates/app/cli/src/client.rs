@@ -25,10 +25,7 @@ impl Client {
                 format!("no engine is running on {}: start one with `pilotctl serve` or open the window", folder.display()),
             ));
         }
-        let http = reqwest::Client::builder()
-            .unix_socket(socket)
-            .build()
-            .map_err(|e| Failure::from_error("PH-CLI-002", &e))?;
+        let http = reqwest::Client::builder().unix_socket(socket).build().map_err(|e| Failure::from_error("PH-CLI-002", &e))?;
         Ok(Self { http, folder: folder.display().to_string() })
     }
 

@@ -95,7 +95,8 @@ async fn collect(json: bool, arguments: Arguments, inventory: Inventory) -> Ende
         tasks.push(tokio::spawn(collector::dial(target, seed, tx.clone())));
     }
     drop(tx);
-    let mut writer = arguments.record.as_deref().map(capture::Writer::create).transpose().map_err(|e| Failure::from_error("PH-CAP-001", &e))?;
+    let mut writer =
+        arguments.record.as_deref().map(capture::Writer::create).transpose().map_err(|e| Failure::from_error("PH-CAP-001", &e))?;
     let mut codecs = std::collections::BTreeMap::new();
     let mut seq = 0;
     loop {

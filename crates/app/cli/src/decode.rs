@@ -51,7 +51,8 @@ pub struct RibArguments {
 /// Reads a file a piece at a time.
 fn pieces(path: &std::path::Path, mut each: impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
     let fail = |e: std::io::Error| Failure::new("PH-CLI-020", format!("cannot read {}: {e}", path.display()));
-    let mut input: Box<dyn Read> = if path.as_os_str() == "-" { Box::new(std::io::stdin()) } else { Box::new(File::open(path).map_err(fail)?) };
+    let mut input: Box<dyn Read> =
+        if path.as_os_str() == "-" { Box::new(std::io::stdin()) } else { Box::new(File::open(path).map_err(fail)?) };
     let mut buffer = vec![0; 64 << 10];
     loop {
         match input.read(&mut buffer).map_err(fail)? {
@@ -72,7 +73,8 @@ pub fn decode(_: &Context, arguments: &Arguments) -> Ended {
         pieces(file, |bytes| {
             framer.push(bytes);
             while let Some(frame) = framer.next() {
-                let frame = frame.map_err(|e| Failure::new("PH-CLI-021", format!("{}: {e}; what came before it is printed", file.display())))?;
+                let frame =
+                    frame.map_err(|e| Failure::new("PH-CLI-021", format!("{}: {e}; what came before it is printed", file.display())))?;
                 let line = match bmp::decode(&frame.bytes, &mut codec) {
                     Ok(message) => bmp::json::message(&message, frame.offset),
                     Err(error) => {
@@ -118,7 +120,11 @@ pub fn rib(context: &Context, arguments: &RibArguments) -> Ended {
     for ((peer, view), table) in &state.adj_ribs {
         if arguments.summary {
             let row = serde_json::json!({"peer": peer, "view": view, "routes": table.len()});
-            if context.json { println!("{row}") } else { println!("{peer} {view:?} {} routes", table.len()) }
+            if context.json {
+                println!("{row}")
+            } else {
+                println!("{peer} {view:?} {} routes", table.len())
+            }
             continue;
         }
         for (prefix, attributes) in table.iter().filter(|(p, _)| arguments.prefix.is_none_or(|w| w == **p)) {

@@ -79,7 +79,11 @@ pub fn print_json(value: &impl Serialize) {
 pub fn status(context: &Context, _: &StatusArguments) -> Ended {
     let client = Client::new(context)?;
     let view: StatusView = blocking(client.call("status", &()))?;
-    if context.json { print_json(&view) } else { print!("{view}") }
+    if context.json {
+        print_json(&view)
+    } else {
+        print!("{view}")
+    }
     Ok(Outcome::Done)
 }
 
@@ -126,7 +130,12 @@ pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
         let server = server::Server::start(engine.handle(), engine.folder(), arguments.listen)
             .await
             .map_err(|e| Failure::from_error("PH-RUN-002", &e))?;
-        eprintln!("engine is running on {} ({}), BMP on {}", engine.folder().display(), pilot::Mode::from(arguments.mode), engine.bmp_address());
+        eprintln!(
+            "engine is running on {} ({}), BMP on {}",
+            engine.folder().display(),
+            pilot::Mode::from(arguments.mode),
+            engine.bmp_address()
+        );
         // an interrupt that cannot be waited for would leave no way to stop: then stop at once
         let _ = tokio::signal::ctrl_c().await;
         server.stop().await;

@@ -52,7 +52,7 @@ pub enum Driver {
 pub enum Name {
     /// The paths by a provider become slow or lossy; every session stays up.
     Degrade,
-    /// A fibre is cut silently: packets vanish, nothing reports it.
+    /// One strand of a fibre pair is cut: what we send vanishes, nothing reports it.
     CutSilent,
     /// A fibre is cut with loss of light: the interface goes down.
     Cut,
@@ -164,7 +164,14 @@ fn list(context: &Context, data: &Path) -> Ended {
     }
     for (dir, status) in &all {
         match status {
-            Ok(s) => println!("{}  {:?}  {} processes, {} dead, {} MB", s.lab.id, s.lab.phase, s.lab.processes.len(), s.dead.len(), s.memory_bytes >> 20),
+            Ok(s) => println!(
+                "{}  {:?}  {} processes, {} dead, {} MB",
+                s.lab.id,
+                s.lab.phase,
+                s.lab.processes.len(),
+                s.dead.len(),
+                s.memory_bytes >> 20
+            ),
             Err(error) => println!("{}  cannot be read: {error}", dir.display()),
         }
     }

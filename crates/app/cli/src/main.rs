@@ -69,10 +69,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt()
-        .with_writer(std::io::stderr)
-        .with_env_filter(tracing_subscriber::EnvFilter::new(&arguments.log))
-        .init();
+    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(tracing_subscriber::EnvFilter::new(&arguments.log)).init();
     let context = exit::Context { data: arguments.data, json: arguments.json };
     let outcome = match arguments.verb {
         Verb::Decode(a) => decode::decode(&context, &a),

@@ -60,15 +60,18 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
             }
             Verb::Show { id } => {
                 let p: ProposalView = client.call("proposal", id).await?;
-                if context.json { crate::engine::print_json(&p) } else { print!("{}", p.card()) }
+                if context.json {
+                    crate::engine::print_json(&p)
+                } else {
+                    print!("{}", p.card())
+                }
                 Ok(Outcome::Done)
             }
             Verb::Approve { id, target } => {
                 // the hash of what this command just read is what gets approved: a plan that changes in between is refused
                 let p: ProposalView = client.call("proposal", id).await?;
-                let said: Vec<String> = client
-                    .call("approve", &ApproveArguments { id: *id, plan_hash: p.plan_hash, typed_target: target.clone() })
-                    .await?;
+                let said: Vec<String> =
+                    client.call("approve", &ApproveArguments { id: *id, plan_hash: p.plan_hash, typed_target: target.clone() }).await?;
                 said.iter().for_each(|line| println!("{line}"));
                 Ok(Outcome::Done)
             }

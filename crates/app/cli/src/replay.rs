@@ -60,7 +60,10 @@ pub fn capture(context: &Context, arguments: &CaptureArguments) -> Ended {
                 crate::engine::print_json(&info);
             } else {
                 let (first, last) = info.time.clone().unwrap_or_default();
-                println!("{} inputs from {first} to {last}\ndigest {}\nunfinished bytes at the end: {}", info.records, info.digest, info.lost_tail_bytes);
+                println!(
+                    "{} inputs from {first} to {last}\ndigest {}\nunfinished bytes at the end: {}",
+                    info.records, info.digest, info.lost_tail_bytes
+                );
             }
             Ok(Outcome::Done)
         }

@@ -24,9 +24,13 @@ type Series = BTreeMap<String, Vec<(f64, f64)>>;
 pub fn run(_: &Context, arguments: &Arguments) -> Ended {
     let (series, marks) = read(arguments)?;
     if series.is_empty() {
-        return Err(Failure::new("PH-REP-001", format!("{} holds no measurement of a path that follows the routing", arguments.file.display())));
+        return Err(Failure::new(
+            "PH-REP-001",
+            format!("{} holds no measurement of a path that follows the routing", arguments.file.display()),
+        ));
     }
-    draw(arguments, &series, &marks).map_err(|e| Failure::new("PH-REP-002", format!("cannot write {}: {e}", arguments.output.display())))?;
+    draw(arguments, &series, &marks)
+        .map_err(|e| Failure::new("PH-REP-002", format!("cannot write {}: {e}", arguments.output.display())))?;
     println!("{}", arguments.output.display());
     Ok(Outcome::Done)
 }

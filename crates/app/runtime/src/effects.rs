@@ -156,7 +156,9 @@ impl Shell {
         let (executor, messages) = (self.executor.clone(), self.messages.clone());
         tokio::spawn(async move {
             let event = match executor.read(&device, READ_WITHIN).await {
-                Ok(running) => ConfigEvent::Read { text: running.native().unwrap_or_default().to_owned(), digest: running.digest().to_owned() },
+                Ok(running) => {
+                    ConfigEvent::Read { text: running.native().unwrap_or_default().to_owned(), digest: running.digest().to_owned() }
+                }
                 Err(error) => ConfigEvent::Failed { reason: error.to_string() },
             };
             let observation = Observation::Config { device, event };

@@ -3,8 +3,8 @@
 use crate::effects::Shell;
 use crate::supervise;
 use action::OperatorId;
-use core::net::SocketAddr;
 use collector::BmpListener;
+use core::net::SocketAddr;
 use network::{Inventory, Network, Observation};
 use pilot::{Command, Event, Input, Mode, Pilot, PilotState, Resume};
 use std::path::{Path, PathBuf};
@@ -155,8 +155,8 @@ impl Engine {
     pub async fn start(options: Options) -> Result<Self, EngineError> {
         let store_error = |source| EngineError::Store { path: options.data.clone(), source };
         let store = store::Store::open(&options.data).map_err(store_error)?;
-        let secrets = vault::Vault::open(&options.secrets)
-            .map_err(|source| EngineError::Secrets { path: options.secrets.clone(), source })?;
+        let secrets =
+            vault::Vault::open(&options.secrets).map_err(|source| EngineError::Secrets { path: options.secrets.clone(), source })?;
         let resume = resume(&store).map_err(store_error)?;
         let (messages, inbox) = mpsc::channel(INPUT_QUEUE);
         let (events, _) = broadcast::channel(EVENT_QUEUE);
@@ -164,8 +164,7 @@ impl Engine {
 
         let started = now();
         let capture = options.data.join("captures").join(format!("{}.capture", started.nanos()));
-        let writer = capture::Writer::create(&capture)
-            .map_err(|source| EngineError::Capture { path: capture.clone(), source })?;
+        let writer = capture::Writer::create(&capture).map_err(|source| EngineError::Capture { path: capture.clone(), source })?;
         let bmp_error = |source| EngineError::Bmp { address: options.bmp, source };
         let listener = BmpListener::bind(options.bmp, &options.inventory).await.map_err(bmp_error)?;
         let bmp = listener.local_address().unwrap_or(options.bmp);

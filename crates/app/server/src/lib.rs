@@ -157,7 +157,10 @@ async fn serve_tcp(
         async move {
             let given = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
             if given != Some(&format!("Bearer {token}")) {
-                return refuse(StatusCode::UNAUTHORIZED, &ApiError::new("PH-API-401", "this needs the token of the data folder's `token` file"));
+                return refuse(
+                    StatusCode::UNAUTHORIZED,
+                    &ApiError::new("PH-API-401", "this needs the token of the data folder's `token` file"),
+                );
             }
             request.extensions_mut().insert(ConnectInfo(me));
             next.run(request).await

@@ -33,8 +33,7 @@ pub(crate) fn start(turn: &mut Turn<'_>, permit: Permit, plan: Plan) {
     turn.out.push(Effect::Burn { permit, change });
     turn.record(None, Happening::ChangeStarted { change, proposal });
     let steps = saga.handle(Event::Start, now);
-    let record =
-        ChangeRecord { proposal, started: now, saga, permit: id, verification: None, measured: None, outcome: None };
+    let record = ChangeRecord { proposal, started: now, saga, permit: id, verification: None, measured: None, outcome: None };
     turn.s.changes.insert(change, record);
     carry(turn, change, steps);
 }
@@ -90,7 +89,10 @@ pub(crate) fn recovered(turn: &mut Turn<'_>, records: Vec<JournalRecord>) {
 
 /// A record could not be made durable.
 pub(crate) fn store_failed(turn: &mut Turn<'_>, change: Option<ChangeId>, reason: &str) {
-    turn.tell(Happening::Refused { code: "PH-STO-001".to_owned(), why: format!("a record could not be written: {reason}; nothing that depended on it was sent") });
+    turn.tell(Happening::Refused {
+        code: "PH-STO-001".to_owned(),
+        why: format!("a record could not be written: {reason}; nothing that depended on it was sent"),
+    });
     if let Some(change) = change {
         drive(turn, change, Event::StoreFailed { reason: reason.to_owned() });
     }
@@ -125,7 +127,8 @@ fn carry(turn: &mut Turn<'_>, change: ChangeId, steps: Vec<Step>) {
 
 fn measure(turn: &mut Turn<'_>, change: ChangeId, from: units::Timestamp, until: units::Timestamp) {
     let now = turn.s.now;
-    let expectation = turn.s.changes.get(&change).and_then(|c| turn.s.proposals.get(&c.proposal)).and_then(|p| p.proposal.expectation.clone());
+    let expectation =
+        turn.s.changes.get(&change).and_then(|c| turn.s.proposals.get(&c.proposal)).and_then(|p| p.proposal.expectation.clone());
     let (Some(record), Some(expectation)) = (turn.s.changes.get_mut(&change), expectation) else { return };
     let verification = Verification::new(expectation, from, until, PACKETS_NEEDED, VerificationLimits::default());
     let requests = verification.requests(now);
@@ -144,12 +147,8 @@ fn judge(turn: &mut Turn<'_>, change: ChangeId) {
     };
     let paths = &verification.expectation().paths;
     let before = paths.iter().fold(Measured::default(), |sum, p| sum.merged(&p.before));
-    let sla = SlaResult {
-        passed,
-        delay_ms: (before.delay_ms(), measured.delay_ms()),
-        loss: (before.loss(), measured.loss()),
-        why: why.clone(),
-    };
+    let sla =
+        SlaResult { passed, delay_ms: (before.delay_ms(), measured.delay_ms()), loss: (before.loss(), measured.loss()), why: why.clone() };
     if let Some(record) = turn.s.changes.get_mut(&change) {
         record.verification = None;
         record.measured = Some((measured, passed, why.clone()));
@@ -189,7 +188,11 @@ fn learn(turn: &mut Turn<'_>, change: ChangeId, proposal: ProposalId, outcome: &
     let p = &record.proposal.prediction;
     let predicted = learning::Effect {
         delay_ms: p.delay_before_ms.as_ref().zip(p.delay_after_ms.as_ref()).map(|(a, b)| (a.mean, b.mean)),
-        loss: p.loss_before.as_ref().zip(p.loss_after.as_ref()).and_then(|(a, b)| Some((Ratio::new(a.mean).ok()?, Ratio::new(b.mean).ok()?))),
+        loss: p
+            .loss_before
+            .as_ref()
+            .zip(p.loss_after.as_ref())
+            .and_then(|(a, b)| Some((Ratio::new(a.mean).ok()?, Ratio::new(b.mean).ok()?))),
     };
     let measured = learning::Effect {
         delay_ms: before.and_then(|b| b.delay_ms()).zip(measured.and_then(|m| m.delay_ms())),

@@ -89,7 +89,8 @@ pub(crate) fn tick(turn: &mut Turn<'_>) {
             }
         }
     }
-    if turn.s.routing_seq > turn.s.agreement_seq && !turn.s.jobs.values().any(|j| matches!(j, JobKind::Agreement)) && picture_is_whole(turn) {
+    if turn.s.routing_seq > turn.s.agreement_seq && !turn.s.jobs.values().any(|j| matches!(j, JobKind::Agreement)) && picture_is_whole(turn)
+    {
         proposals::start_job(turn, JobKind::Agreement);
     }
 }
@@ -111,7 +112,9 @@ pub(crate) fn picture_is_whole(turn: &Turn<'_>) -> bool {
     turn.s.network.inventory.devices.iter().all(|spec| {
         turn.s.network.devices.get(&spec.id).is_some_and(|d| {
             let fresh = |f: &Freshness| matches!(f, Freshness::Synced { .. });
-            (spec.bmp.is_none() || fresh(&d.bmp)) && (spec.gnmi.is_none() || fresh(&d.gnmi)) && (spec.netconf.is_none() || d.config.is_some())
+            (spec.bmp.is_none() || fresh(&d.bmp))
+                && (spec.gnmi.is_none() || fresh(&d.gnmi))
+                && (spec.netconf.is_none() || d.config.is_some())
         })
     })
 }

@@ -40,9 +40,11 @@ pub(crate) fn tick(turn: &mut Turn<'_>) {
 
 fn is_being_answered(turn: &Turn<'_>, finding: FindingId) -> bool {
     let deciding = turn.s.jobs.values().any(|j| matches!(j, JobKind::Decide { finding: f } if *f == finding));
-    let waiting = turn.s.proposals.values().any(|p| {
-        p.finding == Some(finding) && matches!(p.state, ProposalState::Waiting | ProposalState::Rechecking { .. })
-    });
+    let waiting = turn
+        .s
+        .proposals
+        .values()
+        .any(|p| p.finding == Some(finding) && matches!(p.state, ProposalState::Waiting | ProposalState::Rechecking { .. }));
     deciding || waiting || turn.s.changes.values().any(|c| c.outcome.is_none())
 }
 
@@ -429,7 +431,9 @@ fn changed_since(turn: &Turn<'_>, record: &ProposalRecord, checks: &[TwinCheck],
     let was = record.proposal.prediction.blast.get();
     // a tenth of the blast radius is routing noise; more is another change than the one approved
     let more = blast.get() - was > 0.1 * was.max(0.01);
-    more.then(|| format!("it would move {moved} prefixes now, more than was approved (blast {blast}, was {})", record.proposal.prediction.blast))
+    more.then(|| {
+        format!("it would move {moved} prefixes now, more than was approved (blast {blast}, was {})", record.proposal.prediction.blast)
+    })
 }
 
 fn reject(turn: &mut Turn<'_>, by: OperatorId, proposal: ProposalId, reason: Option<&str>) {

@@ -1,8 +1,8 @@
 //! How far the twin and the routers' own tables agree.
 
-use crate::{Entry, Path, Source, Tables, Twin};
 use crate::model::Router;
 use crate::underlay::is_link_local;
+use crate::{Entry, Path, Source, Tables, Twin};
 use action::DeviceId;
 use bgp::{PathAttributes, Prefix};
 use core::fmt;

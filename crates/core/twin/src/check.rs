@@ -244,9 +244,13 @@ fn inverse(e: &Evidence<'_>) -> Result<Check, TwinError> {
     let back = e.twin.solve_again(&e.after.model, &e.after.tables, restored);
     for prefix in e.after.computed.union(&back.computed) {
         for (index, router) in e.twin.model.routers.iter().enumerate() {
-            let best = |t: &crate::Tables| t.entry_at(index, prefix).and_then(|x| x.best_path()).map(|p| (p.source.clone(), p.attributes.clone()));
+            let best =
+                |t: &crate::Tables| t.entry_at(index, prefix).and_then(|x| x.best_path()).map(|p| (p.source.clone(), p.attributes.clone()));
             if best(&e.twin.tables) != best(&back.tables) {
-                failures.push(format!("{}: {prefix} does not return to its path (the choice between equal paths keeps the newer one)", router.id));
+                failures.push(format!(
+                    "{}: {prefix} does not return to its path (the choice between equal paths keeps the newer one)",
+                    router.id
+                ));
             }
         }
     }

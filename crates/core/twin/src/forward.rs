@@ -150,7 +150,9 @@ impl Forwarding<'_> {
         };
         let hop = self.model.underlay.resolve(device, next_hop).map(|r| &r.hop);
         match (&best.source, hop) {
-            (Source::External { neighbor, exit }, Some(Hop::Connected(_)) | None) => one(self.leave(id, next_hop, *neighbor, exit.as_ref())),
+            (Source::External { neighbor, exit }, Some(Hop::Connected(_)) | None) => {
+                one(self.leave(id, next_hop, *neighbor, exit.as_ref()))
+            }
             (_, Some(Hop::Connected(_))) => match self.model.underlay.owner(next_hop) {
                 Some(next) => self.walk(next, prefix, passed),
                 None => one(self.leave(id, next_hop, next_hop, None)),

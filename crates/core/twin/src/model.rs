@@ -1,10 +1,10 @@
 //! The own AS as the twin computes it: routers, their sessions, and the underlay.
 
+use crate::compare::{History, Rules};
 use crate::session::{LocalAddresses, Observed, Peer, Session};
 use crate::underlay::{Hop, Underlay};
 use crate::unmodelled::{Relevance, Unmodelled};
 use crate::{Source, TwinError};
-use crate::compare::{History, Rules};
 use action::DeviceId;
 use bgp::{Asn, Family, Prefix};
 use bmp::View;
@@ -250,7 +250,8 @@ impl SessionBuilder<'_> {
             (Peer::External { remote_as: neighbor.remote_as, exit, feed }, remote_id)
         } else {
             let router = self.underlay.owner(address).or_else(|| self.owner_by_id(address));
-            let router = router.ok_or_else(|| format!("internal neighbour {address} is no device of the inventory; its routes are left out"))?;
+            let router =
+                router.ok_or_else(|| format!("internal neighbour {address} is no device of the inventory; its routes are left out"))?;
             (Peer::Internal { router, session: None }, Some(self.ids[router]))
         };
         Ok(Session {

@@ -15,8 +15,8 @@ use bmp::View;
 use config::{PolicyEdit, RouterConfig, edit};
 use core::net::{IpAddr, Ipv4Addr};
 use network::{
-    AdjRib, DeviceConfig, DeviceRole, DeviceSpec, ExitSpec, Interface, Inventory, LocRoute, Network, Provider, Session, SessionState, SlaLimits,
-    Volume,
+    AdjRib, DeviceConfig, DeviceRole, DeviceSpec, ExitSpec, Interface, Inventory, LocRoute, Network, Provider, Session, SessionState,
+    SlaLimits, Volume,
 };
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -115,7 +115,11 @@ impl Scene {
     }
 
     pub fn announce(&mut self, exit: &str, prefix: &str, path: &[u32], communities: &[Community]) {
-        let attributes = PathAttributes { as_path: AsPath::sequence(path.iter().copied()), communities: communities.to_vec(), ..PathAttributes::default() };
+        let attributes = PathAttributes {
+            as_path: AsPath::sequence(path.iter().copied()),
+            communities: communities.to_vec(),
+            ..PathAttributes::default()
+        };
         self.announce_with(exit, prefix, attributes);
     }
 
@@ -272,7 +276,11 @@ fn number(id: &str) -> u8 {
 fn running_config(id: &str) -> String {
     let n = number(id);
     let mut t = format!("frr defaults traditional\nhostname {id}\n!\n");
-    write!(t, "interface lo\n ip address 10.0.0.{n}/32\n ip ospf area 0\n ipv6 address 2001:db8:ff::{n}/128\n ipv6 ospf6 area 0.0.0.0\nexit\n!\n").unwrap();
+    write!(
+        t,
+        "interface lo\n ip address 10.0.0.{n}/32\n ip ospf area 0\n ipv6 address 2001:db8:ff::{n}/128\n ipv6 ospf6 area 0.0.0.0\nexit\n!\n"
+    )
+    .unwrap();
     for (i, (x, y, cost)) in LINKS.iter().enumerate().filter(|(_, l)| l.0 == id || l.1 == id) {
         let (peer, host) = if *x == id { (y, 0) } else { (x, 1) };
         write!(t, "interface {peer}\n ip address 10.1.{i}.{host}/31\n ipv6 address 2001:db8:fe:{i}::{host}/127\n").unwrap();
@@ -339,7 +347,8 @@ fn edge_policy(t: &mut String, exits: &[(&str, &str)]) {
             };
             write!(t, "route-map {name}-IN{six} deny 10\n match {ip} address prefix-list BOGON{six}\nexit\n!\n").unwrap();
             write!(t, "route-map {name}-IN{six} permit 100\n match community CLASS{class}\n set local-preference 200\n set community 65001:{tag} additive\nexit\n!\n").unwrap();
-            write!(t, "route-map {name}-IN{six} permit 200\n set local-preference {lp}\n set community 65001:{tag} additive\nexit\n!\n").unwrap();
+            write!(t, "route-map {name}-IN{six} permit 200\n set local-preference {lp}\n set community 65001:{tag} additive\nexit\n!\n")
+                .unwrap();
             write!(t, "route-map {name}-OUT{six} permit 10\n match {ip} address prefix-list OWN{six}\nexit\n!\n").unwrap();
         }
     }

@@ -154,8 +154,7 @@ impl Underlay {
                 let Some(far) = distances[device].get(&port.device) else { continue };
                 let next = next_devices(&graph, &distances, device, port.device);
                 for subnet in port.subnets().filter(|s| s.family() == family) {
-                    let route =
-                        UnderlayRoute { hop: Hop::Igp(next.clone()), metric: far + port.cost(igp), distance: OSPF_DISTANCE };
+                    let route = UnderlayRoute { hop: Hop::Igp(next.clone()), metric: far + port.cost(igp), distance: OSPF_DISTANCE };
                     self.tables[device].add(subnet, route);
                 }
             }

@@ -43,9 +43,30 @@ const ROUTING_BLOCKS: [&str; 7] = ["router ", "route-map", "interface", "address
 const ROUTING_LINES: [&str; 6] = ["ip ", "ipv6 ", "bgp ", "route-map ", "router ", "vrf "];
 /// Words of lines inside those blocks that change no route in steady state.
 const HARMLESS: [&str; 24] = [
-    "timers", "description", "password", "log-neighbor-changes", "bmp ", "bfd", "ebgp-multihop", "ttl-security", "hello-interval",
-    "dead-interval", "message-digest", "authentication", "ip forwarding", "ipv6 forwarding", "ip nht", "update-delay", "coalesce-time",
-    "advertisement-interval", "capability", "network point-to-point", "network broadcast", "exit-address-family", "router-info", "ospf6 router-id",
+    "timers",
+    "description",
+    "password",
+    "log-neighbor-changes",
+    "bmp ",
+    "bfd",
+    "ebgp-multihop",
+    "ttl-security",
+    "hello-interval",
+    "dead-interval",
+    "message-digest",
+    "authentication",
+    "ip forwarding",
+    "ipv6 forwarding",
+    "ip nht",
+    "update-delay",
+    "coalesce-time",
+    "advertisement-interval",
+    "capability",
+    "network point-to-point",
+    "network broadcast",
+    "exit-address-family",
+    "router-info",
+    "ospf6 router-id",
 ];
 
 /// Lists the lines of a configuration that are not modelled.

@@ -188,7 +188,8 @@ impl Twin {
 
     /// What could make this answer wrong: missing pieces that touch routes, and policies whose result is not known.
     fn relevant(&self, after: &Outcome) -> Vec<String> {
-        let mut all: Vec<String> = self.unmodelled().iter().filter(|u| u.relevance == Relevance::Routing).map(ToString::to_string).collect();
+        let mut all: Vec<String> =
+            self.unmodelled().iter().filter(|u| u.relevance == Relevance::Routing).map(ToString::to_string).collect();
         let mut unknown: BTreeMap<String, u64> = BTreeMap::new();
         for prefix in &after.computed {
             for (index, router) in self.model.routers.iter().enumerate() {
@@ -268,7 +269,9 @@ fn reached(before: &Model, tables: &Tables, after: &Model) -> BTreeSet<Prefix> {
             let far = &new.sessions[position];
             let toggled = session.enabled() != far.enabled();
             match &session.peer {
-                Peer::Internal { .. } if toggled || internal_policy_differs(old, new, position) => reached.extend(tables.prefixes().copied()),
+                Peer::Internal { .. } if toggled || internal_policy_differs(old, new, position) => {
+                    reached.extend(tables.prefixes().copied())
+                }
                 Peer::Internal { .. } => {}
                 Peer::External { feed, .. } if toggled => reached.extend(feed.keys().copied()),
                 Peer::External { exit, feed, .. } => {

@@ -81,7 +81,8 @@ fn network(case: &Case) -> Network {
     for r in INSIDE {
         let config = &case.configs[r];
         let device = network.devices.get_mut(&DeviceId::from(r)).unwrap();
-        device.config = Some(Arc::new(DeviceConfig { at: Timestamp::EPOCH, digest: String::new(), text: String::new(), model: config.clone() }));
+        device.config =
+            Some(Arc::new(DeviceConfig { at: Timestamp::EPOCH, digest: String::new(), text: String::new(), model: config.clone() }));
         let outside = config.bgp.as_ref().unwrap().neighbors.iter().filter(|(_, n)| n.remote_as != OWN);
         for (address, _) in outside {
             let far = case.configs.values().find(|c| owns(c, *address)).unwrap();
@@ -192,11 +193,8 @@ fn every_path_and_choice_is_the_one_that_frr_made() {
 /// FRR reports the step of its last comparison, which depends on the order of its list: it must be one of ours.
 fn reasons(twin: &Twin, router: &str, prefix: &str) -> BTreeSet<Reason> {
     let explanation = twin.explain(&DeviceId::from(router), &prefix.parse().unwrap()).unwrap();
-    let steps: BTreeSet<Reason> = explanation
-        .losers
-        .iter()
-        .filter_map(|l| if let twin::Verdict::Lost(d) = &l.verdict { Some(d.reason) } else { None })
-        .collect();
+    let steps: BTreeSet<Reason> =
+        explanation.losers.iter().filter_map(|l| if let twin::Verdict::Lost(d) = &l.verdict { Some(d.reason) } else { None }).collect();
     if steps.is_empty() { BTreeSet::from([Reason::OnlyPath]) } else { steps }
 }
 

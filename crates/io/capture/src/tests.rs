@@ -73,7 +73,10 @@ fn every_flipped_bit_is_noticed_and_what_was_read_before_it_is_kept() {
             let good: &[u64] = if at < first { &[] } else { &[0, 1, 2] };
             // a few bits of a zstd frame mean nothing (window size, reserved); the content is then what was written
             let harmless = seqs.len() == 7 && error.is_none();
-            assert!(harmless || (seqs == good && matches!(error, Some(CaptureError::Damaged { .. }))), "bit {bit} of byte {at}: {seqs:?} {error:?}");
+            assert!(
+                harmless || (seqs == good && matches!(error, Some(CaptureError::Damaged { .. }))),
+                "bit {bit} of byte {at}: {seqs:?} {error:?}"
+            );
             assert_eq!(lost, 0, "bit {bit} of byte {at}: damage is no lost tail");
         }
     }

@@ -188,5 +188,21 @@ async fn the_picture_of_a_running_lab_is_what_its_routers_show() {
         let w = network.probe_window(key, now(), 60);
         println!("{}: {} of {} arrived, {:?} ms", key.name(), w.received, w.sent, w.delay_ms);
     }
+    // every session of one edge is reset: two Peer Downs each, and the tables again
+    let edge = &lab.inventory.exits[0].device;
+    let shell =
+        Command::new("vtysh").arg("--vty_socket").arg(lab.run_dir.join(edge.as_str())).args(["-d", "bgpd", "-c", "clear bgp *"]).status();
+    assert!(shell.unwrap().success());
+    let begun = Instant::now();
+    let settled = |network: &Network| {
+        let d = &network.devices[edge];
+        d.sessions.values().all(|s| s.flaps > 0 && s.state == SessionState::Established && now().since(s.since) > WATCHED)
+    };
+    while !settled(&network) {
+        assert!(begun.elapsed() < PATIENCE, "{edge} did not come back: {:?}", network.devices[edge].sessions);
+        step(&mut network, &mut rx).await;
+    }
+    let (best, received) = compare(&lab, &network);
+    println!("{best} best routes and {received} received routes are the routers' own after a reset, {:?} later", begun.elapsed());
     lab.attach("none");
 }

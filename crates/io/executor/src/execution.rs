@@ -60,7 +60,10 @@ impl Execution {
         if sent.insert(device.clone()) {
             return Ok(());
         }
-        Err(fault::not_sent(fault::SENT_BEFORE, format!("{} was sent to {device} before; a commit is never repeated", self.permit.change())))
+        Err(fault::not_sent(
+            fault::SENT_BEFORE,
+            format!("{} was sent to {device} before; a commit is never repeated", self.permit.change()),
+        ))
     }
 }
 

@@ -4,8 +4,8 @@
 //! which can read, cancel and confirm. What a device answers is believed only after it was read back in a new session. Host keys are
 //! checked before a password is sent. Passwords come from the vault and go nowhere else.
 
-pub mod fault;
 mod execution;
+pub mod fault;
 mod running;
 mod session;
 mod ssh;
@@ -88,7 +88,8 @@ impl Executor {
         let (endpoint, secret) =
             found.ok_or_else(|| fault::not_sent(fault::NO_ENDPOINT, format!("{device} has no NETCONF server in the inventory")))?;
         let name = &endpoint.credential.secret;
-        let secret = secret.clone().ok_or_else(|| fault::not_sent(fault::NO_SECRET, format!("the vault has no secret {name:?} for {device}")))?;
+        let secret =
+            secret.clone().ok_or_else(|| fault::not_sent(fault::NO_SECRET, format!("the vault has no secret {name:?} for {device}")))?;
         Ok(Target { endpoint: endpoint.clone(), secret })
     }
 }

@@ -25,8 +25,7 @@ impl Running {
         let root = Element::parse(&whole).map_err(|e| e.to_string())?;
         let is = |e: &&Element, name: &str, namespace: &str| e.name == name && e.namespace == namespace;
         let native = root.children.iter().find(|e| is(e, "configuration-text", NATIVE_NS)).map(|e| e.text.clone());
-        let policy_xml: String =
-            root.children.iter().filter(|e| is(e, "routing-policy", POLICY_NS)).map(|e| e.outer_xml(&whole)).collect();
+        let policy_xml: String = root.children.iter().filter(|e| is(e, "routing-policy", POLICY_NS)).map(|e| e.outer_xml(&whole)).collect();
         let digest = match &native {
             Some(text) => sha256(text),
             None => sha256(&render_policy(&parse_policy(&policy_xml).map_err(|e| format!("its routing-policy cannot be read: {e}"))?)),

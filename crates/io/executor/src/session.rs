@@ -37,7 +37,12 @@ pub(crate) struct Session {
 impl Session {
     /// Connects, checks the host key, logs in, exchanges hellos, and carries out `first`, which must be harmless to repeat: a server that
     /// stays silent gets it once more in a new session.
-    pub(crate) async fn open(endpoint: &NetconfEndpoint, secret: &Secret, first: &str, deadline: Instant) -> Result<(Self, Result<Reply, Lost>), WireFault> {
+    pub(crate) async fn open(
+        endpoint: &NetconfEndpoint,
+        secret: &Secret,
+        first: &str,
+        deadline: Instant,
+    ) -> Result<(Self, Result<Reply, Lost>), WireFault> {
         let mut tries = 1;
         loop {
             let mut session = Self::greet(endpoint, secret, deadline).await?;

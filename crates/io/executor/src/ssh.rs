@@ -108,7 +108,9 @@ impl Line {
             }
             match timeout_at(deadline, self.channel.wait()).await {
                 Ok(Some(ChannelMsg::Data { data })) => self.decoder.push(&data),
-                Ok(Some(ChannelMsg::Eof | ChannelMsg::Close) | None) => return Err(Lost::Broken("the device closed the session".to_owned())),
+                Ok(Some(ChannelMsg::Eof | ChannelMsg::Close) | None) => {
+                    return Err(Lost::Broken("the device closed the session".to_owned()));
+                }
                 Ok(Some(_)) => {}
                 Err(_) => return Err(Lost::Silent),
             }

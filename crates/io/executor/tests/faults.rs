@@ -146,7 +146,8 @@ async fn an_error_beside_an_ok_is_an_error() {
 #[tokio::test]
 async fn a_bomb_for_an_answer_is_refused() {
     let Some(bench) = bench().await else { return };
-    let bomb = "<!DOCTYPE r [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;\">]><rpc-reply message-id=\"ID\"><data>&b;</data></rpc-reply>";
+    let bomb =
+        "<!DOCTYPE r [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;\">]><rpc-reply message-id=\"ID\"><data>&b;</data></rpc-reply>";
     bench.between.break_next("<get-config>", Fault::Answer(bomb));
     let reply = bench.executor.recover().carry_out(&device(), &read(""), WITHIN).await;
     assert_eq!(code(&reply), ("not sent", fault::UNREADABLE.into()));

@@ -38,10 +38,9 @@ pub fn path_from_wire(prefix: Option<&wire::Path>, path: Option<&wire::Path>) ->
             #[allow(deprecated, reason = "old targets still send the deprecated form")]
             elems.extend(part.element.iter().filter(|e| !e.is_empty()).map(|e| plain(e)));
         }
-        elems.extend(part.elem.iter().map(|e| PathElem {
-            name: bare(&e.name),
-            keys: e.key.iter().map(|(k, v)| (bare(k), identity(v))).collect(),
-        }));
+        elems.extend(
+            part.elem.iter().map(|e| PathElem { name: bare(&e.name), keys: e.key.iter().map(|(k, v)| (bare(k), identity(v))).collect() }),
+        );
     }
     Path { elems }
 }
@@ -93,9 +92,9 @@ pub fn value_from_wire(value: Option<&wire::TypedValue>, path: &Path) -> Result<
         Wire::FloatVal(f) => Value::Double(f64::from(*f)),
         Wire::DoubleVal(d) => Value::Double(*d),
         Wire::DecimalVal(d) => Value::Double(decimal(d)),
-        Wire::LeaflistVal(list) => Value::LeafList(
-            list.element.iter().take(LIST_MAX).map(|e| value_from_wire(Some(e), path)).collect::<Result<_, _>>()?,
-        ),
+        Wire::LeaflistVal(list) => {
+            Value::LeafList(list.element.iter().take(LIST_MAX).map(|e| value_from_wire(Some(e), path)).collect::<Result<_, _>>()?)
+        }
         Wire::JsonVal(bytes) | Wire::JsonIetfVal(bytes) => json(bytes)?,
         Wire::AnyVal(_) => return Err(none()),
     })
@@ -175,7 +174,8 @@ mod tests {
 
     #[test]
     fn identities_lose_their_module_and_addresses_keep_their_colons() {
-        let wire = path_to_wire(&"/protocol[identifier=openconfig-policy-types:BGP]/neighbor[neighbor-address=2001:db8::1]".parse().unwrap(), "");
+        let wire =
+            path_to_wire(&"/protocol[identifier=openconfig-policy-types:BGP]/neighbor[neighbor-address=2001:db8::1]".parse().unwrap(), "");
         assert_eq!(path_from_wire(None, Some(&wire)).to_string(), "/protocol[identifier=BGP]/neighbor[neighbor-address=2001:db8::1]");
     }
 
@@ -183,7 +183,9 @@ mod tests {
     fn values_come_back_as_they_went() {
         let path = Path::default();
         let json = serde_json::json!({"a": [1, "2", null]});
-        for v in [Value::String("x".into()), Value::Int(-4), Value::Uint(u64::MAX), Value::Bool(true), Value::Double(1.5), Value::Json(json)] {
+        for v in
+            [Value::String("x".into()), Value::Int(-4), Value::Uint(u64::MAX), Value::Bool(true), Value::Double(1.5), Value::Json(json)]
+        {
             assert_eq!(value_from_wire(Some(&value_to_wire(&v)), &path), Ok(v));
         }
         assert_eq!(value_from_wire(Some(&json_ietf(&Value::Uint(u64::MAX))), &path).unwrap().as_u64(), Some(u64::MAX));

@@ -21,7 +21,17 @@ fn bad(table: &'static str, row: i64) -> impl Fn(serde_json::Error) -> StoreErro
 pub fn append_audit(db: &Connection, r: &Record) -> Result<(), StoreError> {
     let sql = "INSERT INTO audit (seq, at_ns, operator, signature, mode, kind, body, prev_hash, hash) VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9)";
     let operator = r.operator.as_ref().map(|o| o.as_str());
-    let row = (signed(r.seq), r.at.nanos(), operator, &r.signature, &r.mode, &r.kind, r.body.to_string(), r.prev_hash.to_string(), r.hash.to_string());
+    let row = (
+        signed(r.seq),
+        r.at.nanos(),
+        operator,
+        &r.signature,
+        &r.mode,
+        &r.kind,
+        r.body.to_string(),
+        r.prev_hash.to_string(),
+        r.hash.to_string(),
+    );
     db.execute(sql, row).map(drop).map_err(fail("writing an audit record"))
 }
 

@@ -77,7 +77,8 @@ fn points_come_back_in_order_within_the_time_asked_for() {
     let dir = tempfile::tempdir().unwrap();
     let mut store = Store::open(dir.path()).unwrap();
     let at = Timestamp::from_nanos;
-    let point = |exit: &str, n: i64| Point { measurement: "bgp_latency_ms".into(), tags: format!("exit={exit}"), at: at(n), value: n as f64 };
+    let point =
+        |exit: &str, n: i64| Point { measurement: "bgp_latency_ms".into(), tags: format!("exit={exit}"), at: at(n), value: n as f64 };
     store.write_points(&[point("a", 3), point("a", 1), point("b", 2), point("a", 2), point("a", 9)]).unwrap();
     let nan = Point { value: f64::NAN, ..point("a", 2) };
     store.write_points(&[nan]).unwrap();

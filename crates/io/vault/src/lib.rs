@@ -4,6 +4,8 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::fs::File;
+use std::io::Read;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -77,11 +79,13 @@ impl Vault {
     /// [`VaultError`].
     pub fn open(path: &Path) -> Result<Self, VaultError> {
         let unreadable = |source| VaultError::Unreadable { path: path.to_owned(), source };
-        let meta = match std::fs::metadata(path) {
-            Ok(meta) => meta,
+        let file = match File::open(path) {
+            Ok(file) => file,
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(Self::default()),
             Err(e) => return Err(unreadable(e)),
         };
+        // of the open file, so that it cannot be exchanged between the look and the reading
+        let meta = file.metadata().map_err(unreadable)?;
         let mode = meta.permissions().mode() & 0o777;
         if mode & 0o077 != 0 {
             return Err(VaultError::TooOpen { path: path.to_owned(), mode });
@@ -90,7 +94,8 @@ impl Vault {
         if meta.len() > FILE_MAX {
             return Err(malformed(format!("it is {} bytes long, at most {FILE_MAX} are read", meta.len())));
         }
-        let text = std::fs::read_to_string(path).map_err(unreadable)?;
+        let mut text = String::new();
+        file.take(FILE_MAX).read_to_string(&mut text).map_err(unreadable)?;
         let map: BTreeMap<String, String> =
             serde_json::from_str(&text).map_err(|e| malformed(format!("line {}, column {}", e.line(), e.column())))?;
         Ok(Self { secrets: map.into_iter().map(|(k, v)| (k, Secret(v))).collect() })
@@ -134,6 +139,17 @@ mod tests {
         let (_dir, path) = file(0o600, "{\"r1\": hunter2}");
         let error = Vault::open(&path).unwrap_err().to_string();
         assert!(error.contains("line 1") && !error.contains("hunter2"), "{error}");
+    }
+
+    #[test]
+    fn what_is_no_file_or_too_long_is_refused_in_words() {
+        let dir = tempfile::tempdir().unwrap();
+        std::fs::set_permissions(dir.path(), std::fs::Permissions::from_mode(0o700)).unwrap();
+        assert!(matches!(Vault::open(dir.path()), Err(VaultError::Unreadable { .. })));
+        let (_dir, path) = file(0o600, "");
+        File::options().write(true).open(&path).unwrap().set_len(FILE_MAX + 1).unwrap();
+        let error = Vault::open(&path).unwrap_err().to_string();
+        assert!(error.contains("at most 1048576"), "{error}");
     }
 
     #[test]

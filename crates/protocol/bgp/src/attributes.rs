@@ -153,7 +153,8 @@ impl FromStr for AsPath {
         let mut segments: Vec<Segment> = Vec::new();
         let mut open: Option<char> = None;
         let mut current: Vec<Asn> = Vec::new();
-        let spaced: String = s.chars().flat_map(|c| if "{}()[]".contains(c) { vec![' ', c, ' '] } else { vec![if c == ',' { ' ' } else { c }] }).collect();
+        let spaced: String =
+            s.chars().flat_map(|c| if "{}()[]".contains(c) { vec![' ', c, ' '] } else { vec![if c == ',' { ' ' } else { c }] }).collect();
         for token in spaced.split_whitespace() {
             match token {
                 "{" | "(" | "[" if open.is_none() => {

@@ -50,9 +50,11 @@ impl Path {
     #[must_use]
     pub fn covers(&self, other: &Self) -> bool {
         self.elems.len() <= other.elems.len()
-            && self.elems.iter().zip(&other.elems).all(|(a, b)| {
-                (a.name == b.name || a.name == "*") && a.keys.iter().all(|(k, v)| v == "*" || b.keys.get(k) == Some(v))
-            })
+            && self
+                .elems
+                .iter()
+                .zip(&other.elems)
+                .all(|(a, b)| (a.name == b.name || a.name == "*") && a.keys.iter().all(|(k, v)| v == "*" || b.keys.get(k) == Some(v)))
     }
 }
 

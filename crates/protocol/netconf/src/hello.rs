@@ -23,11 +23,7 @@ impl Capabilities {
     #[must_use]
     pub fn framing_with(&self, other: &Self) -> Option<Framing> {
         let both = |c| self.has(c) && other.has(c);
-        if both(BASE_11) {
-            Some(Framing::Chunked)
-        } else {
-            both(BASE_10).then_some(Framing::EndOfMessage)
-        }
+        if both(BASE_11) { Some(Framing::Chunked) } else { both(BASE_10).then_some(Framing::EndOfMessage) }
     }
 }
 
@@ -44,7 +40,8 @@ impl Hello {
     /// Writes the message.
     #[must_use]
     pub fn render(&self) -> String {
-        let list: String = self.capabilities.0.iter().map(|c| format!("<capability>{}</capability>", quick_xml::escape::escape(c))).collect();
+        let list: String =
+            self.capabilities.0.iter().map(|c| format!("<capability>{}</capability>", quick_xml::escape::escape(c))).collect();
         let id = self.session_id.map(|id| format!("<session-id>{id}</session-id>")).unwrap_or_default();
         format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?><hello xmlns=\"{BASE_NS}\"><capabilities>{list}</capabilities>{id}</hello>")
     }

@@ -80,7 +80,10 @@ fn an_edit_is_read_with_the_namespaces_it_had_outside() {
 #[test]
 fn requests_are_read_as_they_were_made() {
     let cases = [
-        (request::commit_confirmed(120, "t&1"), Rpc::Commit { confirmed: true, timeout_s: 120, persist: Some("t&1".into()), persist_id: None }),
+        (
+            request::commit_confirmed(120, "t&1"),
+            Rpc::Commit { confirmed: true, timeout_s: 120, persist: Some("t&1".into()), persist_id: None },
+        ),
         (request::confirm("t"), Rpc::Commit { confirmed: false, timeout_s: 600, persist: None, persist_id: Some("t".into()) }),
         (request::cancel_commit("t"), Rpc::CancelCommit { persist_id: Some("t".into()) }),
         (request::lock(Datastore::Candidate), Rpc::Lock(Datastore::Candidate)),
@@ -98,13 +101,21 @@ fn requests_are_read_as_they_were_made() {
 
 #[test]
 fn an_answer_with_an_error_and_ok_is_an_error() {
-    let text = format!("<rpc-reply xmlns=\"{BASE_NS}\" message-id=\"3\"><rpc-error><error-tag>x</error-tag><error-severity>error</error-severity></rpc-error><ok/></rpc-reply>");
+    let text = format!(
+        "<rpc-reply xmlns=\"{BASE_NS}\" message-id=\"3\"><rpc-error><error-tag>x</error-tag><error-severity>error</error-severity></rpc-error><ok/></rpc-reply>"
+    );
     assert!(matches!(Reply::parse(&text).unwrap(), (Some(3), Reply::Errors(_))));
 }
 
 #[test]
 fn errors_keep_the_servers_words() {
-    let error = RpcError { kind: "protocol".into(), tag: "lock-denied".into(), message: Some("<held> & locked".into()), session_id: Some("12".into()), ..RpcError::default() };
+    let error = RpcError {
+        kind: "protocol".into(),
+        tag: "lock-denied".into(),
+        message: Some("<held> & locked".into()),
+        session_id: Some("12".into()),
+        ..RpcError::default()
+    };
     let (_, reply) = Reply::parse(&reply::error("5", &error)).unwrap();
     let Reply::Errors(list) = reply else { panic!() };
     assert_eq!(list[0], error);
@@ -171,10 +182,12 @@ mod properties {
     fn document() -> impl Strategy<Value = String> {
         let leaf = "[ -~äß]{0,12}".prop_map(|t| quick_xml::escape::escape(t).into_owned());
         leaf.prop_recursive(5, 40, 4, |inner| {
-            ("[a-z][a-z0-9-]{0,6}", proptest::option::of("[a-z]{1,5}"), proptest::collection::vec(inner, 0..4)).prop_map(|(name, ns, inner)| {
-                let ns = ns.map(|n| format!(" xmlns=\"urn:{n}\"")).unwrap_or_default();
-                format!("<{name}{ns}>{}</{name}>", inner.concat())
-            })
+            ("[a-z][a-z0-9-]{0,6}", proptest::option::of("[a-z]{1,5}"), proptest::collection::vec(inner, 0..4)).prop_map(
+                |(name, ns, inner)| {
+                    let ns = ns.map(|n| format!(" xmlns=\"urn:{n}\"")).unwrap_or_default();
+                    format!("<{name}{ns}>{}</{name}>", inner.concat())
+                },
+            )
         })
     }
 

@@ -89,7 +89,8 @@ impl Rib {
 
     /// Sets that no route of any family refers to: kept, they would fill memory as routes change.
     fn unused_sets(&mut self) -> Vec<Path> {
-        let used = |pick: fn(&(u64, Option<u64>)) -> Option<u64>| self.routes.values().flat_map(BTreeMap::values).filter_map(pick).collect();
+        let used =
+            |pick: fn(&(u64, Option<u64>)) -> Option<u64>| self.routes.values().flat_map(BTreeMap::values).filter_map(pick).collect();
         let (attr_sets, communities): (BTreeSet<u64>, BTreeSet<u64>) = (used(|r| Some(r.0)), used(|r| r.1));
         let mut paths: Vec<Path> = self.attr_sets.retain(&attr_sets).into_iter().map(|i| set_path("attr-sets", "attr-set", i)).collect();
         paths.extend(self.communities.retain(&communities).into_iter().map(|i| set_path("communities", "community", i)));

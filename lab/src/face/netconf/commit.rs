@@ -44,7 +44,13 @@ pub enum Outcome {
 type Confirmed = Option<(u64, Option<String>)>;
 
 impl<R: Router> Device<R> {
-    pub(super) async fn commit(&mut self, session: u32, confirmed: Confirmed, id: Option<&str>, now: Timestamp) -> Result<Answer, RpcError> {
+    pub(super) async fn commit(
+        &mut self,
+        session: u32,
+        confirmed: Confirmed,
+        id: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Answer, RpcError> {
         self.free(Datastore::Candidate, session)?;
         self.free(Datastore::Running, session)?;
         match (&self.pending, id) {

@@ -72,7 +72,9 @@ fn leaf(name: &str, text: &str) -> String {
 
 /// Escapes; what XML 1.0 §2.2 cannot carry becomes U+FFFD.
 fn escape(text: &str) -> String {
-    let legal = |c: char| if matches!(c, '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}') { '\u{fffd}' } else { c };
+    let legal = |c: char| {
+        if matches!(c, '\u{0}'..='\u{8}' | '\u{b}' | '\u{c}' | '\u{e}'..='\u{1f}' | '\u{fffe}' | '\u{ffff}') { '\u{fffd}' } else { c }
+    };
     let clean: String = text.chars().map(legal).collect();
     quick_xml::escape::escape(clean.as_str()).replace('\r', "&#13;")
 }

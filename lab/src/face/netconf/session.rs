@@ -2,7 +2,9 @@
 
 use super::answer::{Answer, error, failed, invalid};
 use super::owner::Call;
-use netconf::{BASE_10, BASE_11, CANDIDATE, CONFIRMED_COMMIT, Capabilities, Decoder, Framing, Hello, ROLLBACK_ON_ERROR, Rpc, VALIDATE, reply};
+use netconf::{
+    BASE_10, BASE_11, CANDIDATE, CONFIRMED_COMMIT, Capabilities, Decoder, Framing, Hello, ROLLBACK_ON_ERROR, Rpc, VALIDATE, reply,
+};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::sync::{mpsc, oneshot};

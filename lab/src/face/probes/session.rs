@@ -2,8 +2,8 @@
 
 use super::packet::Stamp;
 use super::{FATE_AFTER, INTERVAL, Rate, result_path};
-use crate::face::tree::{Tree, now_ns};
 use crate::face::ProbeConfig;
+use crate::face::tree::{Tree, now_ns};
 use gnmi::Value;
 use serde_json::json;
 use std::collections::BTreeMap;

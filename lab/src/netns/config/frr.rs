@@ -14,8 +14,16 @@ const ORIGINS: [u32; 6] = [64501, 64502, 64503, 64504, 64505, 64506];
 const DETOURS: [&[u32]; 5] = [&[], &[64507], &[64508, 64507], &[64507, 64507], &[64509, 64510, 64511]];
 
 /// Space that never belongs on an eBGP session (RFC 6890), per family; a default route is one of them.
-const BOGONS4: [&str; 8] =
-    ["0.0.0.0/8 le 32", "10.0.0.0/8 le 32", "100.64.0.0/10 le 32", "127.0.0.0/8 le 32", "169.254.0.0/16 le 32", "172.16.0.0/12 le 32", "192.168.0.0/16 le 32", "224.0.0.0/3 le 32"];
+const BOGONS4: [&str; 8] = [
+    "0.0.0.0/8 le 32",
+    "10.0.0.0/8 le 32",
+    "100.64.0.0/10 le 32",
+    "127.0.0.0/8 le 32",
+    "169.254.0.0/16 le 32",
+    "172.16.0.0/12 le 32",
+    "192.168.0.0/16 le 32",
+    "224.0.0.0/3 le 32",
+];
 const BOGONS6: [&str; 4] = ["::/8 le 128", "fc00::/7 le 128", "fe80::/10 le 128", "ff00::/8 le 128"];
 
 /// Returns the integrated configuration of a node that runs FRR.
@@ -166,7 +174,8 @@ fn export(provider: &ProviderNode, family: Family, out: &mut Lines) {
 
 fn own_bgp(t: &Topology, node: &Node, out: &mut Lines) {
     bgp_head(node, out);
-    let sessions: Vec<(Family, Session<'_>)> = FAMILIES.into_iter().flat_map(|f| ebgp(t, node, f).into_iter().map(move |s| (f, s))).collect();
+    let sessions: Vec<(Family, Session<'_>)> =
+        FAMILIES.into_iter().flat_map(|f| ebgp(t, node, f).into_iter().map(move |s| (f, s))).collect();
     for (_, s) in &sessions {
         neighbor_ebgp(t, s, out);
     }

@@ -55,8 +55,12 @@ fn policy(t: &Topology, node: &Node, family: Family, out: &mut Lines) {
         out.at(4, format!("ip-prefix = \"{p}\""));
     }
     let sessions = ebgp(t, node, family);
-    let customers: Vec<String> =
-        sessions.iter().filter(|s| s.peer_node.role == Role::Edge).filter_map(|s| Prefix::new(s.peer, if s.peer.is_ipv4() { 32 } else { 128 })).map(|p| format!("\"{p}\"")).collect();
+    let customers: Vec<String> = sessions
+        .iter()
+        .filter(|s| s.peer_node.role == Role::Edge)
+        .filter_map(|s| Prefix::new(s.peer, if s.peer.is_ipv4() { 32 } else { 128 }))
+        .map(|p| format!("\"{p}\""))
+        .collect();
     out.top("[[defined-sets.neighbor-sets]]");
     out.at(2, format!("neighbor-set-name = \"{customer}\""));
     out.at(2, format!("neighbor-info-list = [{}]", customers.join(", ")));
@@ -73,7 +77,8 @@ fn policy(t: &Topology, node: &Node, family: Family, out: &mut Lines) {
 
 /// Returns the arguments of the `gobgp` calls that originate the provider's own prefixes.
 pub(crate) fn feed(node: &Node) -> Vec<Vec<String>> {
-    let add = |p: Prefix| ["global", "rib", "-a", address_family(p.family()), "add", &p.to_string(), "origin", "igp"].map(str::to_owned).to_vec();
+    let add =
+        |p: Prefix| ["global", "rib", "-a", address_family(p.family()), "add", &p.to_string(), "origin", "igp"].map(str::to_owned).to_vec();
     node.originates.iter().chain(node.link_space.iter()).map(add).collect()
 }
 

@@ -77,7 +77,8 @@ pub fn disturb(lab: &LabInstance, scenario: &ScenarioArguments) -> Result<String
     for place in places {
         let fault = match scenario.name {
             Name::Degrade | Name::Turncoat => degraded(scenario.delay_ms, scenario.loss),
-            Name::CutSilent => Fault::Cut(Cut::Silent),
+            // one strand of the pair: what we send vanishes, what we receive does not; so no session goes down before its hold timer
+            Name::CutSilent => Fault::Degrade { added_us: 0, jitter_us: 0, loss_ppm: 1_000_000, direction: Direction::Ab },
             Name::Cut => Fault::Cut(Cut::Carrier),
         };
         done.push(strike(lab, fault, place)?);
@@ -109,7 +110,11 @@ fn degraded(delay_ms: f64, loss: f64) -> Fault {
 fn strike(lab: &LabInstance, fault: Fault, place: Place) -> Result<String, Failure> {
     let text = match &fault {
         Fault::Degrade { added_us, loss_ppm, .. } => {
-            format!("{place:?} +{:.1} ms, {:.2} % loss", f64::from(u32::try_from(*added_us).unwrap_or(u32::MAX)) / 1000.0, f64::from(*loss_ppm) / 1e4)
+            format!(
+                "{place:?} +{:.1} ms, {:.2} % loss",
+                f64::from(u32::try_from(*added_us).unwrap_or(u32::MAX)) / 1000.0,
+                f64::from(*loss_ppm) / 1e4
+            )
         }
         other => format!("{place:?} {other:?}"),
     };
@@ -236,7 +241,8 @@ impl Player<'_> {
     fn drop_writes(&self) -> Result<(), Failure> {
         for device in &self.lab.inventory.devices {
             let file = self.lab.node_dir(device.id.as_str()).join("face-fault");
-            std::fs::write(&file, "drop_writes").map_err(|e| Failure::new("PH-LAB-011", format!("cannot write {}: {e}", file.display())))?;
+            std::fs::write(&file, "drop_writes")
+                .map_err(|e| Failure::new("PH-LAB-011", format!("cannot write {}: {e}", file.display())))?;
         }
         Ok(())
     }
@@ -273,7 +279,8 @@ impl Player<'_> {
                 self.tell(&event);
             }
             let handle = self.engine.handle();
-            let settled = handle.read(|s| s.agreement_seq >= s.routing_seq && s.jobs.is_empty() && s.agreement.values().all(|r| r.equal == r.compared));
+            let settled = handle
+                .read(|s| s.agreement_seq >= s.routing_seq && s.jobs.is_empty() && s.agreement.values().all(|r| r.equal == r.compared));
             if settled.await.map_err(|e| Failure::from_error("PH-RUN-004", &e))? {
                 return Ok(());
             }

@@ -77,7 +77,12 @@ impl Report {
         let time = |v: Option<f64>| v.map_or_else(|| "–".to_owned(), |v| format!("{v:.1} s"));
         println!(
             "times     detect {} · propose {} · approve {} · applied {} · verified {} · ended {}",
-            time(s.detect), time(s.propose), time(s.approve), time(s.applied), time(s.verified), time(s.ended)
+            time(s.detect),
+            time(s.propose),
+            time(s.approve),
+            time(s.applied),
+            time(s.verified),
+            time(s.ended)
         );
         let agreement = |rows: &[(String, u64, u64)]| rows.iter().map(|(d, e, c)| format!("{d} {e}/{c}")).collect::<Vec<_>>().join(" ");
         println!("twin      before {} · after {}", agreement(&self.agreement_before), agreement(&self.agreement_after));

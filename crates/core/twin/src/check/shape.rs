@@ -125,7 +125,9 @@ const fn sequence(outcome: &PolicyOutcome) -> Option<u32> {
 fn differences(was: &PolicyOutcome, is: &PolicyOutcome) -> BTreeSet<Attribute> {
     let mut found = BTreeSet::new();
     let (a, wa, b, wb) = match (was, is) {
-        (PolicyOutcome::Accepted { attributes: a, weight: wa, .. }, PolicyOutcome::Accepted { attributes: b, weight: wb, .. }) => (a, wa, b, wb),
+        (PolicyOutcome::Accepted { attributes: a, weight: wa, .. }, PolicyOutcome::Accepted { attributes: b, weight: wb, .. }) => {
+            (a, wa, b, wb)
+        }
         (PolicyOutcome::Rejected { .. }, PolicyOutcome::Rejected { .. }) => return found,
         (PolicyOutcome::Unknown { what: x, .. }, PolicyOutcome::Unknown { what: y, .. }) if x == y => return found,
         _ => return BTreeSet::from([Attribute::Acceptance]),

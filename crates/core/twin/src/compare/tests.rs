@@ -60,7 +60,10 @@ fn each_step_decides_before_the_next() {
     let near = Path { igp_metric: 10, remote_id: Some("9.9.9.9".parse().unwrap()), ..internal(1, base()) };
     let far = Path { igp_metric: 20, remote_id: Some("1.1.1.1".parse().unwrap()), ..internal(2, base()) };
     wins(&near, &far, Reason::IgpMetric);
-    let low_id = Path { remote_id: Some("1.1.1.1".parse().unwrap()), ..internal(2, PathAttributes { cluster_list: vec!["1.1.1.1".parse().unwrap()], ..base() }) };
+    let low_id = Path {
+        remote_id: Some("1.1.1.1".parse().unwrap()),
+        ..internal(2, PathAttributes { cluster_list: vec!["1.1.1.1".parse().unwrap()], ..base() })
+    };
     wins(&low_id, &internal(1, base()), Reason::RouterId);
     let clusters = internal(1, PathAttributes { cluster_list: vec!["1.1.1.1".parse().unwrap()], ..base() });
     wins(&internal(2, base()), &clusters, Reason::ClusterLength);

@@ -29,7 +29,11 @@ fn every_group_leaves_by_its_preferred_provider() {
     // provider B has an exit at both edges: each uses its own, the reflector decides for the others
     assert_eq!(exit(&twin, "r1", WEST[0]), "r1-ispb");
     assert_eq!(exit(&twin, "r2", WEST[0]), "r2-ispb");
-    assert_eq!(twin.prefixes_via(&x("r1-ispa")), { let mut v = EAST.map(p).to_vec(); v.sort(); v });
+    assert_eq!(twin.prefixes_via(&x("r1-ispa")), {
+        let mut v = EAST.map(p).to_vec();
+        v.sort();
+        v
+    });
     assert!(twin.unmodelled().iter().all(|u| u.relevance == crate::Relevance::None), "{:?}", twin.unmodelled());
 }
 
@@ -113,8 +117,16 @@ fn rejected_paths_say_why() {
     let mut scene = Scene::seeded();
     scene.announce("r1-ispa", "198.18.5.0/24", &[1234, 65001, 64500], &[]);
     scene.announce("r1-ispa", "10.9.0.0/16", &[1234], &[]);
-    scene.announce_with("r1-ispa", "198.18.6.0/24", PathAttributes { as_path: AsPath::sequence([1234]), next_hop: Some(a("172.31.1.1")), ..PathAttributes::default() });
-    scene.announce_with("r1-ispa", "198.18.7.0/24", PathAttributes { as_path: AsPath::sequence([1234]), next_hop: Some(a("192.88.99.1")), ..PathAttributes::default() });
+    scene.announce_with(
+        "r1-ispa",
+        "198.18.6.0/24",
+        PathAttributes { as_path: AsPath::sequence([1234]), next_hop: Some(a("172.31.1.1")), ..PathAttributes::default() },
+    );
+    scene.announce_with(
+        "r1-ispa",
+        "198.18.7.0/24",
+        PathAttributes { as_path: AsPath::sequence([1234]), next_hop: Some(a("192.88.99.1")), ..PathAttributes::default() },
+    );
     let why = |scene: &Scene, prefix: &str| scene.twin().tables().entry(&d("r1"), &p(prefix)).unwrap().paths[0].rejected.clone().unwrap();
     assert_eq!(why(&scene, "198.18.5.0/24"), Rejection::OwnAs);
     assert_eq!(why(&scene, "10.9.0.0/16"), Rejection::Policy { sequence: Some(10) });
@@ -179,7 +191,9 @@ fn deflection_between_two_routers_is_a_loop() {
     scene.announce("r2-ispb", EAST[0], &[3312, 64500], &[]);
     // r4 hears only of r2's exit, r5 only of r1's, each beyond the other
     let mesh = |own: &str, far: &str| {
-        format!(" neighbor {far} remote-as 65001\n neighbor {far} update-source lo\n address-family ipv4 unicast\n  neighbor {far} activate\n  neighbor {far} next-hop-self\n exit-address-family\n!{own}\n")
+        format!(
+            " neighbor {far} remote-as 65001\n neighbor {far} update-source lo\n address-family ipv4 unicast\n  neighbor {far} activate\n  neighbor {far} next-hop-self\n exit-address-family\n!{own}\n"
+        )
     };
     for (own, far) in [("r4", "10.0.0.2"), ("r5", "10.0.0.1"), ("r2", "10.0.0.4"), ("r1", "10.0.0.5")] {
         let text = scene.network.devices[&d(own)].config.clone().unwrap().text.clone();
@@ -259,9 +273,28 @@ fn the_same_picture_gives_the_same_tables() {
 /// r4 for r5; r1 and r5 hear AS 1234 (MED 10 and 0), r2 hears AS 9012.
 fn med_and_reflection() -> Scene {
     let mut scene = Scene::new();
-    scene.announce_with("r1-ispa", EAST[0], PathAttributes { as_path: AsPath::sequence([1234, 64500]), med: Some(10), ..PathAttributes::default() });
-    scene.announce_with("r2-ispc", EAST[0], PathAttributes { as_path: AsPath::sequence([9012, 64500]), med: Some(1), ..PathAttributes::default() });
-    for (device, interface, cost) in [("r3", "r1", 4), ("r1", "r3", 4), ("r3", "r2", 5), ("r2", "r3", 5), ("r1", "r4", 1), ("r4", "r1", 1), ("r4", "r5", 12), ("r5", "r4", 12), ("r2", "r5", 100), ("r5", "r2", 100)] {
+    scene.announce_with(
+        "r1-ispa",
+        EAST[0],
+        PathAttributes { as_path: AsPath::sequence([1234, 64500]), med: Some(10), ..PathAttributes::default() },
+    );
+    scene.announce_with(
+        "r2-ispc",
+        EAST[0],
+        PathAttributes { as_path: AsPath::sequence([9012, 64500]), med: Some(1), ..PathAttributes::default() },
+    );
+    for (device, interface, cost) in [
+        ("r3", "r1", 4),
+        ("r1", "r3", 4),
+        ("r3", "r2", 5),
+        ("r2", "r3", 5),
+        ("r1", "r4", 1),
+        ("r4", "r1", 1),
+        ("r4", "r5", 12),
+        ("r5", "r4", 12),
+        ("r2", "r5", 100),
+        ("r5", "r2", 100),
+    ] {
         let text = scene.network.devices[&d(device)].config.clone().unwrap().text.clone();
         let at = text.find(&format!("interface {interface}\n")).unwrap();
         scene.configure(device, &format!("{}{}", &text[..at], text[at..].replacen("ip ospf cost 10", &format!("ip ospf cost {cost}"), 1)));
@@ -280,7 +313,12 @@ fn med_and_reflection() -> Scene {
     scene.reconfigure("r5", " bgp router-id 10.0.0.5\n", &format!(" bgp router-id 10.0.0.5\n no bgp ebgp-requires-policy\n{outside}"));
     scene.reconfigure("r5", "router bgp 65001\n", "interface out\n ip address 172.31.9.1/31\nexit\n!\nrouter bgp 65001\n");
     scene.reconfigure("r5", "  neighbor 10.0.0.3 activate\n", "");
-    let attributes = PathAttributes { as_path: AsPath::sequence([1234, 64500]), med: Some(0), next_hop: Some(a("172.31.9.0")), ..PathAttributes::default() };
+    let attributes = PathAttributes {
+        as_path: AsPath::sequence([1234, 64500]),
+        med: Some(0),
+        next_hop: Some(a("172.31.9.0")),
+        ..PathAttributes::default()
+    };
     let rib: network::AdjRib = [(p(EAST[0]), std::sync::Arc::new(attributes))].into();
     scene.network.devices.get_mut(&d("r5")).unwrap().adj_ribs.insert((a("172.31.9.0"), bmp::View::AdjRibInPre), std::sync::Arc::new(rib));
     scene
@@ -298,4 +336,25 @@ fn a_network_without_a_stable_state_is_named_and_not_looped_on() {
     let edits = scene.local_pref("r1-ispa", &[EAST[0]], 110);
     let prediction = twin.what_if(std::slice::from_ref(&edits), &[p(EAST[0])]).unwrap();
     assert!(prediction.checks.iter().any(|c| c.id == crate::CheckId::K03 && c.passed), "{:?}", prediction.checks);
+}
+
+#[test]
+fn equal_cost_ways_that_part_are_all_told() {
+    let mut scene = Scene::seeded();
+    // r5 is told r1's exit of provider B; a second way of equal cost to r1 passes r2, which uses its own
+    scene.reconfigure(
+        "r2",
+        "interface r5\n",
+        "interface r1\n ip address 10.1.9.1/31\n ip ospf area 0\n ip ospf cost 10\nexit\n!\ninterface r5\n",
+    );
+    scene.reconfigure(
+        "r1",
+        "interface r4\n",
+        "interface r2\n ip address 10.1.9.0/31\n ip ospf area 0\n ip ospf cost 10\nexit\n!\ninterface r4\n",
+    );
+    let twin = scene.twin();
+    let ways = twin.exits_of(twin.tables(), &d("r5"), &p(WEST[0]));
+    assert_eq!(ways.iter().map(ToString::to_string).collect::<Vec<_>>(), ["r1-ispb", "r2-ispb"]);
+    assert_eq!(exit(&twin, "r5", WEST[0]), "r1-ispb");
+    assert!(twin.prefixes_via_per_device(&x("r2-ispb"))[&d("r5")].contains(&p(WEST[0])));
 }

@@ -57,7 +57,10 @@ fn lowering_local_pref_yields_to_the_next_best_exit() {
     assert_eq!(failed(&prediction), []);
     // both edges have a path by provider B at 140: each keeps its own, the reflector's choice (lower router id) serves the rest
     let exits = after(&prediction, EAST[0]);
-    assert!(exits.contains(&("r4".to_owned(), "r1-ispb".to_owned())) && exits.contains(&("r2".to_owned(), "r2-ispb".to_owned())), "{exits:?}");
+    assert!(
+        exits.contains(&("r4".to_owned(), "r1-ispb".to_owned())) && exits.contains(&("r2".to_owned(), "r2-ispb".to_owned())),
+        "{exits:?}"
+    );
     assert_eq!(prediction.changed[0].devices[0].after.reason, Some(Reason::LocalPref));
 }
 
@@ -111,12 +114,8 @@ fn collateral_moves_fail_the_scope() {
 fn a_term_in_front_of_the_denies_fails_the_policy_shape() {
     let mut scene = Scene::seeded();
     scene.announce("r2-ispc", "10.66.0.0/16", &[9012], &[]);
-    let statement = Statement {
-        sequence: 5,
-        result: PolicyResult::Accept,
-        conditions: vec![],
-        actions: vec![RouteAction::SetLocalPref(201)],
-    };
+    let statement =
+        Statement { sequence: 5, result: PolicyResult::Accept, conditions: vec![], actions: vec![RouteAction::SetLocalPref(201)] };
     let edits = vec![PolicyEdit::InsertStatement { policy: "ISPC-IN".to_owned(), statement, before: Some(10) }];
     let prediction = ask(&scene.twin(), DeviceEdits { device: d("r2"), edits }, &EAST);
     let bad = failed(&prediction);
@@ -179,7 +178,11 @@ fn unmeasured_volume_is_counted_and_not_taken_for_zero() {
 #[test]
 fn enabling_a_session_says_that_its_routes_are_not_known() {
     let mut scene = Scene::seeded();
-    scene.reconfigure("r1", " neighbor 172.31.1.0 remote-as 1234\n", " neighbor 172.31.1.0 remote-as 1234\n neighbor 172.31.1.0 shutdown\n");
+    scene.reconfigure(
+        "r1",
+        " neighbor 172.31.1.0 remote-as 1234\n",
+        " neighbor 172.31.1.0 remote-as 1234\n neighbor 172.31.1.0 shutdown\n",
+    );
     scene.session_down("r1-ispa", V4);
     for prefix in EAST.iter().filter(|t| p(t).family() == V4) {
         scene.withdraw("r1-ispa", prefix);
@@ -194,7 +197,11 @@ fn enabling_a_session_says_that_its_routes_are_not_known() {
 #[test]
 fn what_a_policy_does_not_model_is_reported_and_left_out() {
     let mut scene = Scene::seeded();
-    scene.reconfigure("r2", "route-map ISPC-IN permit 100\n match community CLASS3\n", "route-map ISPC-IN permit 100\n match as-path FOO\n");
+    scene.reconfigure(
+        "r2",
+        "route-map ISPC-IN permit 100\n match community CLASS3\n",
+        "route-map ISPC-IN permit 100\n match as-path FOO\n",
+    );
     let prediction = ask(&scene.twin(), scene.local_pref("r1-ispb", &[SOUTH[0]], 205), &[SOUTH[0]]);
     assert!(prediction.unmodelled.iter().any(|u| u.contains("import term 100")), "{:?}", prediction.unmodelled);
 }
@@ -301,4 +308,13 @@ fn conditions_name_sets_so_a_changed_set_counts_as_a_changed_policy() {
     let edits = vec![PolicyEdit::PutPrefixSet { name: "BOGON".to_owned(), set }];
     let prediction = ask(&scene.twin(), DeviceEdits { device: d("r1"), edits }, &[EAST[0]]);
     assert_eq!(prediction.changed.len(), 1, "{:?}", Condition::PrefixSet("BOGON".to_owned()));
+}
+
+#[test]
+fn a_prediction_survives_being_written_and_read() {
+    let mut scene = Scene::seeded();
+    scene.volume("r1-ispa", EAST[0], 30.0);
+    let prediction = ask(&scene.twin(), scene.enable("r1-ispa", false), &EAST);
+    let text = serde_json::to_string(&prediction).unwrap();
+    assert_eq!(serde_json::from_str::<Prediction>(&text).unwrap(), prediction);
 }

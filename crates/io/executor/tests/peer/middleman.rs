@@ -62,7 +62,8 @@ impl Middleman {
         let endpoint = NetconfEndpoint { address: listener.local_addr().unwrap().to_string(), host_key, ..real.clone() };
         let faults = Faults::default();
         let capabilities = Capabilities([BASE_10, BASE_11].iter().chain(with).map(|c| (*c).to_owned()).collect());
-        let passage = Passage { real: real.clone(), password: password.to_owned(), faults: faults.clone(), capabilities, channel: Arc::default() };
+        let passage =
+            Passage { real: real.clone(), password: password.to_owned(), faults: faults.clone(), capabilities, channel: Arc::default() };
         tokio::spawn(serve(listener, Arc::new(config), passage));
         Self { endpoint, faults }
     }

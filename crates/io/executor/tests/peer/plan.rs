@@ -71,8 +71,7 @@ pub fn executor(endpoint: &NetconfEndpoint, password: &str) -> Executor {
 
 /// Approves `payload` for the device.
 pub fn permit(payload: &str, base_digest: &str) -> Permit {
-    let bound =
-        BoundDevice { device: device(), payload_sha256: hex::encode(Sha256::digest(payload)), base_digest: base_digest.to_owned() };
+    let bound = BoundDevice { device: device(), payload_sha256: hex::encode(Sha256::digest(payload)), base_digest: base_digest.to_owned() };
     let binding = PlanBinding { devices: vec![bound], policy_version: 1, twin_seq: 1 };
     let shown_hash = binding.hash();
     let submission = Submission {

@@ -57,7 +57,9 @@ fn permit(queue: &mut Queue, change: u64) -> Permit {
     let binding = PlanBinding { devices: vec![device], policy_version: 1, twin_seq: change };
     let shown_hash = binding.hash();
     let (action, tier) = (action::ActionType::LocalPrefAdjust, action::AutonomyTier::Tier2Approve);
-    queue.submit(Submission { proposal, action, tier, target: "r1".into(), binding }, Duration::from_secs(60), Timestamp::from_nanos(0)).unwrap();
+    queue
+        .submit(Submission { proposal, action, tier, target: "r1".into(), binding }, Duration::from_secs(60), Timestamp::from_nanos(0))
+        .unwrap();
     let approval =
         Approval { by: OperatorId::new("uid:0 root"), shown_hash, typed_target: None, automatic: false, change: ChangeId(change) };
     queue.approve(proposal, approval, Timestamp::from_nanos(1)).unwrap()

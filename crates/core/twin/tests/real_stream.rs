@@ -1,0 +1,100 @@
+//! One edge from its real BMP stream and running configuration, against the table that the router itself shows. Skipped where the
+//! recording is not at hand.
+#![allow(clippy::unwrap_used, reason = "a whole file of tests")]
+
+use action::DeviceId;
+use bgp::{Asn, Prefix};
+use bmp::Framer;
+use core::net::{IpAddr, Ipv4Addr};
+use network::{BmpEvent, DeviceConfig, DeviceRole, DeviceSpec, Inventory, LocRoute, Network, Observation};
+use serde_json::Value;
+use std::sync::Arc;
+use twin::{Source, Twin};
+use units::Timestamp;
+
+const LAB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/data/lab");
+
+/// The picture that the stream of r1 paints; r1 alone.
+fn picture(stream: &[u8], config: &str) -> Network {
+    let id = DeviceId::from("r1");
+    let spec = DeviceSpec {
+        id: id.clone(),
+        hostname: "r1".to_owned(),
+        role: DeviceRole::Edge,
+        router_id: Ipv4Addr::new(10, 0, 0, 1),
+        bmp: None,
+        gnmi: None,
+        netconf: None,
+    };
+    let mut network = Network::new(Inventory {
+        name: "recorded".to_owned(),
+        lab: None,
+        own_asn: Asn(65001),
+        own_prefixes: vec![],
+        public_space: vec![],
+        devices: vec![spec],
+        providers: vec![],
+        exits: vec![],
+        groups: vec![],
+    });
+    let mut framer = Framer::new();
+    framer.push(stream);
+    let mut see = |event| network.observe(&Observation::Bmp { device: id.clone(), event }, Timestamp::EPOCH);
+    see(BmpEvent::Connected);
+    while let Some(frame) = framer.next() {
+        see(BmpEvent::Message { bytes: frame.unwrap().bytes });
+    }
+    let device = network.devices.get_mut(&id).unwrap();
+    let model = config::frr::parse(config);
+    device.config = Some(Arc::new(DeviceConfig { at: Timestamp::EPOCH, digest: String::new(), text: config.to_owned(), model }));
+    network
+}
+
+#[test]
+#[allow(clippy::disallowed_methods, reason = "the recording is read in place; only tests do this")]
+fn import_policy_makes_of_the_stream_what_the_router_shows() {
+    let (Ok(stream), Ok(config), Ok(shown)) = (
+        std::fs::read(format!("{LAB}/bmp-raw/10.99.0.1.bmp")),
+        std::fs::read_to_string(format!("{LAB}/vtysh/r1-running.conf")),
+        std::fs::read(format!("{LAB}/vtysh/r1-bgp-ipv4.json")),
+    ) else {
+        return println!("skipped: no lab recordings at {LAB}");
+    };
+    let shown: Value = serde_json::from_slice(&shown).unwrap();
+    let mut network = picture(&stream, &config);
+    report(&mut network, &shown);
+    let twin = Twin::build(&network).unwrap();
+    let (mut paths, mut bests) = (0, 0);
+    for (prefix, rows) in shown["routes"].as_object().unwrap() {
+        let entry = twin.tables().entry(&DeviceId::from("r1"), &prefix.parse::<Prefix>().unwrap());
+        for row in rows.as_array().unwrap().iter().filter(|r| r["pathFrom"] == "external") {
+            let Ok(peer) = row["peerId"].as_str().unwrap().parse::<IpAddr>() else { continue };
+            let path = entry.unwrap().paths.iter().find(|p| p.source.neighbor() == Some(peer)).unwrap();
+            assert!(path.usable(), "{prefix} from {peer}: {:?}", path.rejected);
+            assert_eq!(path.attributes.as_path.to_string(), row["path"].as_str().unwrap(), "{prefix} from {peer}");
+            assert_eq!(path.attributes.local_pref.map(u64::from), row["locPrf"].as_u64(), "{prefix} from {peer}");
+            assert_eq!(u64::from(path.attributes.med.unwrap_or(0)), row["metric"].as_u64().unwrap_or(0), "{prefix} from {peer}");
+            paths += 1;
+            // the reflector's paths are not in this picture: what won against them wins without them
+            if row["bestpath"] == Value::Bool(true) {
+                let best = entry.unwrap().best_path().unwrap();
+                assert!(matches!(best.source, Source::External { neighbor, .. } if neighbor == peer), "{prefix}: {}", best.source);
+                bests += 1;
+            }
+        }
+    }
+    println!("{paths} external paths and {bests} choices compared");
+    assert!(paths > 100 && bests > 50);
+}
+
+/// What the router has selected, for the step that keeps the older path.
+fn report(network: &mut Network, shown: &Value) {
+    let mut rib = std::collections::BTreeMap::new();
+    for (prefix, rows) in shown["routes"].as_object().unwrap() {
+        let best = rows.as_array().unwrap().iter().find(|r| r["bestpath"] == Value::Bool(true));
+        let next_hop = best.and_then(|r| r["nexthops"][0]["ip"].as_str()).and_then(|a| a.parse().ok());
+        let attributes = Arc::new(bgp::PathAttributes { next_hop, ..bgp::PathAttributes::default() });
+        rib.insert(prefix.parse().unwrap(), LocRoute { attributes });
+    }
+    network.devices.get_mut(&DeviceId::from("r1")).unwrap().loc_rib = Arc::new(rib);
+}
