@@ -7,6 +7,8 @@ use lab::impair::Direction;
 use lab::netns::{self, LabInstance, Options};
 use lab::scenario::{Scenario, restore_all};
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read;
+use std::net::{IpAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -29,9 +31,9 @@ fn can_run() -> bool {
     missing.is_empty()
 }
 
-fn boot(root: &Path) -> Booted {
+fn boot(root: &Path, whole: bool) -> Booted {
     let mut options = Options::under(root).unwrap();
-    (options.faces, options.traffic) = (false, false);
+    (options.faces, options.traffic) = (whole, whole);
     Booted(
         netns::up(&options, &mut |p| eprintln!("{:7.2} s  {}", p.after.as_secs_f64(), p.what))
             .unwrap_or_else(|e| panic!("{}", lab::chain(&e))),
@@ -93,10 +95,12 @@ fn a_lab_is_the_network_of_its_topology_suffers_and_heals_and_leaves_nothing() {
         return;
     }
     let root = root("one");
-    let booted = boot(&root);
+    let booted = boot(&root, true);
     let lab = &booted.0;
     each_group_leaves_by_its_preferred_provider(lab);
     delays_are_those_of_the_links(lab);
+    the_engine_hears_each_router_from_its_own_address(lab);
+    faces_and_volumes_are_there(lab);
     a_degraded_provider_is_slow_on_all_its_exits_and_recovers(lab);
     a_cut_is_seen_at_once_and_a_silent_one_is_not(lab);
     a_flap_by_the_provider_is_counted(lab);
@@ -142,6 +146,42 @@ fn delays_are_those_of_the_links(lab: &LabInstance) {
         // Upward the machine may be busy; downward nothing can be faster than the link.
         assert!((wanted..wanted + 8.0).contains(&got), "{node} {source} → {target}: {got} ms, wanted {wanted}");
     }
+}
+
+fn the_engine_hears_each_router_from_its_own_address(lab: &LabInstance) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    lab.attach_engine(Some(listener.local_addr().unwrap())).unwrap();
+    let mut sessions: BTreeMap<IpAddr, TcpStream> = BTreeMap::new();
+    while sessions.len() < 3 {
+        let (mut stream, from) = listener.accept().unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        let mut header = [0; 6];
+        stream.read_exact(&mut header).unwrap();
+        assert_eq!((header[0], header[5]), (3, 4), "BMP version 3, first an Initiation (RFC 7854 §4.1, §4.3)");
+        sessions.insert(from.ip(), stream);
+    }
+    let known: BTreeSet<IpAddr> = lab.inventory.devices.iter().filter_map(|d| Some(d.bmp.as_ref()?.address)).collect();
+    assert_eq!(sessions.keys().copied().collect::<BTreeSet<_>>(), known);
+    lab.attach_engine(None).unwrap();
+    for (router, mut stream) in sessions {
+        assert!(stream.read_to_end(&mut Vec::new()).is_ok(), "{router}: the session ends when the engine is taken away");
+    }
+}
+
+fn faces_and_volumes_are_there(lab: &LabInstance) {
+    assert_eq!(lab.secrets().unwrap().len(), 5);
+    for device in &lab.inventory.devices {
+        let (gnmi, netconf) = (device.gnmi.as_ref().unwrap(), device.netconf.as_ref().unwrap());
+        TcpStream::connect(&gnmi.address).unwrap();
+        let mut greeting = [0; 7];
+        TcpStream::connect(&netconf.address).unwrap().read_exact(&mut greeting).unwrap();
+        assert_eq!(&greeting, b"SSH-2.0", "{}", device.id);
+        assert!(lab.secrets().unwrap().contains_key(&netconf.credential.secret));
+    }
+    let volumes = lab.node_dir("r1").join("pmacct-ispa.json");
+    wait_until("volumes of r1-ispa", Duration::from_secs(20), || {
+        std::fs::read_to_string(&volumes).is_ok_and(|t| t.contains("203.0.113.10"))
+    });
 }
 
 fn a_degraded_provider_is_slow_on_all_its_exits_and_recovers(lab: &LabInstance) {
@@ -204,8 +244,8 @@ fn two_labs_live_side_by_side() {
     }
     let root = root("two");
     let (a, b) = std::thread::scope(|s| {
-        let a = s.spawn(|| boot(&root));
-        let b = s.spawn(|| boot(&root));
+        let a = s.spawn(|| boot(&root, false));
+        let b = s.spawn(|| boot(&root, false));
         (a.join().unwrap(), b.join().unwrap())
     });
     assert_eq!(netns::list(&root).unwrap().len(), 2);

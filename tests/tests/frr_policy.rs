@@ -246,17 +246,17 @@ fn bgpd_and_the_model_make_the_same_of_every_route() -> anyhow::Result<()> {
         // a session that gets another policy takes its routes through it at once
         pair.configure("b", &format!("router bgp 65002\naddress-family ipv4 unicast\nneighbor {} route-map {map} in", pair.a))?;
         let policy = frr::parse(&(LISTS.to_owned() + &text)).policy;
-        for i in 0..ROUTES.len() {
-            let command = format!("show bgp ipv4 unicast {} json", ROUTES[i].0);
+        for (i, route) in ROUTES.iter().enumerate() {
+            let command = format!("show bgp ipv4 unicast {} json", route.0);
             let now = || -> anyhow::Result<Option<String>> {
                 let found = pair.json("b", &command)?;
                 // or with the route that covers it
-                Ok(found["paths"].get(0).filter(|_| found["prefix"] == ROUTES[i].0).map(shown))
+                Ok(found["paths"].get(0).filter(|_| found["prefix"] == route.0).map(shown))
             };
             let wanted = expected(&policy, &map, i);
             if pair.until("agreement", || Ok(now()? == wanted)).is_err() {
                 let found = now()?;
-                anyhow::ensure!(found == wanted, "{name}: {} {}: bgpd {found:?}, model {wanted:?}", ROUTES[i].0, ROUTES[i].1);
+                anyhow::ensure!(found == wanted, "{name}: {} {}: bgpd {found:?}, model {wanted:?}", route.0, route.1);
             }
         }
     }

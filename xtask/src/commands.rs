@@ -24,9 +24,12 @@ pub fn lints(workspace: &Workspace) -> Outcome {
 
 /// The same on tests. They may read captures and settings, so the bans of the pure crates do not hold there.
 pub fn lints_of_tests(workspace: &Workspace) -> Outcome {
+    // clippy takes `unwrap` for granted in `#[test]` functions only; the functions they call are tests as well
+    let unwraps = ["-A", "clippy::unwrap_used", "-A", "clippy::expect_used", "-A", "clippy::panic"];
     let bans = ["-A", "clippy::disallowed_methods", "-A", "clippy::disallowed_types"];
     let mut arguments = vec!["clippy", "--quiet", "--tests", "--", "-D", "warnings"];
     arguments.extend(bans);
+    arguments.extend(unwraps);
     cargo(workspace, &arguments, "no warnings")
 }
 

@@ -13,6 +13,7 @@ const MAY_NAME_IT: [&str; 7] = [
     "crates/io/store",
     "crates/app/runtime",
     // proves from outside that nobody else can make one
+    "lab/tests",
     "tests",
 ];
 

@@ -79,10 +79,12 @@ async fn step(network: &mut Network, rx: &mut mpsc::Receiver<Observation>) {
     }
 }
 
+const PRE: (View, &str) = (View::AdjRibInPre, "received-routes");
+const POST: (View, &str) = (View::AdjRibInPost, "routes");
 const FAMILIES: [&str; 2] = ["ipv4", "ipv6"];
 
 /// Compares the best routes of every router, and the tables of every external session.
-fn compare(lab: &Lab, network: &Network) -> (usize, usize) {
+fn compare(lab: &Lab, network: &Network, views: &[(View, &str)]) -> (usize, usize) {
     let (mut best, mut received) = (0, 0);
     for spec in &lab.inventory.devices {
         let device = &network.devices[&spec.id];
@@ -110,9 +112,9 @@ fn compare(lab: &Lab, network: &Network) -> (usize, usize) {
         for neighbor in &exit.neighbors {
             assert_eq!(device.sessions[neighbor].state, SessionState::Established, "{neighbor} on {}", exit.device);
             let family = if neighbor.is_ipv4() { "ipv4" } else { "ipv6" };
-            for (view, command) in [(View::AdjRibInPre, "received-routes"), (View::AdjRibInPost, "routes")] {
+            for (view, command) in views {
                 let shown = lab.shows(&exit.device, &format!("{family} unicast neighbors {neighbor} {command}"));
-                received += same_table(device, *neighbor, view, &shown);
+                received += same_table(device, *neighbor, *view, &shown);
             }
         }
     }
@@ -182,7 +184,7 @@ async fn the_picture_of_a_running_lab_is_what_its_routers_show() {
         assert_eq!((device.malformed, g.wrong_type), (0, 0), "{:?}", device.last_malformed);
         assert!(device.interfaces.values().any(|i| i.rate_bps.is_some()), "{id} has rates");
     }
-    let (best, received) = compare(&lab, &network);
+    let (best, received) = compare(&lab, &network, &[PRE, POST]);
     println!("{best} best routes and {received} received routes are the routers' own; bogons {:?}", network.bogons());
     for key in network.probes.keys() {
         let w = network.probe_window(key, now(), 60);
@@ -202,7 +204,9 @@ async fn the_picture_of_a_running_lab_is_what_its_routers_show() {
         assert!(begun.elapsed() < PATIENCE, "{edge} did not come back: {:?}", network.devices[edge].sessions);
         step(&mut network, &mut rx).await;
     }
-    let (best, received) = compare(&lab, &network);
+    // FRR 8.4.4 withdraws a route after policy while its next hop is not resolved yet, and often does not announce it when it is: after a
+    // reset that view of its is not whole (seen), so only the one before policy can be held to the router's word.
+    let (best, received) = compare(&lab, &network, &[PRE]);
     println!("{best} best routes and {received} received routes are the routers' own after a reset, {:?} later", begun.elapsed());
     lab.attach("none");
 }

@@ -1,5 +1,7 @@
 //! The executor against FRR 8.4 behind the node face: the pair that the lab runs.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what goes wrong in a test ends the test")]
+
 #[path = "peer/frr.rs"]
 mod frr;
 #[path = "peer/plan.rs"]

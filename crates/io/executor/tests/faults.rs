@@ -1,5 +1,7 @@
 //! A device that misbehaves in the middle of a change: netconfd behind a server of ours that spoils one message.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what goes wrong in a test ends the test")]
+
 #[path = "peer/middleman.rs"]
 mod middleman;
 #[path = "peer/plan.rs"]

@@ -1,5 +1,7 @@
 //! The executor against netconfd, a NETCONF server that is not ours.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "what goes wrong in a test ends the test")]
+
 #[path = "peer/plan.rs"]
 mod plan;
 #[path = "peer/raw.rs"]

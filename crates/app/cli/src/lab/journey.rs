@@ -212,11 +212,11 @@ impl Player<'_> {
                     }
                 }
                 Happening::Approved { .. } => self.report.seconds.approve = at,
-                Happening::ChangeStep { step, .. } if step.contains("in effect") && !step.contains("not in effect") => {
-                    if self.report.seconds.applied.is_none() {
-                        self.report.seconds.applied = at;
-                        self.betray()?;
-                    }
+                Happening::ChangeStep { step, .. }
+                    if self.report.seconds.applied.is_none() && step.contains("in effect") && !step.contains("not in effect") =>
+                {
+                    self.report.seconds.applied = at;
+                    self.betray()?;
                 }
                 Happening::Measured { delay_ms, loss, why, .. } => {
                     self.report.seconds.verified = at;

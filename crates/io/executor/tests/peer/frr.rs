@@ -100,7 +100,7 @@ fn daemon(dir: &Path) -> Child {
     std::fs::write(&file, CONFIGURATION).unwrap();
     std::fs::write(dir.join("vtysh.conf"), "").unwrap();
     let in_dir = |name: &str| -> PathBuf { dir.join(name) };
-    let bgpd = Command::new(BGPD)
+    let mut bgpd = Command::new(BGPD)
         .args(["--skip_runas", "--no_kernel", "--no_zebra", "--bgp_port", "0", "--vty_port", "0"])
         .arg("--vty_socket")
         .arg(dir)
@@ -119,6 +119,8 @@ fn daemon(dir: &Path) -> Child {
         }
         std::thread::sleep(Duration::from_millis(50));
     }
+    let _ = bgpd.kill();
+    let _ = bgpd.wait();
     panic!("bgpd did not read its configuration");
 }
 
