@@ -11,8 +11,8 @@ help:
 	@echo 'make audit     licences, advisories and duplicates of every dependency (cargo-deny)'
 	@echo 'make deps      what is missing on this machine'
 
-run: ui
-	$(CARGO) run --release --package pilothouse
+run:
+	@scripts/run.sh
 
 headless:
 	$(CARGO) run --release --package cli --bin pilotctl -- serve

@@ -198,8 +198,8 @@ pub enum LabError {
         /// The names there are.
         known: String,
     },
-    /// A thread of the boot died.
-    #[error("a thread of the boot died; this is a bug")]
+    /// A thread of the boot died, or a validated topology lacks what validation promises.
+    #[error("a thread of the boot died, or the lab contradicts its own topology; this is a bug")]
     Interrupted,
 }
 

@@ -4,7 +4,7 @@ use crate::{Outcome, Workspace, verdict};
 use anyhow::Context;
 use std::path::Path;
 
-const MAY_NAME_IT: [&str; 7] = [
+const MAY_NAME_IT: &[&str] = &[
     "crates/core/approval",
     "crates/core/change",
     "crates/core/pilot",

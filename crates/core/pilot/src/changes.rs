@@ -24,7 +24,7 @@ pub(crate) fn start(turn: &mut Turn<'_>, permit: Permit, plan: Plan) {
     let mut saga = match Saga::new(plan) {
         Ok(saga) => saga,
         Err(error) => {
-            turn.refuse("PH-CHG-001", format!("{change} cannot start: {error}"));
+            turn.refuse("PH-CHG-010", format!("{change} cannot start: {error}"));
             return;
         }
     };
@@ -74,7 +74,7 @@ pub(crate) fn recovered(turn: &mut Turn<'_>, records: Vec<JournalRecord>) {
     let now = turn.s.now;
     let recovery = change::recover(records, now);
     for error in recovery.broken {
-        turn.record(None, Happening::Refused { code: "PH-CHG-002".to_owned(), why: error.to_string() });
+        turn.record(None, Happening::Refused { code: "PH-CHG-011".to_owned(), why: error.to_string() });
     }
     for (saga, steps) in recovery.sagas {
         let plan = saga.plan();

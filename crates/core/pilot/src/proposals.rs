@@ -323,18 +323,18 @@ pub(crate) fn command(turn: &mut Turn<'_>, operator: OperatorId, command: Comman
 fn approve(turn: &mut Turn<'_>, by: OperatorId, proposal: ProposalId, shown_hash: String, typed_target: Option<String>, automatic: bool) {
     let now = turn.s.now;
     if automatic && turn.s.mode != Mode::Lab {
-        turn.refuse("PH-APR-020", "automatic approval exists in LAB mode only; a person must approve this");
+        turn.refuse("PH-APPR-020", "automatic approval exists in LAB mode only; a person must approve this");
         return;
     }
     let Some(item) = turn.s.queue.get(proposal) else {
-        turn.refuse("PH-APR-021", format!("there is no proposal {proposal}; see `pilotctl queue list`"));
+        turn.refuse("PH-APPR-021", format!("there is no proposal {proposal}; see `pilotctl queue list`"));
         return;
     };
     let open = item.status == Status::Pending && now < item.expires;
     let Some(record) = turn.s.proposals.get_mut(&proposal) else { return };
     if let ProposalState::Rechecking { by, .. } = &record.state {
         let why = format!("{proposal} is being re-checked for {by}");
-        turn.refuse("PH-APR-022", why);
+        turn.refuse("PH-APPR-022", why);
         return;
     }
     if !open || !turn.s.mode.executes() {
@@ -440,7 +440,7 @@ fn reject(turn: &mut Turn<'_>, by: OperatorId, proposal: ProposalId, reason: Opt
     let reason = match RejectReason::from_code(reason) {
         Ok(reason) => reason,
         Err(error) => {
-            turn.refuse("PH-APR-023", error.to_string());
+            turn.refuse("PH-APPR-023", error.to_string());
             return;
         }
     };

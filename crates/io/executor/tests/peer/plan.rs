@@ -1,5 +1,7 @@
 //! Payloads, permits and an executor for one device.
 
+#![allow(dead_code, reason = "each test program needs a part of it")]
+
 use action::{ActionType, AutonomyTier, ChangeId, DeviceId, OperatorId, ProposalId};
 use approval::{Approval, BoundDevice, Permit, PlanBinding, Queue, Submission};
 use change::WireOp;

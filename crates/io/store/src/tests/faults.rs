@@ -66,7 +66,8 @@ fn tamper(dir: &Path, sql: &str) {
 
 #[test]
 fn every_way_of_tampering_names_the_first_bad_record() {
-    let edited: &[(&str, &str, u64, fn(&Flaw) -> bool)] = &[
+    type Tampering = (&'static str, &'static str, u64, fn(&Flaw) -> bool);
+    let edited: &[Tampering] = &[
         ("a body", "UPDATE audit SET body = replace(body, '0.1', '0.2') WHERE seq = 3", 3, |f| matches!(f, Flaw::Edited)),
         ("a time", "UPDATE audit SET at_ns = at_ns + 1 WHERE seq = 2", 2, |f| matches!(f, Flaw::Edited)),
         ("an operator", "UPDATE audit SET operator = 'uid:1 eve' WHERE seq = 1", 1, |f| matches!(f, Flaw::Edited)),
