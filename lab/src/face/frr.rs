@@ -121,9 +121,10 @@ impl Backend {
                 }
                 self.tree.put(vec![(backend, Value::String(format!("bgpd: {error}")))], Vec::new(), false);
                 if self.last_heard.elapsed() >= GONE_AFTER && !self.told.versions.is_empty() {
-                    self.told = Told::default();
-                    let below = |name: &str| bgp_path(vec![elem(name, &[])]);
-                    self.tree.put(Vec::new(), vec![below("neighbors"), below("rib")], false);
+                    let told = std::mem::take(&mut self.told);
+                    let mut gone: Vec<Path> = told.neighbors.iter().map(|a| session::path(a, Vec::new())).collect();
+                    gone.push(bgp_path(vec![elem("rib", &[])]));
+                    self.tree.put(Vec::new(), gone, false);
                 }
             }
         }

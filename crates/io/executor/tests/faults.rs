@@ -261,3 +261,26 @@ async fn a_server_that_never_speaks_is_left_in_time() {
     assert_eq!(code(&reply), ("not sent", fault::UNREACHABLE.into()));
     assert!(began.elapsed() < Duration::from_secs(3));
 }
+
+#[test]
+fn only_the_lab_that_runs_is_touched() {
+    let credential = network::Credential { username: "u".into(), secret: "netconf".into() };
+    let endpoint = network::NetconfEndpoint { address: "127.0.0.1:1".into(), credential, host_key: String::new() };
+    let vault = vault::Vault::default();
+    let mut inventory = plan::inventory(&endpoint);
+    assert!(Executor::for_lab(&inventory, &vault, "lab-1").is_ok());
+    let error = Executor::for_lab(&inventory, &vault, "lab-2").unwrap_err();
+    assert_eq!((error.expected.as_str(), error.found.as_deref()), ("lab-2", Some("lab-1")));
+    inventory.lab = None;
+    assert!(Executor::for_lab(&inventory, &vault, "lab-1").unwrap_err().to_string().contains("no lab"));
+}
+
+#[tokio::test]
+async fn a_device_without_secret_or_address_is_named() {
+    let credential = network::Credential { username: "u".into(), secret: "netconf".into() };
+    let endpoint = network::NetconfEndpoint { address: "127.0.0.1:1".into(), credential, host_key: String::new() };
+    let executor = Executor::new(&plan::inventory(&endpoint), &vault::Vault::default());
+    assert_eq!(code(&executor.recover().carry_out(&device(), &read(""), WITHIN).await), ("not sent", fault::NO_SECRET.into()));
+    let stranger = action::DeviceId::new("r9");
+    assert_eq!(code(&executor.recover().carry_out(&stranger, &read(""), WITHIN).await), ("not sent", fault::NO_ENDPOINT.into()));
+}
