@@ -6,14 +6,13 @@ use approval::Permit;
 use change::WireOp;
 use collector::Target;
 use executor::{Execution, Executor, Recovery};
-use network::{ConfigEvent, Inventory, Observation};
+use network::{ConfigEvent, Observation};
 use pilot::{Effect, Event, Input, SimulationJob};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
 use units::Timestamp;
-use vault::Vault;
 
 /// Sequence numbers are promised to the ledger in blocks of this size, so that it is not written for every input.
 const SEQ_BLOCK: u64 = 10_000;
@@ -48,13 +47,11 @@ impl Shell {
     pub fn new(
         store: store::Store,
         writer: capture::Writer,
-        inventory: &Inventory,
-        secrets: &Vault,
+        executor: Executor,
         targets: BTreeMap<DeviceId, Target>,
         messages: mpsc::Sender<Message>,
         events: broadcast::Sender<Event>,
     ) -> Self {
-        let executor = Executor::new(inventory, secrets);
         Self { store, writer, executor, targets, ways: BTreeMap::new(), messages, events, promised: 0 }
     }
 

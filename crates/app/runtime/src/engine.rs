@@ -5,6 +5,7 @@ use crate::supervise;
 use action::OperatorId;
 use collector::BmpListener;
 use core::net::SocketAddr;
+use executor::Executor;
 use network::{Inventory, Network, Observation};
 use pilot::{Command, Event, Input, Mode, Pilot, PilotState, Resume};
 use std::path::{Path, PathBuf};
@@ -75,6 +76,9 @@ pub enum EngineError {
         #[source]
         source: collector::CollectError,
     },
+    /// LAB mode on something that is no lab.
+    #[error("LAB mode writes to labs only")]
+    NotALab(#[from] executor::NotThisLab),
     /// The engine task died.
     #[error("the engine task ended unexpectedly; restart, and send the capture of {0}")]
     Died(PathBuf),
@@ -173,13 +177,18 @@ impl Engine {
         let network = Network::new(options.inventory.clone());
         let inventory = Arc::clone(&network.inventory);
         let state = PilotState::new(options.mode, network, &resume, started);
+        // in LAB mode an inventory that no lab made is refused before anything is dialled
+        let executor = match options.mode {
+            Mode::Lab => Executor::for_lab(&inventory, &secrets, inventory.lab.as_deref().unwrap_or_default())?,
+            _ => Executor::new(&inventory, &secrets),
+        };
         let targets = supervise::targets(&inventory, &secrets);
         let mut feeds = supervise::dial_all(&targets, &observations);
         feeds.push(tokio::spawn(listener.run(observations)));
         feeds.push(tokio::spawn(forward(observed, messages.clone())));
         feeds.push(tokio::spawn(tick(messages.clone())));
 
-        let shell = Shell::new(store, writer, &inventory, &secrets, targets, messages.clone(), events.clone());
+        let shell = Shell::new(store, writer, executor, targets, messages.clone(), events.clone());
         let work = Work { pilot: Pilot::default(), shell, seq: resume.next_seq };
         let first = Input::State { state: Box::new(state) };
         let recovered = Input::Recovered { records: resume.open_changes };
