@@ -87,7 +87,7 @@ pub struct ScenarioArguments {
     /// Only these exits, not all of the provider.
     #[arg(long, value_name = "EXIT")]
     pub exit: Vec<String>,
-    /// Also degrade every other provider, and more: no alternative is better.
+    /// Also make every other provider as slow as the one that is hit: no alternative is better.
     #[arg(long)]
     pub everywhere: bool,
     /// The routers answer `<ok/>` to a commit and do nothing.

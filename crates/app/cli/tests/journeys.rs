@@ -61,6 +61,8 @@ fn a_degraded_path_is_left_and_the_capture_replays_to_the_same_state() {
     for step in ["detect", "propose", "approve", "applied", "verified"] {
         assert!(report["seconds"][step].as_f64().is_some_and(|s| s < 90.0), "{step}: {report:#}");
     }
+    let (did, predicted) = (report["exits"][0].as_u64().unwrap(), report["exits"][1].as_u64().unwrap());
+    assert!(predicted > 50 && did * 100 >= predicted * 99, "{did} of {predicted} moved prefixes took the predicted exit: {report:#}");
     let verified = pilotctl(data.path()).args(["audit", "verify"]).output().unwrap();
     assert!(verified.status.success(), "{}", text(&verified));
     let capture = report["capture"].as_str().unwrap();

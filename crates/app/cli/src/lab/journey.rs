@@ -9,6 +9,7 @@ use lab::netns::{self, LabInstance};
 use lab::scenario::{Cut, Fault, Place, Scenario};
 use pilot::{Event, Happening, Mode};
 use runtime::{Engine, Options};
+use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -84,12 +85,21 @@ pub fn disturb(lab: &LabInstance, scenario: &ScenarioArguments) -> Result<String
         done.push(strike(lab, fault, place)?);
     }
     if scenario.everywhere {
-        // twice as bad: no way out is better than the one that is hit
-        for other in others(lab, &scenario.provider) {
-            done.push(strike(lab, degraded(scenario.delay_ms * 2.0, (scenario.loss * 2.0).min(1.0)), Place::Provider(other))?);
+        // as slow and as lossy in the end as the one that is hit: nobody gains by moving anywhere
+        let of_hit = |e: &&network::ExitSpec| e.provider.as_str() == scenario.provider;
+        let hit = lab.inventory.exits.iter().find(of_hit).map(|e| usual_ms(lab, e)).transpose()?.unwrap_or_default();
+        for exit in lab.inventory.exits.iter().filter(|e| !of_hit(e)) {
+            let added = hit + scenario.delay_ms - usual_ms(lab, exit)?;
+            done.push(strike(lab, degraded(added, scenario.loss), Place::Exit(exit.id.to_string()))?);
         }
     }
     Ok(done.join(", "))
+}
+
+/// One-way delay of an exit's link when nothing is wrong, milliseconds.
+fn usual_ms(lab: &LabInstance, exit: &network::ExitSpec) -> Result<f64, Failure> {
+    let usual = lab.baseline(exit.id.as_str()).map_err(|e| Failure::from_error("PH-LAB-008", &e))?;
+    Ok(f64::from(u32::try_from(usual.delay_us).unwrap_or(u32::MAX)) / 1000.0)
 }
 
 /// Providers that the scenario does not hit.
@@ -145,6 +155,9 @@ impl Player<'_> {
         self.follow(&mut events, fault).await?;
         self.settle(&mut events).await?;
         self.report.agreement_after = self.agreement().await?;
+        if self.report.outcome == "confirmed" {
+            self.report.exits = Some(self.exits().await?);
+        }
         Ok(())
     }
 
@@ -287,6 +300,24 @@ impl Player<'_> {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
         Ok(())
+    }
+
+    /// Compares where the moved prefixes were predicted to leave with where the spines' own tables send them.
+    async fn exits(&self) -> Result<(usize, usize), Failure> {
+        let handle = self.engine.handle();
+        let moves = handle.read(|s| s.proposals.values().next_back().map(|p| p.proposal.prediction.moves.clone()).unwrap_or_default());
+        let moves = moves.await.map_err(|e| Failure::from_error("PH-RUN-004", &e))?;
+        let mut actual: Vec<BTreeMap<bgp::Prefix, String>> = Vec::new();
+        for spine in self.lab.inventory.devices.iter().filter(|d| d.role == network::DeviceRole::Spine) {
+            let of = |family| self.lab.best_exits(spine.id.as_str(), family).map_err(|e| Failure::from_error("PH-LAB-004", &e));
+            let mut table = of(bgp::Family::Ipv4Unicast)?;
+            table.extend(of(bgp::Family::Ipv6Unicast)?);
+            actual.push(table);
+        }
+        let as_predicted = |m: &&decision::PrefixMove| {
+            actual.iter().all(|t| t.get(&m.prefix).is_some_and(|exit| m.to.iter().any(|to| to.as_str() == exit)))
+        };
+        Ok((moves.iter().filter(as_predicted).count(), moves.len()))
     }
 
     async fn agreement(&self) -> Result<Vec<(String, u64, u64)>, Failure> {

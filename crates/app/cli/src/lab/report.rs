@@ -46,6 +46,8 @@ pub struct Report {
     pub agreement_before: Vec<(String, u64, u64)>,
     /// After the end.
     pub agreement_after: Vec<(String, u64, u64)>,
+    /// Moved prefixes that leave by the predicted exit on the spines' own tables, of all that were predicted to move.
+    pub exits: Option<(usize, usize)>,
     /// The audit chain holds.
     pub audit_ok: bool,
     /// Its records.
@@ -86,6 +88,9 @@ impl Report {
         );
         let agreement = |rows: &[(String, u64, u64)]| rows.iter().map(|(d, e, c)| format!("{d} {e}/{c}")).collect::<Vec<_>>().join(" ");
         println!("twin      before {} · after {}", agreement(&self.agreement_before), agreement(&self.agreement_after));
+        if let Some((did, predicted)) = self.exits {
+            println!("exits     {did} of {predicted} moved prefixes leave as predicted");
+        }
         println!("audit     {} records, {}", self.audit_records, if self.audit_ok { "chain intact" } else { "CHAIN BROKEN" });
         println!("state     {}", self.state_hash);
     }
