@@ -13,8 +13,19 @@ pub fn make(folder: &Path) -> Result<(), StoreError> {
     made.map_err(|source| StoreError::Io { doing: "making", path: folder.to_owned(), source })
 }
 
-/// Takes the folder's lock; it ends with the process, however that ends.
-pub fn lock(folder: &Path) -> Result<File, StoreError> {
+/// A folder's lock; it ends with the process, however that ends.
+#[derive(Debug)]
+pub struct Lock(File);
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // closing is not enough: a child between fork and exec still holds a copy of the descriptor, and the lock with it
+        let _ = flock(&self.0, FlockOperation::Unlock);
+    }
+}
+
+/// Takes the folder's lock.
+pub fn lock(folder: &Path) -> Result<Lock, StoreError> {
     make(folder)?;
     let io = |doing| move |source| StoreError::Io { doing, path: folder.to_owned(), source };
     let open = File::options().read(true).write(true).create(true).truncate(false).mode(0o600).open(folder.join("lock"));
@@ -25,7 +36,7 @@ pub fn lock(folder: &Path) -> Result<File, StoreError> {
     file.set_len(0).map_err(io("writing the lock of"))?;
     file.seek(SeekFrom::Start(0)).map_err(io("writing the lock of"))?;
     write!(file, "pid {}", std::process::id()).map_err(io("writing the lock of"))?;
-    Ok(file)
+    Ok(Lock(file))
 }
 
 fn read(file: &mut File) -> String {

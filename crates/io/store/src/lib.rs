@@ -16,7 +16,6 @@ pub use series::Point;
 use audit::Record;
 use change::JournalRecord;
 use rusqlite::Connection;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 use units::Timestamp;
@@ -110,7 +109,7 @@ pub struct Store {
     telemetry: Connection,
     folder: PathBuf,
     /// Held for the life of the store: the lock dies with the process.
-    _lock: File,
+    _lock: folder::Lock,
 }
 
 impl Store {
