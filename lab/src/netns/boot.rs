@@ -168,7 +168,7 @@ fn start_daemons(lab: &mut LabInstance) -> Result<(), LabError> {
 fn pid_files(lab: &LabInstance) -> Vec<Process> {
     let dirs = lab.topology.nodes.iter().map(|n| lab.node_dir(&n.id));
     let files = dirs.filter_map(|d| std::fs::read_dir(d).ok()).flatten().filter_map(|e| Some(e.ok()?.path()));
-    files.filter(|p| p.extension().is_some_and(|e| e == "pid")).filter_map(|p| Process::of_file(p.display().to_string(), &p).ok()).collect()
+    files.filter(|p| p.extension().is_some_and(|e| e == "pid")).filter_map(|p| Process::of_file(p.display().to_string(), &p, Duration::ZERO).ok()).collect()
 }
 
 /// Starts the daemons of one FRR with empty configurations, then loads the integrated one, as `frrinit` does.
@@ -196,7 +196,7 @@ fn start_frr(lab: &LabInstance, node: &Node) -> Result<Vec<Process>, LabError> {
     }
     run_named(lab, node, &script)?;
     run("vtysh", ["--vty_socket", &d, "--config_dir", &d, "-b"])?;
-    daemons.iter().map(|daemon| Process::of_file(format!("{}/{daemon}", node.id), &dir.join(format!("{daemon}.pid")))).collect()
+    daemons.iter().map(|daemon| Process::of_file(format!("{}/{daemon}", node.id), &dir.join(format!("{daemon}.pid")), READY_WITHIN)).collect()
 }
 
 /// Runs a script that starts daemons in a node's namespace under the node's host name; `$1` is the host name, `$2` the node's directory.
@@ -211,8 +211,7 @@ fn start_bird(lab: &LabInstance, node: &Node) -> Result<Vec<Process>, LabError> 
     write_file(&dir.join("bird.conf"), bird(&lab.topology, node, &dir.join("bird.log")).as_bytes(), 0o640)?;
     let script = "hostname \"$1\"; exec bird -c \"$2/bird.conf\" -s \"$2/bird.ctl\" -P \"$2/bird.pid\"";
     run_named(lab, node, script)?;
-    wait_for(lab, &dir.join("bird.pid"), "bird")?;
-    Ok(vec![Process::of_file(format!("{}/bird", node.id), &dir.join("bird.pid"))?])
+    Ok(vec![Process::of_file(format!("{}/bird", node.id), &dir.join("bird.pid"), READY_WITHIN)?])
 }
 
 /// Starts GoBGP and originates the provider's own prefixes; its API listens inside the namespace only.

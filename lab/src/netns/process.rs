@@ -31,13 +31,18 @@ impl Process {
         }
     }
 
-    /// Takes note of the process whose id a file holds.
-    pub(super) fn of_file(name: impl Into<String>, file: &Path) -> Result<Self, LabError> {
+    /// Takes note of the process whose id a file holds, once it does: a daemon makes its file before it writes the id.
+    pub(super) fn of_file(name: impl Into<String>, file: &Path, within: Duration) -> Result<Self, LabError> {
         let name = name.into();
-        let pid = std::fs::read_to_string(file).ok().and_then(|t| t.trim().parse().ok());
-        match pid {
-            Some(pid) => Self::of(name, pid),
-            None => Err(LabError::died(name)),
+        let until = Instant::now() + within;
+        loop {
+            if let Some(pid) = std::fs::read_to_string(file).ok().and_then(|t| t.trim().parse().ok()) {
+                return Self::of(name, pid);
+            }
+            if Instant::now() >= until {
+                return Err(LabError::died(name));
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
     }
 
