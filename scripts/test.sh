@@ -10,9 +10,9 @@ PILOTHOUSE_PEERS=${PILOTHOUSE_PEERS:-$(tests/peers/go-peers.sh || true)}
 [ -z "$PILOTHOUSE_PEERS" ] && unset PILOTHOUSE_PEERS || export PILOTHOUSE_PEERS
 
 # a replay must not depend on the optimisation level: the journeys compare with this build
-cargo build --release --package cli --bin pilotctl || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
-PILOTHOUSE_RELEASE_PILOTCTL=$(cargo metadata --no-deps --format-version 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')/release/pilotctl
-export PILOTHOUSE_RELEASE_PILOTCTL
+target=$(cargo metadata --no-deps --format-version 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+cargo build --release --package capture --example replay || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+export PILOTHOUSE_RELEASE_REPLAY=$target/release/examples/replay
 
 log=$(mktemp); trap 'rm -f "$log"' EXIT
 

@@ -72,13 +72,13 @@ fn a_degraded_path_is_left_and_the_capture_replays_to_the_same_state() {
     assert!(first.status.success(), "{}", text(&first));
     assert_eq!(first.stdout, second.stdout, "two replays differ");
     // built by `make test`; another optimisation level must not decide otherwise
-    match std::env::var_os("PILOTHOUSE_RELEASE_PILOTCTL") {
+    match std::env::var_os("PILOTHOUSE_RELEASE_REPLAY") {
         Some(release) => {
-            let optimised = Command::new(release).args(["replay", capture, "--decisions"]).output().unwrap();
+            let optimised = Command::new(release).arg(capture).output().unwrap();
             assert!(optimised.status.success(), "{}", text(&optimised));
             assert_eq!(first.stdout, optimised.stdout, "the release build replays to something else");
         }
-        None => println!("note: PILOTHOUSE_RELEASE_PILOTCTL names no release build; debug is compared with debug only"),
+        None => println!("note: PILOTHOUSE_RELEASE_REPLAY names no release build; debug is compared with debug only"),
     }
     let last = String::from_utf8_lossy(&first.stdout).lines().last().unwrap_or_default().to_owned();
     assert!(last.contains(report["state_hash"].as_str().unwrap()), "the replay ends in another state than the live run: {last}");
