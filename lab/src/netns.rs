@@ -17,15 +17,22 @@ mod process;
 mod requirement;
 mod wiring;
 
+pub(crate) use config::ebgp as ebgp_sessions;
 pub use instance::{BestPath, Driver, LabInstance, Phase, Ping};
 pub use process::Process;
 pub use requirement::{Missing, requirements};
+pub(crate) use wiring::baseline;
 
 use crate::topology::{Topology, TopologyError};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Returns the configuration of a node as FRR text, whatever software it runs: what the simulated router of that name runs.
+pub(crate) fn running_text(t: &Topology, node: &crate::topology::Node) -> String {
+    config::frr(t, node, Path::new("frr.log"))
+}
 
 /// What to boot.
 #[derive(Clone, Debug)]

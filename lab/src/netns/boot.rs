@@ -168,7 +168,10 @@ fn start_daemons(lab: &mut LabInstance) -> Result<(), LabError> {
 fn pid_files(lab: &LabInstance) -> Vec<Process> {
     let dirs = lab.topology.nodes.iter().map(|n| lab.node_dir(&n.id));
     let files = dirs.filter_map(|d| std::fs::read_dir(d).ok()).flatten().filter_map(|e| Some(e.ok()?.path()));
-    files.filter(|p| p.extension().is_some_and(|e| e == "pid")).filter_map(|p| Process::of_file(p.display().to_string(), &p, Duration::ZERO).ok()).collect()
+    files
+        .filter(|p| p.extension().is_some_and(|e| e == "pid"))
+        .filter_map(|p| Process::of_file(p.display().to_string(), &p, Duration::ZERO).ok())
+        .collect()
 }
 
 /// Starts the daemons of one FRR with empty configurations, then loads the integrated one, as `frrinit` does.
@@ -196,7 +199,10 @@ fn start_frr(lab: &LabInstance, node: &Node) -> Result<Vec<Process>, LabError> {
     }
     run_named(lab, node, &script)?;
     run("vtysh", ["--vty_socket", &d, "--config_dir", &d, "-b"])?;
-    daemons.iter().map(|daemon| Process::of_file(format!("{}/{daemon}", node.id), &dir.join(format!("{daemon}.pid")), READY_WITHIN)).collect()
+    daemons
+        .iter()
+        .map(|daemon| Process::of_file(format!("{}/{daemon}", node.id), &dir.join(format!("{daemon}.pid")), READY_WITHIN))
+        .collect()
 }
 
 /// Runs a script that starts daemons in a node's namespace under the node's host name; `$1` is the host name, `$2` the node's directory.
