@@ -93,7 +93,7 @@ impl Face {
             ended = telemetry => ended,
             ended = netconf::serve(netconf, options, stopped) => ended,
             () = volumes::watch(tree.clone(), config.volumes.clone()) => Ok(()),
-            () = frr::watch(tree, config) => Ok(()),
+            () = frr::watch(tree, config.router.clone(), frr::Bgpd::new(&config)) => Ok(()),
         }
     }
 }

@@ -7,14 +7,20 @@
 //! path and a network that answers to changes; fidelity is claimed only from FRR, BIRD and GoBGP. It never reads the twin.
 
 mod bmp;
+mod clock;
+mod control;
+mod face;
 mod router;
 mod select;
 mod session;
 mod settings;
+mod show;
+mod start;
 mod underlay;
 mod update;
 mod wire;
 mod world;
 
-pub use settings::{Refusal, Settings};
-pub use world::{Telemetry, World};
+pub use control::{Request, SimError, ask};
+pub use start::{Config, Sim, run, start};
+pub(crate) use start::{detached, run_dir};

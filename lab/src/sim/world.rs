@@ -8,6 +8,7 @@
 
 mod forward;
 mod interior;
+mod look;
 mod make;
 mod probe;
 mod speak;
@@ -138,6 +139,7 @@ impl World {
     }
 
     /// Returns a router by node id.
+    #[cfg(test)]
     #[must_use]
     pub fn router(&self, id: &str) -> Option<&Router> {
         self.index(id).map(|i| &self.routers[i])

@@ -1,7 +1,6 @@
 //! What the kernel says: interfaces of this namespace, CPU and memory of the machine that all nodes of a lab share.
 
 use super::elem;
-use crate::face::FaceConfig;
 use gnmi::{Path, PathElem, Value};
 use std::fs;
 use std::sync::Mutex;
@@ -10,7 +9,16 @@ use std::sync::Mutex;
 static LAST_CPU: Mutex<Option<(u64, u64)>> = Mutex::new(None);
 
 /// Reads interfaces, CPU and memory.
-pub fn read(config: &FaceConfig) -> Vec<(Path, Value)> {
+pub fn read(interfaces: &[String]) -> Vec<(Path, Value)> {
+    let mut out = machine();
+    for name in interfaces {
+        interface(name, &mut out);
+    }
+    out
+}
+
+/// Reads CPU and memory of the machine.
+pub fn machine() -> Vec<(Path, Value)> {
     let mut out = Vec::new();
     if let Some(percent) = cpu_percent() {
         let mut p = path(&["system", "cpus", "cpu", "state", "total", "instant"]);
@@ -21,10 +29,14 @@ pub fn read(config: &FaceConfig) -> Vec<(Path, Value)> {
         out.push((path(&["system", "memory", "state", "physical"]), Value::Uint(total)));
         out.push((path(&["system", "memory", "state", "used"]), Value::Uint(total.saturating_sub(available))));
     }
-    for name in &config.interfaces {
-        interface(name, &mut out);
-    }
     out
+}
+
+/// Returns the path of a leaf of an interface's state.
+pub fn interface_path(name: &str, rest: &[&str]) -> Path {
+    let mut elems = vec![elem("interfaces", &[]), elem("interface", &[("name", name)]), elem("state", &[])];
+    elems.extend(rest.iter().map(|n| elem(n, &[])).collect::<Vec<PathElem>>());
+    Path { elems }
 }
 
 fn path(names: &[&str]) -> Path {
@@ -32,11 +44,7 @@ fn path(names: &[&str]) -> Path {
 }
 
 fn interface(name: &str, out: &mut Vec<(Path, Value)>) {
-    let at = |rest: &[&str]| {
-        let mut elems = vec![elem("interfaces", &[]), elem("interface", &[("name", name)]), elem("state", &[])];
-        elems.extend(rest.iter().map(|n| elem(n, &[])).collect::<Vec<PathElem>>());
-        Path { elems }
-    };
+    let at = |rest: &[&str]| interface_path(name, rest);
     let file = |leaf: &str| fs::read_to_string(format!("/sys/class/net/{name}/{leaf}")).ok().map(|t| t.trim().to_owned());
     let Some(state) = file("operstate") else {
         out.push((at(&["oper-status"]), Value::String("NOT_PRESENT".to_owned())));

@@ -74,7 +74,7 @@ impl World {
         Some((i64::try_from(forward).ok()?, i64::try_from(round_trip).ok()?))
     }
 
-    fn travel(&mut self, wires: &[(usize, usize)]) -> Option<u64> {
+    pub(super) fn travel(&mut self, wires: &[(usize, usize)]) -> Option<u64> {
         let mut total = 0;
         for (link, wire) in wires {
             match self.links[*link].wires[*wire].offer(PROBE_BYTES) {
