@@ -9,6 +9,11 @@ cd "$(dirname "$0")/.."
 PILOTHOUSE_PEERS=${PILOTHOUSE_PEERS:-$(tests/peers/go-peers.sh || true)}
 [ -z "$PILOTHOUSE_PEERS" ] && unset PILOTHOUSE_PEERS || export PILOTHOUSE_PEERS
 
+# a replay must not depend on the optimisation level: the journeys compare with this build
+target=$(cargo metadata --no-deps --format-version 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
+cargo build --release --package capture --example replay || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+export PILOTHOUSE_RELEASE_REPLAY=$target/release/examples/replay
+
 log=$(mktemp); trap 'rm -f "$log"' EXIT
 
 RUST_BACKTRACE=${RUST_BACKTRACE:-0} cargo test --no-fail-fast "$@" -- --show-output 2>&1 | tee "$log" | awk '
@@ -19,27 +24,46 @@ status=${PIPESTATUS[0]}
 python3 - "$log" "$status" <<'PY'
 import re, sys
 
-suites, skipped, current, said = {}, {}, "?", False
+# A suite is a package. A case that reads captures from outside the repository names them in its reason.
+OUTSIDE = re.compile(r"captures|recordings|CORPUS")
+suites, skips, suite, current, said = {}, {}, "?", "?", False
 for line in open(sys.argv[1], errors="replace"):
     if m := re.match(r"\s+Running (?:unittests )?(\S+) \(.*?/deps/(.+?)-[0-9a-f]{16}\)", line):
-        current = m[2] if m[1].startswith("src/") else f"{m[1]}"
+        if m[1].startswith("src/lib") or m[1].startswith("src/main"):
+            suite = m[2]
+        current = m[2]
     elif m := re.match(r"\s+Doc-tests (\S+)", line):
-        current = f"{m[1]} (doc)"
+        suite, current = m[1], "documentation"
     elif line.startswith("---- "):
         said = False
     elif line.startswith("skipped:") and not said:
         # once for each test, however many lines it says it on
         said = True
-        skipped[current] = skipped.get(current, 0) + 1
+        skips.setdefault((suite, current), []).append(line[len("skipped:"):].strip())
     elif m := re.match(r"test result: \w+\. (\d+) passed; (\d+) failed; (\d+) ignored", line):
         passed, failed, ignored = map(int, m.groups())
-        gone = min(skipped.pop(current, 0), passed)
-        old = suites.get(current, (0, 0, 0))
-        suites[current] = (old[0] + passed - gone, old[1] + failed, old[2] + ignored + gone)
+        gone = min(len(skips.get((suite, current), [])), passed)
+        old = suites.get(suite, (0, 0, 0))
+        suites[suite] = (old[0] + passed - gone, old[1] + failed, old[2] + ignored + gone)
+reasons = {}
+for (suite, _), why in skips.items():
+    for reason in why:
+        reasons.setdefault((suite, reason), 0)
+        reasons[suite, reason] += 1
+outside = {}
+for (suite, reason), n in reasons.items():
+    if OUTSIDE.search(reason):
+        outside[suite] = outside.get(suite, 0) + n
 print()
+print("suite                  passed failed skipped   (of the skipped: for want of captures)")
 for name, (passed, failed, skip) in sorted(suites.items()):
     if passed + failed + skip:
-        print(f"{name:40} {passed:5} passed {failed:4} failed {skip:4} skipped")
+        share = 100 * (passed + failed) // (passed + failed + skip)
+        print(f"{name:22} {passed:6} {failed:6} {skip:7}   {outside.get(name, 0):3}   {share} % run")
+if reasons:
+    print("\nnot run:")
+for (suite, reason), n in sorted(reasons.items()):
+    print(f"  {suite}: {n} × {reason}")
 total = [sum(s[i] for s in suites.values()) for i in range(3)]
 # a crate that does not compile, or a test process that dies, has no result line of its own
 broken = int(sys.argv[2] != "0" and total[1] == 0)

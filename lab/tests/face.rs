@@ -2,6 +2,7 @@
 //!
 //! Two bgpd without zebra peer over 127.0.0.0/8; nothing outside this machine is reached. Needs FRR (Debian: `frr`).
 
+#[allow(dead_code, unused_imports, reason = "each test file uses a part of it")]
 mod face_bench;
 
 use config::edit::in_effect;

@@ -41,8 +41,17 @@ impl Drop for Bench {
 }
 
 impl Bench {
-    /// Starts it; `None` when FRR is not installed.
+    /// Starts it, gNMI without TLS; `None` when FRR is not installed.
     pub async fn start(name: &str) -> anyhow::Result<Option<Self>> {
+        Self::begin(name, false).await
+    }
+
+    /// Starts it, gNMI over TLS under the name `localhost`.
+    pub async fn start_tls(name: &str) -> anyhow::Result<Option<Self>> {
+        Self::begin(name, true).await
+    }
+
+    async fn begin(name: &str, tls: bool) -> anyhow::Result<Option<Self>> {
         if !Path::new(BGPD).exists() {
             eprintln!("skipped: {BGPD} is not installed");
             return Ok(None);
@@ -59,7 +68,7 @@ impl Bench {
         let mut bench = Self { daemons: Vec::new(), peer: b, gnmi: any(), netconf: any(), tasks: Vec::new(), dir };
         bench.daemon("a", 65001, (a, b, 65002), port, "10.99.0.11", &["198.51.100.0/24"])?;
         bench.daemon("b", 65002, (b, a, 65001), port, "10.99.0.12", &["192.0.2.0/24"])?;
-        bench.face(a).await?;
+        bench.face(a, tls).await?;
         Ok(Some(bench))
     }
 
@@ -112,7 +121,7 @@ impl Bench {
         Ok(())
     }
 
-    async fn face(&mut self, own: Ipv4Addr) -> anyhow::Result<()> {
+    async fn face(&mut self, own: Ipv4Addr, tls: bool) -> anyhow::Result<()> {
         let host_key = self.dir.join("host_key");
         let made = Command::new("ssh-keygen").args(["-q", "-t", "ed25519", "-N", "", "-f"]).arg(&host_key).status()?;
         anyhow::ensure!(made.success(), "ssh-keygen failed");
@@ -125,7 +134,7 @@ impl Bench {
             vty_dir: self.dir.join("a"),
             state_dir: self.dir.join("state"),
             gnmi: any(),
-            tls: None,
+            tls: if tls { Some(self.certificate()?) } else { None },
             netconf: any(),
             host_key,
             users: vec![(USER.to_owned(), PASSWORD.to_owned())],
@@ -146,6 +155,20 @@ impl Bench {
             drop(silent);
         }));
         Ok(())
+    }
+
+    /// Makes a certificate of this test and its key.
+    fn certificate(&self) -> anyhow::Result<(PathBuf, PathBuf)> {
+        let made = rcgen::generate_simple_self_signed(vec!["localhost".to_owned()])?;
+        let (certificate, key) = (self.ca(), self.dir.join("gnmi.key"));
+        std::fs::write(&certificate, made.cert.pem())?;
+        std::fs::write(&key, made.signing_key.serialize_pem())?;
+        Ok((certificate, key))
+    }
+
+    /// What a client trusts.
+    pub fn ca(&self) -> PathBuf {
+        self.dir.join("gnmi.crt")
     }
 
     pub fn vtysh(&self, name: &str, commands: &[&str]) -> anyhow::Result<String> {

@@ -43,10 +43,13 @@ pub fn sentence(event: &Event) -> String {
             format!("{change} measured, {}: {why}", if *passed { "it helped" } else { "it did not help" })
         }
         Happening::ChangeFinished { change, outcome, why, .. } => format!("{change} {outcome}: {why}"),
-        Happening::Learned { change, delay_error_ms, .. } => match delay_error_ms {
-            Some(e) => format!("{change}: prediction was off by {e:.1} ms"),
-            None => format!("{change}: outcome recorded"),
-        },
+        Happening::Learned { change, delay_error_ms, exits, .. } => {
+            let exits = exits.map(|(did, all)| format!(", {did} of {all} prefixes took the predicted exit")).unwrap_or_default();
+            match delay_error_ms {
+                Some(e) => format!("{change}: predicted delay was off by {e:.1} ms{exits}"),
+                None => format!("{change}: outcome recorded{exits}"),
+            }
+        }
         Happening::Killed { stopped, by } => format!("{by} {}", if *stopped { "stopped every change" } else { "allows changes again" }),
     }
 }

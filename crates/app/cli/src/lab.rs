@@ -70,6 +70,29 @@ pub enum Name {
     Cut,
     /// The paths degrade, and the way that is chosen instead becomes worse once the change is applied.
     Turncoat,
+    /// Traffic is added until the links of a provider are full.
+    Fill,
+    /// The provider resets its sessions again and again.
+    Flap,
+}
+
+/// How the routers treat what is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum DropWrites {
+    /// They answer `<ok/>`, show the change when it is read back, and do not run it: only a measurement tells.
+    Unseen,
+    /// They answer `<ok/>` and do nothing: the read-back tells.
+    Seen,
+}
+
+impl DropWrites {
+    /// The word of a face's fault file.
+    const fn fault(self) -> &'static str {
+        match self {
+            Self::Unseen => "pretend_writes",
+            Self::Seen => "drop_writes",
+        }
+    }
 }
 
 /// Arguments of `lab scenario`.
@@ -102,9 +125,15 @@ pub struct ScenarioArguments {
     /// Also make every other provider as slow as the one that is hit: no alternative is better.
     #[arg(long)]
     pub everywhere: bool,
-    /// The routers answer `<ok/>` to a commit and do nothing.
-    #[arg(long)]
-    pub drop_writes: bool,
+    /// The routers answer `<ok/>` to a commit and do not run it; `seen`: and do not even show it when it is read back.
+    #[arg(long, value_enum, num_args = 0..=1, require_equals = true, default_missing_value = "unseen")]
+    pub drop_writes: Option<DropWrites>,
+    /// Traffic that `fill` adds to each exit, Mbit/s.
+    #[arg(long, default_value_t = 95, value_parser = clap::value_parser!(u64).range(1..=lab::scenario::MAX_FILL_MBIT))]
+    pub mbit: u64,
+    /// Resets of `flap`, six seconds apart.
+    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=i64::from(lab::scenario::MAX_FLAPS)))]
+    pub times: u32,
     /// Exit status 1 unless it ends so: confirmed, rolled_back, failed, no_action, no_finding.
     #[arg(long, value_name = "OUTCOME")]
     pub expect: Option<String>,

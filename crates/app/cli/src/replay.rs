@@ -2,8 +2,6 @@
 
 use crate::exit::{Context, Ended, Failure, Outcome};
 use clap::Subcommand;
-use pilot::{Effect, Input, JobId, Pilot, SimulationAnswer};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Arguments of `replay`.
@@ -90,63 +88,32 @@ pub fn capture(context: &Context, arguments: &CaptureArguments) -> Ended {
 
 /// Runs `replay`.
 pub fn replay(context: &Context, arguments: &Arguments) -> Ended {
-    let unusable = |e: capture::CaptureError| Failure::from_error("", &e);
-    let mut reader = capture::Reader::<Input>::open(&arguments.file).map_err(unusable)?;
-    let mut run = Replay::default();
-    for entry in &mut reader {
-        let entry = entry.map_err(unusable)?;
-        if arguments.until.is_some_and(|ns| entry.at.nanos() >= ns) {
-            break;
-        }
-        for event in run.take(entry) {
-            if arguments.decisions {
-                println!("{}", serde_json::to_string(&event).map_err(|e| Failure::from_error("PH-CLI-006", &e))?);
+    let mut unwritten = None;
+    let until = arguments.until.map(units::Timestamp::from_nanos);
+    let replay = capture::Replay::run(&arguments.file, until, |event| {
+        if arguments.decisions {
+            match serde_json::to_string(event) {
+                Ok(line) => println!("{line}"),
+                Err(error) => unwritten = Some(error),
             }
         }
+    })
+    .map_err(|e| Failure::from_error("", &e))?;
+    if let Some(error) = unwritten {
+        return Err(Failure::from_error("PH-CLI-006", &error));
     }
-    if reader.lost_tail() > 0 {
-        eprintln!("the last {} bytes are no whole frame: what they held was never acknowledged", reader.lost_tail());
+    if replay.lost_tail() > 0 {
+        eprintln!("the last {} bytes are no whole frame: what they held was never acknowledged", replay.lost_tail());
     }
     if arguments.state {
-        crate::engine::print_json(run.pilot.state());
+        crate::engine::print_json(replay.state());
     }
-    let hash = run.pilot.state_hash();
+    let (inputs, hash, diverged) = (replay.inputs(), replay.state_hash(), replay.diverged());
     if context.json {
-        println!("{}", serde_json::json!({"inputs": run.inputs, "state": hash, "diverged": run.diverged}));
+        println!("{}", serde_json::json!({"inputs": inputs, "state": hash, "diverged": diverged}));
     } else {
-        println!("{} inputs, state {hash}", run.inputs);
-        run.diverged.iter().for_each(|d| println!("diverged: {d}"));
+        println!("{inputs} inputs, state {hash}");
+        diverged.iter().for_each(|d| println!("diverged: {d}"));
     }
-    Ok(if run.diverged.is_empty() { Outcome::Done } else { Outcome::No })
-}
-
-/// The pilot over a log. Nothing is carried out; simulations are computed again and compared with what the log says.
-#[derive(Default)]
-struct Replay {
-    pilot: Pilot,
-    inputs: u64,
-    answers: BTreeMap<JobId, SimulationAnswer>,
-    diverged: Vec<String>,
-}
-
-impl Replay {
-    fn take(&mut self, entry: capture::Entry<Input>) -> Vec<pilot::Event> {
-        self.inputs += 1;
-        if let Input::Simulated { job, answer } = &entry.body {
-            match self.answers.remove(job) {
-                Some(again) if again == **answer => {}
-                Some(_) => self.diverged.push(format!("input {}: simulation {} gives another answer than it gave then", entry.seq, job.0)),
-                None => self.diverged.push(format!("input {}: simulation {} was not asked for", entry.seq, job.0)),
-            }
-        }
-        let mut events = Vec::new();
-        for effect in self.pilot.handle(entry.seq, entry.at, entry.body) {
-            match effect {
-                Effect::Publish(event) => events.push(event),
-                Effect::Simulate(job) => drop(self.answers.insert(job.id, pilot::simulate(&job))),
-                _ => {}
-            }
-        }
-        events
-    }
+    Ok(if diverged.is_empty() { Outcome::Done } else { Outcome::No })
 }

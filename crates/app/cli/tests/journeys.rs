@@ -63,6 +63,7 @@ fn a_degraded_path_is_left_and_the_capture_replays_to_the_same_state() {
     }
     let (did, predicted) = (report["exits"][0].as_u64().unwrap(), report["exits"][1].as_u64().unwrap());
     assert!(predicted > 50 && did * 100 >= predicted * 99, "{did} of {predicted} moved prefixes took the predicted exit: {report:#}");
+    assert_eq!(report["exits_learned"], report["exits"], "the engine learned something else than the routers say: {report:#}");
     let verified = pilotctl(data.path()).args(["audit", "verify"]).output().unwrap();
     assert!(verified.status.success(), "{}", text(&verified));
     let capture = report["capture"].as_str().unwrap();
@@ -70,6 +71,15 @@ fn a_degraded_path_is_left_and_the_capture_replays_to_the_same_state() {
     let (first, second) = (replay(), replay());
     assert!(first.status.success(), "{}", text(&first));
     assert_eq!(first.stdout, second.stdout, "two replays differ");
+    // built by `make test`; another optimisation level must not decide otherwise
+    match std::env::var_os("PILOTHOUSE_RELEASE_REPLAY") {
+        Some(release) => {
+            let optimised = Command::new(release).arg(capture).output().unwrap();
+            assert!(optimised.status.success(), "{}", text(&optimised));
+            assert_eq!(first.stdout, optimised.stdout, "the release build replays to something else");
+        }
+        None => println!("note: PILOTHOUSE_RELEASE_REPLAY names no release build; debug is compared with debug only"),
+    }
     let last = String::from_utf8_lossy(&first.stdout).lines().last().unwrap_or_default().to_owned();
     assert!(last.contains(report["state_hash"].as_str().unwrap()), "the replay ends in another state than the live run: {last}");
 }
@@ -90,6 +100,34 @@ fn a_silent_cut_is_left_before_the_hold_timer_sees_it() {
     assert!(number(&report, "loss_after") < 0.05 && number(&report, "loss_before") > 0.5, "{report:#}");
 }
 
+/// Mbit/s that `fill` adds below.
+const FILL_MBIT: f64 = 60.0;
+
+#[test]
+fn a_full_link_is_relieved_by_the_volume_that_is_really_sent() {
+    let Some((_turn, data)) = turn("fill") else { return };
+    let report = play(data.path(), &["fill", "--provider", "isp-c", "--mbit", &FILL_MBIT.to_string()]);
+    assert_eq!(report["outcome"], "confirmed", "{report:#}");
+    let summary = report["summary"].as_str().unwrap();
+    let volume: f64 = summary.split_once("prefixes (").unwrap().1.split_once(' ').unwrap().0.parse().unwrap();
+    // what is always sent to these prefixes comes on top
+    let t = lab::topology::Topology::seed().unwrap();
+    let prefixes: Vec<_> = t.groups.iter().filter(|g| g.preferred.as_str() == "isp-c").flat_map(|g| g.prefixes.iter()).collect();
+    let usual =
+        lab::traffic::background(&t).into_iter().filter(|f| prefixes.iter().any(|p| p.contains(f.to))).map(|f| f.rate_bps).sum::<u64>();
+    let sent = FILL_MBIT + usual as f64 / 1e6;
+    println!("{volume} Mbit/s accounted, {sent:.2} sent");
+    assert!((volume - sent).abs() < 0.1 * sent, "{volume} Mbit/s accounted, {sent} sent: {report:#}");
+}
+
+#[test]
+fn sessions_that_flap_are_seen_and_left_to_bgp() {
+    let Some((_turn, data)) = turn("flap") else { return };
+    let report = play(data.path(), &["flap", "--exit", "r1-ispa"]);
+    assert_eq!(report["outcome"], "no_action", "{report:#}");
+    assert!(report["why"].as_str().unwrap().contains("session"), "{report:#}");
+}
+
 #[test]
 fn where_every_alternative_is_worse_nothing_is_done() {
     let Some((_turn, data)) = turn("everywhere") else { return };
@@ -108,10 +146,20 @@ fn a_change_that_makes_things_worse_ends_reverted_with_the_tables_of_before() {
 #[test]
 fn writes_that_are_dropped_on_the_way_are_never_confirmed() {
     let Some((_turn, data)) = turn("drop-writes") else { return };
+    // the routers show what they do not run: the read-back is clean, the delay does not fall
     let report = play(data.path(), &["degrade", "--drop-writes"]);
-    assert!(report["outcome"] == "failed" || report["outcome"] == "rolled_back", "{report:#}");
+    assert_eq!(report["outcome"], "rolled_back", "{report:#}");
+    assert!(report["seconds"]["applied"].as_f64().is_some(), "the read-back gave it away: {report:#}");
+    assert!(number(&report, "delay_ms_after") > number(&report, "delay_ms_before") * 0.8, "{report:#}");
+}
+
+#[test]
+fn writes_that_are_not_even_shown_fail_at_the_read_back() {
+    let Some((_turn, data)) = turn("drop-writes=seen") else { return };
+    let report = play(data.path(), &["degrade", "--drop-writes=seen"]);
+    assert_eq!(report["outcome"], "failed", "{report:#}");
     let why = report["why"].as_str().unwrap();
-    assert!(why.contains("did nothing"), "{why}");
+    assert!(why.contains("did nothing") && report["seconds"]["verified"].is_null(), "{report:#}");
 }
 
 /// A running engine; killed when dropped.

@@ -8,7 +8,7 @@ use collector::Target;
 use executor::{Execution, Executor, Recovery};
 use network::{ConfigEvent, Observation};
 use pilot::{Effect, Event, Input, SimulationJob};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc};
@@ -16,6 +16,9 @@ use units::Timestamp;
 
 /// Sequence numbers are promised to the ledger in blocks of this size, so that it is not written for every input.
 const SEQ_BLOCK: u64 = 10_000;
+
+/// Audit records that wait for a disk that refuses them.
+const UNWRITTEN_MAX: usize = 10_000;
 
 /// How long one step on a device may take; the saga counts silence after a longer time (`change::WIRE_SILENCE`).
 const STEP_WITHIN: Duration = Duration::from_secs(60);
@@ -40,6 +43,8 @@ pub struct Shell {
     events: broadcast::Sender<Event>,
     /// Sequence numbers below this are promised.
     promised: u64,
+    /// Audit records that could not be written yet, oldest first: the chain has no gaps, so those after them wait too.
+    unwritten: VecDeque<audit::Record>,
 }
 
 impl Shell {
@@ -52,7 +57,7 @@ impl Shell {
         messages: mpsc::Sender<Message>,
         events: broadcast::Sender<Event>,
     ) -> Self {
-        Self { store, writer, executor, targets, ways: BTreeMap::new(), messages, events, promised: 0 }
+        Self { store, writer, executor, targets, ways: BTreeMap::new(), messages, events, promised: 0, unwritten: VecDeque::new() }
     }
 
     /// Writes one input to the log.
@@ -81,7 +86,8 @@ impl Shell {
                     told.push(event);
                 }
                 Effect::Audit(record) => {
-                    if let Err(error) = self.store.append_audit(&record) {
+                    self.unwritten.push_back(record);
+                    if let Err(error) = self.write_audit() {
                         self.store_failed(None, &error);
                     }
                 }
@@ -94,7 +100,8 @@ impl Shell {
                     }
                 }
                 Effect::Burn { permit, change } => {
-                    if let Err(reason) = self.burn(permit, change) {
+                    // nothing begins that is not in the audit chain
+                    if let Err(reason) = self.write_audit().map_err(|e| chain(&e)).and_then(|()| self.burn(permit, change)) {
                         broken.insert(change);
                         self.input(Input::StoreFailed { change: Some(change), reason });
                     }
@@ -119,6 +126,23 @@ impl Shell {
             self.store_failed(None, &error);
         }
         told
+    }
+
+    /// Writes the audit records that wait. What the disk refuses stays and is tried again before the next record; when more wait than
+    /// are kept, the rest is told to the log only, and no change begins until a restart takes the chain up from the disk.
+    fn write_audit(&mut self) -> Result<(), store::StoreError> {
+        while let Some(record) = self.unwritten.front() {
+            if let Err(error) = self.store.append_audit(record) {
+                if self.unwritten.len() > UNWRITTEN_MAX
+                    && let Some(lost) = self.unwritten.pop_back()
+                {
+                    tracing::error!(seq = lost.seq, kind = %lost.kind, body = %lost.body, "audit record lost: the ledger cannot be written");
+                }
+                return Err(error);
+            }
+            self.unwritten.pop_front();
+        }
+        Ok(())
     }
 
     /// Burns the permit's number for ever, then hands the permit to the executor.

@@ -136,7 +136,7 @@ impl Builder<'_> {
         let mut edits = EditPlan::new(self.twin, self.view.network);
         let mut prefixes = BTreeSet::new();
         for exit in &exits {
-            edits.drain(exit)?;
+            edits.drain(exit, &exits)?;
             prefixes.extend(self.twin.prefixes_via(exit));
         }
         Ok(Action {

@@ -36,17 +36,22 @@ impl<'a> EditPlan<'a> {
         Ok(())
     }
 
-    /// Drains every session of `exit`: lowest LOCAL_PREF on import, GRACEFUL_SHUTDOWN on export (RFC 8326).
-    pub fn drain(&mut self, exit: &ExitId) -> Result<(), String> {
+    /// Drains every session of `exit`: lowest LOCAL_PREF on import, GRACEFUL_SHUTDOWN on export (RFC 8326). Refused where a policy also
+    /// serves a session of an exit that is not `drained`: it would be drained unseen, the export even without a trace in our tables.
+    pub fn drain(&mut self, exit: &ExitId, drained: &BTreeSet<ExitId>) -> Result<(), String> {
         let spec = self.network.inventory.exit(exit).ok_or_else(|| format!("{exit} is not in the inventory"))?;
         for neighbor in spec.neighbors.clone() {
             let family = Family::of(neighbor);
+            let inventory = &self.network.inventory;
+            let spared = |n: &IpAddr| !inventory.exit_of(&spec.device, *n).is_some_and(|e| drained.contains(&e.id));
             self.add(exit, neighbor, family, |config, session| {
                 let import = session.import.as_deref().ok_or("the session has no import policy")?;
+                only_used_by(config, import, |f| f.import.as_deref(), spared)?;
                 drain_import(&config.policy, import).map_err(|e| e.to_string())
             })?;
             self.add(exit, neighbor, family, |config, session| {
                 let export = session.export.as_deref().ok_or("the session has no export policy")?;
+                only_used_by(config, export, |f| f.export.as_deref(), spared)?;
                 drain_export(&config.policy, export).map_err(|e| e.to_string())
             })?;
         }
@@ -98,5 +103,20 @@ impl<'a> EditPlan<'a> {
         config::edit::apply(config, &new).map_err(|e| e.to_string())?;
         edits.extend(new);
         Ok(())
+    }
+}
+
+/// Refuses a policy that a session which must be `spared` uses too.
+fn only_used_by(
+    config: &RouterConfig,
+    policy: &str,
+    side: impl Fn(&NeighborFamily) -> Option<&str>,
+    spared: impl Fn(&IpAddr) -> bool,
+) -> Result<(), String> {
+    let neighbors = config.bgp.iter().flat_map(|b| &b.neighbors);
+    let uses = |n: &config::Neighbor| n.families.values().any(|f| side(f) == Some(policy));
+    match neighbors.filter(|(_, n)| uses(n)).map(|(address, _)| address).find(|a| spared(a)) {
+        Some(other) => Err(format!("policy {policy} also serves the session with {other}, which would be drained too")),
+        None => Ok(()),
     }
 }

@@ -6,6 +6,7 @@
 mod bmp_session;
 mod bogon;
 mod counters;
+mod exit_in_use;
 mod freshness;
 mod gnmi_session;
 mod inventory;

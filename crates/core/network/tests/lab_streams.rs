@@ -1,4 +1,5 @@
-//! Real streams of three FRR 8.4.4 routers over a boot and six failures, read in place, against what the router itself said at the end.
+//! Real streams of three FRR 8.4.4 routers over a boot and failures, against what the router itself said at the end: our own recording
+//! (`tests/recordings`), and another, longer one where it is at hand.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
@@ -9,7 +10,14 @@ use network::{BmpEvent, DeviceRole, DeviceSpec, Freshness, Inventory, Network, O
 use std::collections::BTreeMap;
 use units::Timestamp;
 
+const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/recordings/seed");
 const LAB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/data/lab");
+
+/// Returns the stream of a router in one of the two recordings.
+fn stream(lab: &str, n: u8) -> Option<Vec<u8>> {
+    let name = if lab == OWN { format!("bmp/r{n}.bmp") } else { format!("bmp-raw/10.99.0.{n}.bmp") };
+    std::fs::read(format!("{lab}/{name}")).ok()
+}
 
 fn inventory() -> Inventory {
     let device = |n: u8, role| DeviceSpec {
@@ -49,11 +57,19 @@ fn play(network: &mut Network, device: &str, stream: &[u8]) -> (Timestamp, usize
 }
 
 #[test]
-fn three_routers_of_the_lab_give_sane_tables() {
+fn three_routers_of_our_lab_give_sane_tables() {
+    sane_tables(OWN);
+}
+
+#[test]
+fn three_routers_of_the_other_lab_give_sane_tables() {
+    if std::fs::exists(LAB).unwrap_or(false) { sane_tables(LAB) } else { println!("skipped: no lab recordings at {LAB}") }
+}
+
+fn sane_tables(lab: &str) {
     let mut network = Network::new(inventory());
     for n in 1..=3 {
-        let path = format!("{LAB}/bmp-raw/10.99.0.{n}.bmp");
-        let Ok(stream) = std::fs::read(&path) else { return println!("skipped: no {path}") };
+        let stream = stream(lab, n).unwrap();
         let id = format!("r{n}");
         let (end, messages) = play(&mut network, &id, &stream);
         network.tick(Timestamp::from_millis(end.nanos() / 1_000_000 + 3000));
@@ -75,12 +91,17 @@ fn three_routers_of_the_lab_give_sane_tables() {
 }
 
 #[test]
-fn the_external_table_of_r1_is_what_r1_itself_shows() {
-    let (Ok(stream), Ok(shown)) =
-        (std::fs::read(format!("{LAB}/bmp-raw/10.99.0.1.bmp")), std::fs::read(format!("{LAB}/vtysh/r1-bgp-ipv4.json")))
-    else {
-        return println!("skipped: no lab recordings at {LAB}");
-    };
+fn the_external_table_of_our_r1_is_what_r1_itself_shows() {
+    external_table(OWN);
+}
+
+#[test]
+fn the_external_table_of_the_other_r1_is_what_r1_itself_shows() {
+    if std::fs::exists(LAB).unwrap_or(false) { external_table(LAB) } else { println!("skipped: no lab recordings at {LAB}") }
+}
+
+fn external_table(lab: &str) {
+    let (stream, shown) = (stream(lab, 1).unwrap(), std::fs::read(format!("{lab}/vtysh/r1-bgp-ipv4.json")).unwrap());
     let mut network = Network::new(inventory());
     play(&mut network, "r1", &stream);
     let device = &network.devices[&"r1".into()];

@@ -199,11 +199,14 @@ fn learn(turn: &mut Turn<'_>, change: ChangeId, proposal: ProposalId, outcome: &
         loss: before.and_then(|b| b.loss()).zip(measured.and_then(|m| m.loss())),
     };
     let limits_met = limits_met(turn, record, &measured);
+    // what was taken back leaves nothing to compare
+    let exits =
+        (*outcome == Outcome::Confirmed).then(|| turn.s.network.moves_in_use(p.moves.iter().map(|m| (&m.prefix, &m.to[..])))).flatten();
     let (action, tier) = (record.proposal.action.kind, record.verdict.final_tier);
-    let lesson = Lesson::new(change, action, tier, predicted, measured, None, limits_met, outcome);
+    let lesson = Lesson::new(change, action, tier, predicted, measured, exits, limits_met, outcome);
     let (reward, delay_error_ms) = (lesson.reward, lesson.delay_error_ms());
     turn.s.lessons.add(lesson.clone());
-    turn.record(None, Happening::Learned { change, reward, delay_error_ms, exits: None });
+    turn.record(None, Happening::Learned { change, reward, delay_error_ms, exits });
     turn.out.push(Effect::Learned { proposal, lesson });
 }
 

@@ -1,5 +1,5 @@
-//! One edge from its real BMP stream and running configuration, against the table that the router itself shows. Skipped where the
-//! recording is not at hand.
+//! One edge from its real BMP stream and running configuration, against the table that the router itself shows: our own recording
+//! (`tests/recordings`), and another one where it is at hand.
 #![allow(clippy::unwrap_used, reason = "a whole file of tests")]
 
 use action::DeviceId;
@@ -12,6 +12,7 @@ use std::sync::Arc;
 use twin::{Source, Twin};
 use units::Timestamp;
 
+const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/recordings/seed");
 const LAB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/data/lab");
 
 /// The picture that the stream of r1 paints; r1 alone.
@@ -51,14 +52,26 @@ fn picture(stream: &[u8], config: &str) -> Network {
 }
 
 #[test]
-#[allow(clippy::disallowed_methods, reason = "the recording is read in place; only tests do this")]
-fn import_policy_makes_of_the_stream_what_the_router_shows() {
+fn import_policy_makes_of_our_stream_what_the_router_shows() {
+    assert!(as_the_router_shows(OWN, "bmp/r1.bmp"));
+}
+
+#[test]
+fn import_policy_makes_of_the_other_stream_what_the_router_shows() {
+    if !as_the_router_shows(LAB, "bmp-raw/10.99.0.1.bmp") {
+        println!("skipped: no lab recordings at {LAB}");
+    }
+}
+
+/// Compares one recording; `false`: it is not there.
+#[allow(clippy::disallowed_methods, reason = "recordings are read in place; only tests do this")]
+fn as_the_router_shows(lab: &str, stream: &str) -> bool {
     let (Ok(stream), Ok(config), Ok(shown)) = (
-        std::fs::read(format!("{LAB}/bmp-raw/10.99.0.1.bmp")),
-        std::fs::read_to_string(format!("{LAB}/vtysh/r1-running.conf")),
-        std::fs::read(format!("{LAB}/vtysh/r1-bgp-ipv4.json")),
+        std::fs::read(format!("{lab}/{stream}")),
+        std::fs::read_to_string(format!("{lab}/vtysh/r1-running.conf")),
+        std::fs::read(format!("{lab}/vtysh/r1-bgp-ipv4.json")),
     ) else {
-        return println!("skipped: no lab recordings at {LAB}");
+        return false;
     };
     let shown: Value = serde_json::from_slice(&shown).unwrap();
     let mut network = picture(&stream, &config);
@@ -85,6 +98,7 @@ fn import_policy_makes_of_the_stream_what_the_router_shows() {
     }
     println!("{paths} external paths and {bests} choices compared");
     assert!(paths > 100 && bests > 50);
+    true
 }
 
 /// What the router has selected, for the step that keeps the older path.

@@ -11,9 +11,11 @@
 //! in the middle of a frame loses that frame and says so. Secrets never enter: inputs do not hold any.
 
 mod reader;
+mod replay;
 mod writer;
 
 pub use reader::{Entry, Info, Reader, info};
+pub use replay::Replay;
 pub use writer::Writer;
 
 use std::path::PathBuf;

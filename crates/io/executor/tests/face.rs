@@ -113,13 +113,15 @@ async fn a_face_that_plays_broken_never_gets_a_clean_answer_believed() {
     let Some(frr) = Frr::start().await else { return };
     let executor = executor(&frr.endpoint, &frr.password);
     let new = steer();
-    for word in ["drop_writes", "wrong_state", "hang_up_after_commit", "no_reply_to_commit"] {
+    for word in ["drop_writes", "wrong_state", "hang_up_after_commit", "no_reply_to_commit", "pretend_writes"] {
         let base = executor.read(&device(), WITHIN).await.unwrap().digest().to_owned();
         frr.fault(word);
         let within = Duration::from_secs(5);
         let reply = begin(&executor, &new, &base).carry_out(&device(), &commit(&new, "ph-1", &base, LONG), within).await;
         match (word, &reply) {
             ("drop_writes" | "wrong_state", Ok(state)) => assert!(!state.in_effect && state.digest == base, "{word}: {state:?}"),
+            // nothing on the wire gives it away; the measurement must
+            ("pretend_writes", Ok(state)) => assert!(state.in_effect && !frr.text().contains("PH-1-150"), "{word}: {state:?}"),
             ("hang_up_after_commit" | "no_reply_to_commit", Err(WireFault::Unknown { code, .. })) => {
                 assert_eq!(code, fault::COMMIT_UNANSWERED)
             }

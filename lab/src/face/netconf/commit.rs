@@ -73,12 +73,26 @@ impl<R: Router> Device<R> {
         }
         let before = self.running().await?;
         self.carry_out(session, confirmed, before.clone(), now).await?;
-        self.stale = (fault == Some(Fault::WrongState)).then_some(before);
+        match fault {
+            Some(Fault::WrongState) => self.stale = Some(before),
+            Some(Fault::PretendWrites) => self.pretend(&before).await?,
+            _ => self.stale = None,
+        }
         Ok(match fault {
             Some(Fault::HangUpAfterCommit) => Answer::HangUp,
             Some(Fault::NoReplyToCommit) => Answer::Silence,
             _ => Answer::Ok,
         })
+    }
+
+    /// Takes the edits off the router again before its route-map timer acts on them, and goes on showing them.
+    async fn pretend(&mut self, before: &str) -> Result<(), RpcError> {
+        let after = self.running().await?;
+        if after != before {
+            self.restore(before).await.map_err(failed)?;
+            self.stale = Some(after);
+        }
+        Ok(())
     }
 
     async fn carry_out(&mut self, session: u32, confirmed: Confirmed, before: String, now: Timestamp) -> Result<(), RpcError> {

@@ -36,7 +36,7 @@ pub struct Device<R> {
     locks: BTreeMap<Datastore, u32>,
     pub(super) pending: Option<Pending>,
     pub(super) last_rollback: Option<Rollback>,
-    /// What `wrong_state` shows instead of running.
+    /// What `wrong_state` and `pretend_writes` show instead of running.
     pub(super) stale: Option<String>,
 }
 
@@ -142,7 +142,7 @@ impl<R: Router> Device<R> {
     /// What this device claims to run.
     async fn shown(&self) -> Result<String, RpcError> {
         match &self.stale {
-            Some(text) if self.faults.active() == Some(Fault::WrongState) => Ok(text.clone()),
+            Some(text) if matches!(self.faults.active(), Some(Fault::WrongState | Fault::PretendWrites)) => Ok(text.clone()),
             _ => self.running().await,
         }
     }

@@ -14,11 +14,13 @@ pub enum Fault {
     NoReplyToCommit,
     /// After a commit, the running configuration is shown as it was before.
     WrongState,
+    /// A commit answers `<ok/>` and is shown as done, but the router does not run it: only a measurement tells.
+    PretendWrites,
 }
 
 /// An unknown word in a fault file.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0:?} is no fault; there are drop_writes, hang_up_after_commit, no_reply_to_commit and wrong_state")]
+#[error("{0:?} is no fault; there are drop_writes, hang_up_after_commit, no_reply_to_commit, wrong_state and pretend_writes")]
 pub struct UnknownFault(String);
 
 impl FromStr for Fault {
@@ -30,6 +32,7 @@ impl FromStr for Fault {
             "hang_up_after_commit" => Ok(Self::HangUpAfterCommit),
             "no_reply_to_commit" => Ok(Self::NoReplyToCommit),
             "wrong_state" => Ok(Self::WrongState),
+            "pretend_writes" => Ok(Self::PretendWrites),
             other => Err(UnknownFault(other.chars().take(40).collect())),
         }
     }

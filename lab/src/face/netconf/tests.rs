@@ -366,6 +366,19 @@ async fn broken_devices_are_played_as_the_file_says() {
 }
 
 #[tokio::test]
+async fn a_device_that_pretends_shows_what_it_does_not_run() {
+    let mut bench = Bench::new();
+    std::fs::write(bench.dir.join("fault"), "pretend_writes").unwrap();
+    assert_eq!(bench.edit(1, &[prefer(250)]).await, Answer::Ok);
+    assert_eq!(bench.commit(1, Some((60, Some("t"))), None, at(0)).await, Answer::Ok);
+    assert_eq!(bench.router.text(), BEFORE);
+    assert!(bench.state(at(1)).await.contains("local-preference 250"));
+    bench.device.wake(at(60)).await;
+    assert_eq!(bench.router.text(), BEFORE);
+    assert!(!bench.state(at(61)).await.contains("local-preference 250"), "what was undone is still shown");
+}
+
+#[tokio::test]
 async fn an_edit_that_does_not_apply_leaves_the_candidate_as_it_was() {
     let mut bench = Bench::new();
     assert_eq!(bench.edit(1, &[prefer(250)]).await, Answer::Ok);

@@ -1,7 +1,7 @@
 //! A scenario from boot to the last audit record, headless.
 
 use super::report::Report;
-use super::{Name, ScenarioArguments};
+use super::{DropWrites, Name, ScenarioArguments};
 use crate::exit::{Context, Ended, Failure, Outcome};
 use api::{Api, ApproveArguments};
 use lab::impair::Direction;
@@ -23,6 +23,9 @@ const ENDED_WITHIN: Duration = Duration::from_secs(300);
 const NO_FINDING_AFTER: Duration = Duration::from_secs(60);
 /// An answer "nothing is better" must stand this long before the scenario ends with it.
 const NO_ACTION_STANDS: Duration = Duration::from_secs(20);
+
+/// Between two resets of `flap`: the sessions come up again in between.
+const FLAP_EVERY_S: u32 = 6;
 
 /// Plays a scenario to its end.
 pub fn play(context: &Context, scenario: &ScenarioArguments) -> Ended {
@@ -81,6 +84,8 @@ pub fn disturb(lab: &LabInstance, scenario: &ScenarioArguments) -> Result<String
             // one strand of the pair: what we send vanishes, what we receive does not; so no session goes down before its hold timer
             Name::CutSilent => Fault::Degrade { added_us: 0, jitter_us: 0, loss_ppm: 1_000_000, direction: Direction::Ab },
             Name::Cut => Fault::Cut(Cut::Carrier),
+            Name::Fill => Fault::Fill { mbit: scenario.mbit },
+            Name::Flap => Fault::Flap { times: scenario.times, every_s: FLAP_EVERY_S },
         };
         done.push(strike(lab, fault, place)?);
     }
@@ -146,13 +151,17 @@ impl Player<'_> {
         let mut events = self.engine.handle().events();
         self.wait_ready(&mut events).await?;
         self.report.agreement_before = self.agreement().await?;
-        if self.scenario.drop_writes {
-            self.drop_writes()?;
+        if let Some(how) = self.scenario.drop_writes {
+            self.drop_writes(how)?;
         }
-        let what = disturb(self.lab, self.scenario)?;
+        let (lab, scenario) = (self.lab.clone(), self.scenario.clone());
         let fault = Instant::now();
-        self.say(&format!("disturbed: {what}"));
+        // resets take their time, and the engine answers meanwhile
+        let disturbing = tokio::task::spawn_blocking(move || disturb(&lab, &scenario));
+        self.say(&format!("disturbs: {:?}", self.scenario.name));
         self.follow(&mut events, fault).await?;
+        let what = disturbing.await.map_err(|e| Failure::from_error("PH-LAB-008", &e))??;
+        self.say(&format!("disturbed: {what}"));
         self.settle(&mut events).await?;
         self.report.agreement_after = self.agreement().await?;
         if self.report.outcome == "confirmed" {
@@ -250,12 +259,11 @@ impl Player<'_> {
         }
     }
 
-    /// Makes every face answer `<ok/>` to commits and do nothing.
-    fn drop_writes(&self) -> Result<(), Failure> {
+    /// Makes every face answer `<ok/>` to commits that the router does not run.
+    fn drop_writes(&self, how: DropWrites) -> Result<(), Failure> {
         for device in &self.lab.inventory.devices {
             let file = self.lab.node_dir(device.id.as_str()).join("face-fault");
-            std::fs::write(&file, "drop_writes")
-                .map_err(|e| Failure::new("PH-LAB-011", format!("cannot write {}: {e}", file.display())))?;
+            std::fs::write(&file, how.fault()).map_err(|e| Failure::new("PH-LAB-011", format!("cannot write {}: {e}", file.display())))?;
         }
         Ok(())
     }
@@ -290,6 +298,9 @@ impl Player<'_> {
         while Instant::now() < deadline {
             while let Ok(event) = events.try_recv() {
                 self.tell(&event);
+                if let Happening::Learned { exits, .. } = &event.what {
+                    self.report.exits_learned = *exits;
+                }
             }
             let handle = self.engine.handle();
             let settled = handle

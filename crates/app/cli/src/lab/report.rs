@@ -48,6 +48,8 @@ pub struct Report {
     pub agreement_after: Vec<(String, u64, u64)>,
     /// Moved prefixes that leave by the predicted exit on the spines' own tables, of all that were predicted to move.
     pub exits: Option<(usize, usize)>,
+    /// The same as the engine learned it from the tables that it was told.
+    pub exits_learned: Option<(u64, u64)>,
     /// The audit chain holds.
     pub audit_ok: bool,
     /// Its records.

@@ -217,6 +217,20 @@ fn a_remedy_above_the_blast_limit_is_split_by_group() {
 }
 
 #[test]
+fn a_drain_that_would_drain_another_provider_too_is_refused() {
+    let mut scene = Scene::new();
+    let finding = scene.trouble(20, |k| Some((0, if on(k, "r1-ispa") { 40.0 } else { 0.0 })));
+    let [ours, _] = crate::scene::neighbors("r1-ispa");
+    let [other, _] = crate::scene::neighbors("r1-ispb");
+    let bgp = scene.twin.configs.get_mut(&"r1".into()).unwrap().bgp.as_mut().unwrap();
+    let shared = bgp.neighbors[&ours].families[&bgp::Family::Ipv4Unicast].export.clone();
+    bgp.neighbors.get_mut(&other).unwrap().families.get_mut(&bgp::Family::Ipv4Unicast).unwrap().export = shared;
+    let decision = scene.decide(&finding);
+    let why = reason(&decision, "drain isp-a");
+    assert!(why.contains("would be drained too") && why.contains(&other.to_string()), "{why}");
+}
+
+#[test]
 fn a_drained_or_empty_exit_needs_nothing() {
     let mut scene = Scene::new();
     let finding = scene.trouble(20, |k| Some((0, if on(k, "r1-ispa") { 40.0 } else { 0.0 })));
