@@ -9,6 +9,7 @@
 mod bmp;
 mod clock;
 mod control;
+mod effort;
 mod face;
 mod router;
 mod select;
@@ -22,5 +23,5 @@ mod wire;
 mod world;
 
 pub use control::{Request, SimError, ask};
-pub use start::{Config, Sim, run, start};
+pub use start::{Config, Sim, Tuning, run, start};
 pub(crate) use start::{detached, run_dir};

@@ -85,8 +85,8 @@ pub fn prepare(probes: &[ProbeConfig]) -> (Rates, Vec<Pace>) {
 }
 
 /// Returns the result of one interval as gNMI serves it.
-pub fn result(name: &str, tally: &Tally, hz: u64) -> (Path, Value) {
-    (result_path(name), session::report(tally, hz))
+pub fn result(name: &str, tally: &Tally, hz: u64, interval: Duration) -> (Path, Value) {
+    (result_path(name), session::report(tally, hz, interval))
 }
 
 impl Rates {

@@ -2,9 +2,10 @@
 
 use super::bmp;
 use super::clock::Clock;
+use super::effort::Effort;
 use super::show;
 use crate::RunResult;
-use crate::face::frr::{self, Daemon, system};
+use crate::face::frr::{self, Daemon};
 use crate::face::netconf::{self, FaultSwitch, NetconfOptions, Router, RouterError};
 use crate::face::probes::Rates;
 use crate::face::{Tree, gnmi as gnmi_server};
@@ -58,7 +59,7 @@ impl Face {
     /// # Errors
     /// What failed.
     pub async fn run(self, clock: Clock, engine: watch::Receiver<Option<SocketAddr>>) -> RunResult {
-        let router = SimRouter { clock: clock.clone(), index: self.index };
+        let router = SimRouter { clock: clock.clone(), index: self.index, effort: Effort::default() };
         let options = NetconfOptions {
             host_key: self.host_key,
             users: self.users.clone(),
@@ -82,6 +83,7 @@ impl Face {
 struct SimRouter {
     clock: Clock,
     index: usize,
+    effort: Effort,
 }
 
 impl Router for SimRouter {
@@ -101,8 +103,12 @@ impl Daemon for SimRouter {
     }
 
     fn system(&mut self) -> Vec<(Path, Value)> {
-        let mut out = system::machine();
-        out.extend(self.clock.with(|w| w.interfaces(self.index)));
+        let look = self.clock.with(|w| {
+            let work = w.work(self.index);
+            (work, w.interfaces(self.index))
+        });
+        let mut out = self.effort.since(look.0);
+        out.extend(look.1);
         out
     }
 }

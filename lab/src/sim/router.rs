@@ -71,6 +71,8 @@ pub struct Router {
     pub lengths: BTreeMap<Family, Vec<u8>>,
     /// Changes of the table so far, per family.
     pub versions: BTreeMap<Family, u64>,
+    /// Routes handled so far.
+    pub handled: u64,
     /// What a monitoring station has not been told yet; stays empty unless `monitored`.
     pub told: Vec<Told>,
 }
@@ -114,6 +116,7 @@ impl Router {
             }
         }
         let post = take(&mut peer.accepted, imported);
+        self.handled += routes.len() as u64;
         self.tell(from, false, routes.clone());
         self.tell(from, true, post);
         routes.iter().map(|(p, _)| *p).collect()
@@ -171,6 +174,7 @@ impl Router {
     /// Returns the prefixes whose choice changed.
     pub fn decide(&mut self, prefixes: &BTreeSet<Prefix>, metric: impl Fn(IpAddr) -> Option<u32>) -> BTreeSet<Prefix> {
         let mut changed = BTreeSet::new();
+        self.handled += prefixes.len() as u64;
         for prefix in prefixes {
             let paths = self.paths(prefix, &metric);
             let selected = self.table.get(prefix).map(|p| p.source);

@@ -37,6 +37,24 @@ pub struct Config {
     pub traffic: bool,
     /// gNMI without TLS.
     pub plaintext: bool,
+    /// Seed and pace.
+    pub tuning: Tuning,
+}
+
+/// What of a simulated lab can be set beside the topology.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Tuning {
+    /// Decides every random number; `None`: the lab's identity does.
+    pub seed: Option<u64>,
+    /// Packets a second of each probe, and results a second, when nobody asks for more. The other lab has 1; with more, baselines are
+    /// learned in less time.
+    pub probe_hz: u64,
+}
+
+impl Default for Tuning {
+    fn default() -> Self {
+        Self { seed: None, probe_hz: 1 }
+    }
 }
 
 /// Returns where the sockets and files of a simulated lab are. Short, because a socket's path has at most 107 bytes.
@@ -84,9 +102,9 @@ impl Drop for Sim {
 ///
 /// # Errors
 /// When files or sockets cannot be made, or the network does not settle.
-pub fn start(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<Sim, LabError> {
+pub fn start(options: &Options, tuning: Tuning, progress: &mut dyn FnMut(&Progress)) -> Result<Sim, LabError> {
     let lab = prepare(options)?;
-    let config = Config { dir: lab.dir.clone(), traffic: options.traffic, plaintext: options.plaintext };
+    let config = Config { dir: lab.dir.clone(), traffic: options.traffic, plaintext: options.plaintext, tuning };
     match serve(lab.clone(), &config, progress) {
         Ok(sim) => Ok(sim),
         Err(error) => {
@@ -101,7 +119,7 @@ pub fn start(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<S
 pub(crate) fn detached(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<LabInstance, LabError> {
     let begun = Instant::now();
     let mut lab = prepare(options)?;
-    let config = Config { dir: lab.dir.clone(), traffic: options.traffic, plaintext: options.plaintext };
+    let config = Config { dir: lab.dir.clone(), traffic: options.traffic, plaintext: options.plaintext, tuning: Tuning::default() };
     let process = netns::launch(&lab, "sim", None, &config).inspect_err(|_| drop(netns::remove(&lab)))?;
     lab.processes.push(process.clone());
     while begun.elapsed() < UP_WITHIN && process.alive() {
@@ -179,9 +197,9 @@ fn serve(lab: LabInstance, config: &Config, progress: &mut dyn FnMut(&Progress))
     let keys = netns::make_keys(&lab, config.plaintext)?;
     let (stop, stopped) = watch::channel(false);
     let (ready, came) = mpsc::channel();
-    let (traffic, of_thread) = (config.traffic, lab.clone());
+    let (of_thread, config) = (lab.clone(), config.clone());
     let thread = std::thread::Builder::new().name("simulated lab".to_owned());
-    let thread = thread.spawn(move || live(of_thread, keys, traffic, &ready, stopped));
+    let thread = thread.spawn(move || live(of_thread, keys, config, &ready, stopped));
     let thread = thread.map_err(|source| failed("a thread", source))?;
     match came.recv() {
         Ok(Ok(lab)) => {
@@ -200,7 +218,7 @@ fn failed(what: &'static str, source: std::io::Error) -> LabError {
 type Ready = mpsc::Sender<Result<Box<LabInstance>, LabError>>;
 
 /// The life of a lab, on a runtime of its own.
-fn live(mut lab: LabInstance, keys: BTreeMap<String, Keys>, traffic: bool, ready: &Ready, mut stopped: watch::Receiver<bool>) {
+fn live(mut lab: LabInstance, keys: BTreeMap<String, Keys>, config: Config, ready: &Ready, mut stopped: watch::Receiver<bool>) {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS).thread_name("simulated lab").enable_all().build();
     let runtime = match runtime {
         Ok(runtime) => runtime,
@@ -212,7 +230,7 @@ fn live(mut lab: LabInstance, keys: BTreeMap<String, Keys>, traffic: bool, ready
     runtime.block_on(async {
         let (engine, address) = watch::channel(None);
         let mut tasks: JoinSet<()> = JoinSet::new();
-        match build(&mut lab, &keys, traffic).await {
+        match build(&mut lab, &keys, &config).await {
             Ok((clock, faces, listener)) => {
                 tasks.spawn(clock.clone().run());
                 tasks.spawn(control::serve(listener, clock.clone(), engine));
@@ -242,19 +260,19 @@ fn live(mut lab: LabInstance, keys: BTreeMap<String, Keys>, traffic: bool, ready
 async fn build(
     lab: &mut LabInstance,
     keys: &BTreeMap<String, Keys>,
-    traffic: bool,
+    config: &Config,
 ) -> Result<(Clock, Vec<Face>, tokio::net::UnixListener), LabError> {
     let topology = lab.topology.clone();
     let own: Vec<Own> = topology.own_nodes().map(|n| Own { id: n.id.clone(), tree: Tree::default() }).collect();
-    let seed = u64::from_str_radix(&lab.id, 16).unwrap_or(1);
-    let mut world = World::new(&topology, seed, &Telemetry { own: own.clone(), traffic });
+    let seed = config.tuning.seed.unwrap_or_else(|| u64::from_str_radix(&lab.id, 16).unwrap_or(1));
+    let mut world = World::new(&topology, seed, &Telemetry { own: own.clone(), traffic: config.traffic });
     if !world.settle() {
         return Err(LabError::Sim { source: SimError::Unsettled });
     }
     let (mut faces, mut devices) = (Vec::new(), BTreeMap::new());
     for Own { id, tree } in own {
         let (Some(node), Some(index), Some(keys)) = (topology.node(&id), world.index(&id), keys.get(&id)) else { continue };
-        let face = face(lab, &mut world, node, index, keys, tree).await?;
+        let face = face(lab, &mut world, (node, index), keys, (tree, config.tuning.probe_hz)).await?;
         devices.insert(DeviceId::new(&id), reached(lab, node, &face, keys)?);
         faces.push(face);
     }
@@ -264,14 +282,20 @@ async fn build(
     Ok((Clock::start(world), faces, listener))
 }
 
-async fn face(lab: &LabInstance, world: &mut World, node: &Node, index: usize, keys: &Keys, tree: Tree) -> Result<Face, LabError> {
+async fn face(
+    lab: &LabInstance,
+    world: &mut World,
+    (node, index): (&Node, usize),
+    keys: &Keys,
+    (tree, probe_hz): (Tree, u64),
+) -> Result<Face, LabError> {
     let dir = lab.node_dir(&node.id);
     netns::make_dir(&dir)?;
     let configs = netns::probes_of(lab, node);
     let (rates, paces) = probes::prepare(&configs);
     for (i, (config, pace)) in configs.into_iter().zip(paces).enumerate() {
         let pinned = pinned_link(&lab.topology, node, config.source).and_then(|id| world.links.iter().position(|l| l.id == id));
-        world.start_probe(ProbeSession::new(index, config, pinned, pace, tree.clone(), (index * 1000 + i) as u64));
+        world.start_probe(ProbeSession::new(index, config, pinned, (pace, probe_hz), tree.clone(), (index * 1000 + i) as u64));
     }
     let listen = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
     let gnmi = listen().await.map_err(|source| failed("gNMI", source))?;

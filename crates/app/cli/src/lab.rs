@@ -6,7 +6,7 @@ mod report;
 use crate::exit::{Context, Ended, Failure, Outcome};
 use clap::{Subcommand, ValueEnum};
 use lab::netns::{self, LabInstance, Options};
-use lab::sim::Sim;
+use lab::sim::{Sim, Tuning};
 use std::path::{Path, PathBuf};
 
 /// Arguments of `lab`.
@@ -104,6 +104,12 @@ pub struct ScenarioArguments {
     /// What builds the lab.
     #[arg(long, value_enum, default_value_t = Driver::Netns)]
     pub driver: Driver,
+    /// Seed of a simulated lab's random numbers.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Packets a second of each probe of a simulated lab while nobody asks for more; baselines take 20 results.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=20))]
+    pub probe_hz: u64,
     /// Boot a lab, run an engine, play to the end, take both down.
     #[arg(long)]
     pub headless: bool,
@@ -190,13 +196,13 @@ impl Booted {
 }
 
 /// Boots a lab to play in, with progress on standard error.
-pub fn boot_here(labs: &Path, driver: Driver, quiet: bool) -> Result<Booted, Failure> {
+pub fn boot_here(labs: &Path, driver: Driver, tuning: Tuning, quiet: bool) -> Result<Booted, Failure> {
     if driver == Driver::Netns {
         return Ok(Booted { lab: boot(labs, driver, quiet)?, sim: None });
     }
     let options = Options::under(labs).map_err(|e| Failure::from_error("PH-LAB-001", &e))?;
     let options = Options { driver: driver.into(), ..options };
-    let sim = lab::sim::start(&options, &mut |_| {}).map_err(|e| Failure::from_error("PH-LAB-002", &e))?;
+    let sim = lab::sim::start(&options, tuning, &mut |_| {}).map_err(|e| Failure::from_error("PH-LAB-002", &e))?;
     Ok(Booted { lab: sim.instance().clone(), sim: Some(sim) })
 }
 

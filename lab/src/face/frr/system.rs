@@ -18,16 +18,14 @@ pub fn read(interfaces: &[String]) -> Vec<(Path, Value)> {
 }
 
 /// Reads CPU and memory of the machine.
-pub fn machine() -> Vec<(Path, Value)> {
+fn machine() -> Vec<(Path, Value)> {
     let mut out = Vec::new();
     if let Some(percent) = cpu_percent() {
-        let mut p = path(&["system", "cpus", "cpu", "state", "total", "instant"]);
-        p.elems[2] = elem("cpu", &[("index", "ALL")]);
-        out.push((p, Value::Uint(percent)));
+        out.push((system_path(&["cpus", "cpu", "state", "total", "instant"]), Value::Uint(percent)));
     }
     if let Some((total, available)) = memory() {
-        out.push((path(&["system", "memory", "state", "physical"]), Value::Uint(total)));
-        out.push((path(&["system", "memory", "state", "used"]), Value::Uint(total.saturating_sub(available))));
+        out.push((system_path(&["memory", "state", "physical"]), Value::Uint(total)));
+        out.push((system_path(&["memory", "state", "used"]), Value::Uint(total.saturating_sub(available))));
     }
     out
 }
@@ -39,8 +37,10 @@ pub fn interface_path(name: &str, rest: &[&str]) -> Path {
     Path { elems }
 }
 
-fn path(names: &[&str]) -> Path {
-    Path { elems: names.iter().map(|n| elem(n, &[])).collect() }
+/// Returns a path below `/system`; the CPU is all of them.
+pub fn system_path(names: &[&str]) -> Path {
+    let keyed = |n: &&str| if *n == "cpu" { elem("cpu", &[("index", "ALL")]) } else { elem(n, &[]) };
+    Path { elems: std::iter::once(elem("system", &[])).chain(names.iter().map(keyed)).collect() }
 }
 
 fn interface(name: &str, out: &mut Vec<(Path, Value)>) {

@@ -3,10 +3,25 @@
 use super::World;
 use super::forward::Arrival;
 use crate::face::frr::system::interface_path;
+use crate::sim::effort::Work;
 use gnmi::{Path, Value};
 use std::net::IpAddr;
 
 impl World {
+    /// Returns what a router has done and holds.
+    #[must_use]
+    pub fn work(&self, router: usize) -> Work {
+        let r = &self.routers[router];
+        let held = |p: &crate::sim::session::Peer| p.received.len() + p.accepted.len() + p.announced.len();
+        let out = self.links.iter().filter(|l| l.a == router || l.b == router);
+        Work {
+            at: self.now,
+            routes_handled: r.handled,
+            routes_held: (r.table.len() + r.peers.values().map(held).sum::<usize>()) as u64,
+            octets: out.map(|l| l.wires[l.wire_from(router)].sent.octets).sum(),
+        }
+    }
+
     /// Returns the interfaces of a router with their counters, as the other lab's kernel counts them.
     #[must_use]
     pub fn interfaces(&self, router: usize) -> Vec<(Path, Value)> {

@@ -168,6 +168,7 @@ fn router(t: &Topology, node: &Node, underlay: &Underlay) -> Router {
         table: BTreeMap::new(),
         lengths: BTreeMap::new(),
         versions: BTreeMap::new(),
+        handled: 0,
         told: Vec::new(),
     }
 }

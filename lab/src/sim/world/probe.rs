@@ -2,10 +2,11 @@
 
 use super::forward::Arrival;
 use super::{Event, SECOND, World};
-use crate::face::probes::{FATE_AFTER, INTERVAL, Pace, Tally, result};
+use crate::face::probes::{FATE_AFTER, Pace, RATE_MAX, Tally, result};
 use crate::face::{ProbeConfig, Tree};
 use crate::sim::wire::Fate;
 use std::collections::VecDeque;
+use std::time::Duration;
 
 /// STAMP over UDP over IPv4 over Ethernet.
 const PROBE_BYTES: u64 = 44 + 8 + 20 + 14;
@@ -24,6 +25,8 @@ pub struct ProbeSession {
     /// The link it is pinned to.
     pinned: Option<usize>,
     pace: Pace,
+    /// Packets a second that it sends when nobody asks for more; results are told as often.
+    usual_hz: u64,
     tree: Tree,
     under_way: VecDeque<Sent>,
     flow: u64,
@@ -32,8 +35,13 @@ pub struct ProbeSession {
 impl ProbeSession {
     /// Prepares a probe of a node; `pinned` is the link that its packets leave by.
     #[must_use]
-    pub fn new(node: usize, config: ProbeConfig, pinned: Option<usize>, pace: Pace, tree: Tree, flow: u64) -> Self {
-        Self { name: config.name.clone(), node, config, pinned, pace, tree, under_way: VecDeque::new(), flow }
+    pub fn new(node: usize, config: ProbeConfig, pinned: Option<usize>, (pace, usual_hz): (Pace, u64), tree: Tree, flow: u64) -> Self {
+        let usual_hz = usual_hz.clamp(1, RATE_MAX);
+        Self { name: config.name.clone(), node, config, pinned, pace, usual_hz, tree, under_way: VecDeque::new(), flow }
+    }
+
+    fn hz(&self) -> u64 {
+        self.pace.hz().max(self.usual_hz)
     }
 }
 
@@ -50,7 +58,7 @@ impl World {
     }
 
     pub(super) fn send_probe(&mut self, index: usize) {
-        let (hz, room) = (self.probes[index].pace.hz(), self.probes[index].under_way.len() < UNDER_WAY_MAX);
+        let (hz, room) = (self.probes[index].hz(), self.probes[index].under_way.len() < UNDER_WAY_MAX);
         if room {
             let times = self.there_and_back(index);
             let known = times.map_or(FATE_AFTER.as_nanos() as u64, |(_, round_trip)| round_trip as u64);
@@ -101,7 +109,8 @@ impl World {
             }
             false
         });
-        probe.tree.put(vec![result(&probe.name, &tally, probe.pace.hz())], Vec::new(), true);
-        self.after(INTERVAL.as_nanos() as u64, Event::Report(index));
+        let interval = Duration::from_secs(1) / u32::try_from(probe.usual_hz).unwrap_or(1);
+        probe.tree.put(vec![result(&probe.name, &tally, probe.hz(), interval)], Vec::new(), true);
+        self.after(interval.as_nanos() as u64, Event::Report(index));
     }
 }

@@ -30,7 +30,8 @@ const FLAP_EVERY_S: u32 = 6;
 /// Plays a scenario to its end.
 pub fn play(context: &Context, scenario: &ScenarioArguments) -> Ended {
     let folder = context.data.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("pilothouse-{}", std::process::id())));
-    let booted = super::boot_here(&folder.join("labs"), scenario.driver, context.json)?;
+    let tuning = lab::sim::Tuning { seed: scenario.seed, probe_hz: scenario.probe_hz };
+    let booted = super::boot_here(&folder.join("labs"), scenario.driver, tuning, context.json)?;
     let played = crate::engine::blocking(run(context, scenario, &folder, booted.lab()));
     let ended = booted.end(scenario.keep);
     let report = played?;
