@@ -4,10 +4,10 @@
 //! to serve what the daemons really say, and to answer `<ok/>` only for what the router then really runs. Its input is a [`FaceConfig`].
 
 pub mod config;
-mod frr;
-mod gnmi;
+pub(crate) mod frr;
+pub(crate) mod gnmi;
 pub mod netconf;
-mod probes;
+pub(crate) mod probes;
 mod secret;
 mod tree;
 mod volumes;
@@ -15,7 +15,9 @@ mod vty;
 
 pub use config::{FaceConfig, ProbeConfig, VolumeConfig};
 pub use probes::Stamp;
+pub(crate) use tree::now_ns;
 pub use tree::{Change, Tree};
+pub(crate) use volumes::volume_state;
 
 use crate::RunResult;
 use std::net::SocketAddr;
@@ -91,7 +93,7 @@ impl Face {
             ended = telemetry => ended,
             ended = netconf::serve(netconf, options, stopped) => ended,
             () = volumes::watch(tree.clone(), config.volumes.clone()) => Ok(()),
-            () = frr::watch(tree, config) => Ok(()),
+            () = frr::watch(tree, config.router.clone(), frr::Bgpd::new(&config)) => Ok(()),
         }
     }
 }

@@ -11,6 +11,7 @@ pub mod netns;
 pub mod reflector;
 pub mod relay;
 pub mod scenario;
+pub mod sim;
 pub mod topology;
 pub mod traffic;
 

@@ -17,15 +17,24 @@ mod process;
 mod requirement;
 mod wiring;
 
+pub(crate) use attachment::{Keys, USER, make_keys, probes as probes_of, secret_name, tls_policy};
+pub(crate) use boot::{launch, remove};
+pub(crate) use config::ebgp as ebgp_sessions;
 pub use instance::{BestPath, Driver, LabInstance, Phase, Ping};
 pub use process::Process;
 pub use requirement::{Missing, requirements};
+pub(crate) use wiring::baseline;
 
 use crate::topology::{Topology, TopologyError};
 use std::io::Write;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+
+/// Returns the configuration of a node as FRR text, whatever software it runs: what the simulated router of that name runs.
+pub(crate) fn running_text(t: &Topology, node: &crate::topology::Node) -> String {
+    config::frr(t, node, Path::new("frr.log"))
+}
 
 /// What to boot.
 #[derive(Clone, Debug)]
@@ -179,6 +188,13 @@ pub enum LabError {
         #[source]
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+    /// The simulated lab did not answer, or refused.
+    #[error("the simulated lab did not do as asked")]
+    Sim {
+        /// Why.
+        #[source]
+        source: crate::sim::SimError,
+    },
     /// Keys or certificates could not be made.
     #[error("cannot make {what}")]
     Credential {
@@ -219,6 +235,9 @@ pub struct Status {
 /// # Errors
 /// When the machine lacks something, a program fails, or the network does not settle.
 pub fn up(options: &Options, progress: &mut dyn FnMut(&Progress)) -> Result<LabInstance, LabError> {
+    if options.driver == Driver::Sim {
+        return crate::sim::detached(options, progress);
+    }
     let missing = requirements();
     if !missing.is_empty() {
         return Err(LabError::Requirements { missing });
@@ -272,7 +291,7 @@ fn resident(pid: i32) -> u64 {
     kilobytes.unwrap_or(0) * 1024
 }
 
-fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), LabError> {
+pub(crate) fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), LabError> {
     let failed = |source| LabError::File { doing: "write", path: path.to_owned(), source };
     // A file that was there keeps its old mode, so it is removed first.
     let _ = std::fs::remove_file(path);
@@ -280,6 +299,6 @@ fn write_file(path: &Path, bytes: &[u8], mode: u32) -> Result<(), LabError> {
     file.write_all(bytes).map_err(failed)
 }
 
-fn make_dir(path: &Path) -> Result<(), LabError> {
+pub(crate) fn make_dir(path: &Path) -> Result<(), LabError> {
     std::fs::create_dir_all(path).map_err(|source| LabError::File { doing: "make directory", path: path.to_owned(), source })
 }

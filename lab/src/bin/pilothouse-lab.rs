@@ -12,9 +12,10 @@ fn main() -> ExitCode {
         "face" => lab::face::run,
         "reflector" => lab::reflector::run,
         "traffic" => lab::traffic::run,
+        "sim" => lab::sim::run,
         other => {
             eprintln!(
-                "pilothouse-lab: no subcommand {other:?}; there are impair, relay, face, reflector and traffic, each with --config FILE"
+                "pilothouse-lab: no subcommand {other:?}; there are impair, relay, face, reflector, traffic and sim, each with --config FILE"
             );
             return ExitCode::from(2);
         }

@@ -2,7 +2,7 @@
 
 mod rib;
 mod session;
-mod system;
+pub(crate) mod system;
 
 use super::tree::Tree;
 use super::vty::Vty;
@@ -10,6 +10,7 @@ use gnmi::{Path, PathElem, Value};
 use rib::Rib;
 use serde_json::Value as Json;
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -27,10 +28,40 @@ pub(super) const FAMILIES: [(&str, &str, &str); 2] =
 /// A daemon that is away for this long has forgotten its routes; what was told of them is withdrawn.
 const GONE_AFTER: Duration = Duration::from_secs(3);
 
+/// What a router is asked.
+pub trait Daemon: Send {
+    /// Answers a `show` command as FRR 8.4 does.
+    fn show(&mut self, command: &str) -> impl Future<Output = std::io::Result<String>> + Send;
+    /// Returns interfaces, CPU and memory.
+    fn system(&mut self) -> Vec<(Path, Value)>;
+}
+
+/// bgpd on this machine, and its kernel.
+pub struct Bgpd {
+    vty: Vty,
+    interfaces: Vec<String>,
+}
+
+impl Bgpd {
+    /// Prepares for the bgpd of a face.
+    pub fn new(config: &super::FaceConfig) -> Self {
+        Self { vty: Vty::new(&config.vty_dir, "bgpd"), interfaces: config.interfaces.clone() }
+    }
+}
+
+impl Daemon for Bgpd {
+    async fn show(&mut self, command: &str) -> std::io::Result<String> {
+        self.vty.show(command).await
+    }
+
+    fn system(&mut self) -> Vec<(Path, Value)> {
+        system::read(&self.interfaces)
+    }
+}
+
 /// Keeps the tree in step with the router until the process ends.
-pub async fn watch(tree: Tree, config: super::FaceConfig) {
-    let bgpd = Vty::new(&config.vty_dir, "bgpd");
-    let mut backend = Backend { bgpd, tree, config, told: Told::default(), last_heard: Instant::now(), heard: None, round: 0 };
+pub async fn watch(tree: Tree, router: String, daemon: impl Daemon) {
+    let mut backend = Backend { daemon, tree, router, told: Told::default(), last_heard: Instant::now(), heard: None, round: 0 };
     loop {
         let result = backend.poll().await;
         let pause = if result.is_ok() { POLL } else { RETRY };
@@ -39,10 +70,10 @@ pub async fn watch(tree: Tree, config: super::FaceConfig) {
     }
 }
 
-struct Backend {
-    bgpd: Vty,
+struct Backend<D> {
+    daemon: D,
     tree: Tree,
-    config: super::FaceConfig,
+    router: String,
     told: Told,
     last_heard: Instant,
     /// Whether the last look succeeded; `None` before the first.
@@ -62,10 +93,10 @@ struct Told {
     hostname: bool,
 }
 
-impl Backend {
+impl<D: Daemon> Backend<D> {
     async fn poll(&mut self) -> std::io::Result<()> {
         if self.round.is_multiple_of(COUNTERS_EVERY) {
-            self.tree.put(system::read(&self.config), Vec::new(), false);
+            self.tree.put(self.daemon.system(), Vec::new(), false);
         }
         self.round = self.round.wrapping_add(1);
         if !self.told.hostname {
@@ -98,8 +129,8 @@ impl Backend {
 
     /// The node runs beside the daemons, which may have a host name of their own.
     async fn tell_hostname(&mut self) -> std::io::Result<()> {
-        let text = self.bgpd.show("show running-config").await?;
-        let name = text.lines().find_map(|l| l.strip_prefix("hostname ")).unwrap_or(&self.config.router).trim().to_owned();
+        let text = self.daemon.show("show running-config").await?;
+        let name = text.lines().find_map(|l| l.strip_prefix("hostname ")).unwrap_or(&self.router).trim().to_owned();
         let path = Path { elems: ["system", "state", "hostname"].map(|n| elem(n, &[])).to_vec() };
         self.tree.put(vec![(path, Value::String(name))], Vec::new(), false);
         self.told.hostname = true;
@@ -117,7 +148,7 @@ impl Backend {
             }
             Err(error) => {
                 if was != Some(false) {
-                    tracing::warn!(router = %self.config.router, %error, "bgpd cannot be read");
+                    tracing::warn!(router = %self.router, %error, "bgpd cannot be read");
                 }
                 self.tree.put(vec![(backend, Value::String(format!("bgpd: {error}")))], Vec::new(), false);
                 if self.last_heard.elapsed() >= GONE_AFTER && !self.told.versions.is_empty() {
@@ -131,7 +162,7 @@ impl Backend {
     }
 
     async fn json(&mut self, command: &str) -> std::io::Result<Json> {
-        let text = self.bgpd.show(command).await?;
+        let text = self.daemon.show(command).await?;
         serde_json::from_str(&text).map_err(|e| std::io::Error::other(format!("{command:?} does not answer with JSON: {e}")))
     }
 }

@@ -7,6 +7,7 @@ mod packet;
 mod session;
 
 pub use packet::Stamp;
+pub use session::Tally;
 
 use super::ProbeConfig;
 use super::frr::elem;
@@ -42,9 +43,34 @@ pub struct Rate {
 #[derive(Clone, Debug, Default)]
 pub struct Rates(Arc<BTreeMap<String, watch::Sender<Rate>>>);
 
+/// How fast one probe sends now.
+#[derive(Clone, Debug)]
+pub struct Pace {
+    rate: watch::Receiver<Rate>,
+    /// Highest rate that its link leaves it.
+    share: u64,
+}
+
+impl Pace {
+    /// Returns packets per second.
+    #[must_use]
+    pub fn hz(&self) -> u64 {
+        session::current(*self.rate.borrow(), self.share)
+    }
+}
+
 /// Starts every probe.
 pub fn start(tree: &Tree, probes: &[ProbeConfig]) -> Rates {
-    let mut rates = BTreeMap::new();
+    let (rates, paces) = prepare(probes);
+    for (probe, pace) in probes.iter().zip(paces) {
+        tokio::spawn(session::run(tree.clone(), probe.clone(), pace.rate, pace.share));
+    }
+    rates
+}
+
+/// Returns the handles to the rates, and per probe what reads them.
+pub fn prepare(probes: &[ProbeConfig]) -> (Rates, Vec<Pace>) {
+    let (mut rates, mut paces) = (BTreeMap::new(), Vec::new());
     let mut per_source: BTreeMap<std::net::IpAddr, u64> = BTreeMap::new();
     for probe in probes {
         *per_source.entry(probe.source).or_default() += 1;
@@ -52,10 +78,15 @@ pub fn start(tree: &Tree, probes: &[ProbeConfig]) -> Rates {
     for probe in probes {
         let (set, rate) = watch::channel(Rate { hz: 1, until: tokio::time::Instant::now() });
         let share = (LINK_RATE_MAX / per_source.get(&probe.source).copied().unwrap_or(1)).clamp(1, RATE_MAX);
-        tokio::spawn(session::run(tree.clone(), probe.clone(), rate, share));
+        paces.push(Pace { rate, share });
         rates.insert(probe.name.clone(), set);
     }
-    Rates(Arc::new(rates))
+    (Rates(Arc::new(rates)), paces)
+}
+
+/// Returns the result of one interval as gNMI serves it.
+pub fn result(name: &str, tally: &Tally, hz: u64, interval: Duration) -> (Path, Value) {
+    (result_path(name), session::report(tally, hz, interval))
 }
 
 impl Rates {

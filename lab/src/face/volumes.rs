@@ -53,6 +53,15 @@ fn report(text: &str, prefixes: &[Prefix], interval: Duration) -> Value {
             None => elsewhere += octets,
         }
     }
+    state(&sums, elsewhere, interval)
+}
+
+/// Returns the volumes of one interval as gNMI serves them.
+pub(crate) fn volume_state(exit: &str, sums: &BTreeMap<Prefix, u64>, elsewhere: u64, interval: Duration) -> (Path, Value) {
+    (state_path(exit), state(sums, elsewhere, interval))
+}
+
+fn state(sums: &BTreeMap<Prefix, u64>, elsewhere: u64, interval: Duration) -> Value {
     let rows: Vec<Json> = sums.iter().map(|(p, n)| json!({"prefix": p.to_string(), "octets": n})).collect();
     let interval_ms = u64::try_from(interval.as_millis()).unwrap_or(u64::MAX);
     Value::Json(json!({"interval-ms": interval_ms, "prefixes": rows, "octets-elsewhere": elsewhere}))

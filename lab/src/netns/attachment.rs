@@ -25,16 +25,16 @@ const NETCONF_PORT: u16 = 830;
 /// STAMP (RFC 8762 §4.1).
 const PROBE_PORT: u16 = 862;
 /// The user of the faces.
-const USER: &str = "pilothouse";
+pub(crate) const USER: &str = "pilothouse";
 /// Seconds between two writings of an exit's volumes.
 const VOLUME_EVERY_S: u32 = 5;
 
 /// Keys of one router's face.
-struct Keys {
-    password: String,
-    fingerprint: String,
-    tls: Option<(PathBuf, PathBuf)>,
-    host_key: PathBuf,
+pub(crate) struct Keys {
+    pub(crate) password: String,
+    pub(crate) fingerprint: String,
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
+    pub(crate) host_key: PathBuf,
 }
 
 /// Starts everything that stands beside the routers and fills in the inventory.
@@ -58,7 +58,7 @@ pub(super) fn start(lab: &mut LabInstance, options: &Options) -> Result<(), LabE
     Ok(())
 }
 
-fn make_keys(lab: &LabInstance, plaintext: bool) -> Result<BTreeMap<String, Keys>, LabError> {
+pub(crate) fn make_keys(lab: &LabInstance, plaintext: bool) -> Result<BTreeMap<String, Keys>, LabError> {
     let dir = lab.dir.join("keys");
     make_dir(&dir)?;
     let authority = Authority::make(&lab.id, &dir.join("ca.pem"))?;
@@ -79,7 +79,7 @@ fn make_keys(lab: &LabInstance, plaintext: bool) -> Result<BTreeMap<String, Keys
 }
 
 /// Under which name the vault holds the password of a router.
-fn secret_name(lab: &LabInstance, node: &str) -> String {
+pub(crate) fn secret_name(lab: &LabInstance, node: &str) -> String {
     format!("lab-{}-{node}", lab.id)
 }
 
@@ -134,7 +134,7 @@ fn endpoints(lab: &LabInstance, ports: &Ports, keys: &BTreeMap<String, Keys>) ->
     Endpoints { lab: Some(lab.id.clone()), devices: lab.topology.own_nodes().enumerate().filter_map(device).collect() }
 }
 
-fn tls_policy(lab: &LabInstance, node: &Node, keys: &Keys) -> TlsPolicy {
+pub(crate) fn tls_policy(lab: &LabInstance, node: &Node, keys: &Keys) -> TlsPolicy {
     match keys.tls {
         None => TlsPolicy::Plaintext,
         Some(_) => TlsPolicy::Verify {
@@ -200,7 +200,7 @@ fn start_faces(lab: &mut LabInstance, keys: &BTreeMap<String, Keys>) -> Result<(
 }
 
 /// Edges measure every group by each of their exits; spines measure the way routing chose.
-fn probes(lab: &LabInstance, node: &Node) -> Vec<ProbeConfig> {
+pub(crate) fn probes(lab: &LabInstance, node: &Node) -> Vec<ProbeConfig> {
     let t = &lab.topology;
     let mut probes = Vec::new();
     for (group, target) in t.groups.iter().flat_map(|g| g.targets.iter().map(move |t| (g, *t))) {

@@ -105,7 +105,7 @@ pub(super) fn subcommand(lab: &mut LabInstance, name: &str, node: Option<&str>, 
 }
 
 /// Starts a subcommand of our own binary with its configuration in a file; `name` is `subcommand` or `subcommand-node`.
-pub(super) fn launch(lab: &LabInstance, name: &str, node: Option<&str>, config: &impl serde::Serialize) -> Result<Process, LabError> {
+pub(crate) fn launch(lab: &LabInstance, name: &str, node: Option<&str>, config: &impl serde::Serialize) -> Result<Process, LabError> {
     let file = lab.run_dir.join(format!("{name}.json"));
     let bytes = serde_json::to_vec_pretty(config).map_err(|source| LabError::Format { path: file.clone(), source })?;
     // It may hold passwords.
@@ -115,7 +115,7 @@ pub(super) fn launch(lab: &LabInstance, name: &str, node: Option<&str>, config: 
     let (verb, _) = name.split_once('-').unwrap_or((name, ""));
     let file = file.display().to_string();
     // Traffic may be late; everything else of ours keeps time.
-    let priority: &[&str] = if verb == "traffic" { &[] } else { &URGENT };
+    let priority: &[&str] = if verb == "traffic" || lab.driver == super::Driver::Sim { &[] } else { &URGENT };
     let argv: Vec<&str> = priority.iter().copied().chain([binary.as_str(), verb, "--config", &file]).collect();
     start(name, namespace.as_deref(), &lab.run_dir.join(format!("{name}.log")), &argv)
 }
@@ -254,7 +254,7 @@ fn keep_logs(lab: &LabInstance) {
 }
 
 /// Removes everything a lab has made, and `lab.json` last, so that an interrupted removal can be repeated.
-pub(super) fn remove(lab: &LabInstance) -> Result<(), LabError> {
+pub(crate) fn remove(lab: &LabInstance) -> Result<(), LabError> {
     let mut processes = lab.processes.clone();
     processes.extend(lab.helpers().into_iter().map(|(_, p)| p));
     let children: Vec<Process> = processes.iter().flat_map(Process::children).collect();

@@ -19,17 +19,17 @@ pub(super) const FAMILIES: [Family; 2] = [Family::Ipv4Unicast, Family::Ipv6Unica
 
 /// One BGP session of a node in one family.
 #[derive(Clone, Debug)]
-pub(super) struct Session<'t> {
-    pub(super) local: IpAddr,
-    pub(super) peer: IpAddr,
-    pub(super) peer_as: Asn,
+pub(crate) struct Session<'t> {
+    pub(crate) local: IpAddr,
+    pub(crate) peer: IpAddr,
+    pub(crate) peer_as: Asn,
     /// AS we use toward the peer.
-    pub(super) local_as: Asn,
-    pub(super) peer_node: &'t Node,
+    pub(crate) local_as: Asn,
+    pub(crate) peer_node: &'t Node,
 }
 
 /// Returns the eBGP sessions of a node in one family: one per link that leaves its AS.
-pub(super) fn ebgp<'t>(t: &'t Topology, node: &'t Node, family: Family) -> Vec<Session<'t>> {
+pub(crate) fn ebgp<'t>(t: &'t Topology, node: &'t Node, family: Family) -> Vec<Session<'t>> {
     let session = |port: Port<'t>| {
         let peer_node = t.node(port.peer)?;
         let (local, peer) = port.addresses(family);

@@ -24,7 +24,9 @@ pub(super) fn fresh_id() -> Result<String, LabError> {
     const DRAWS: usize = 16;
     let mut id = random_hex(2)?;
     for _ in 0..DRAWS {
-        let taken = super::boot::run_dir(&id).exists() || Path::new("/run/netns").join(format!("ph{id}-mgmt")).exists();
+        let taken = super::boot::run_dir(&id).exists()
+            || crate::sim::run_dir(&id).exists()
+            || Path::new("/run/netns").join(format!("ph{id}-mgmt")).exists();
         if !taken {
             break;
         }

@@ -5,8 +5,9 @@ use super::command::run;
 use super::config::{FAMILIES, bird_protocol};
 use super::process::{Process, end};
 use super::wiring::baseline;
-use super::{LabError, LabInstance, make_dir, write_file};
+use super::{Driver, LabError, LabInstance, make_dir, write_file};
 use crate::impair::{Direction, Impairment};
+use crate::sim::Request;
 use crate::topology::{Daemon, Exit, Link};
 use crate::traffic;
 use bgp::Family;
@@ -20,6 +21,9 @@ impl LabInstance {
     /// When there is no such link or the impairment process does not answer.
     pub fn impair(&self, link: &str, direction: Direction, impairment: Impairment) -> Result<(), LabError> {
         self.known_link(link)?;
+        if self.driver == Driver::Sim {
+            return self.ask_sim(&Request::Impair { link: link.to_owned(), direction, impairment }).map(drop);
+        }
         self.impairments().set(link, direction, impairment).map_err(|source| LabError::Impair { link: link.to_owned(), source })
     }
 
@@ -37,6 +41,9 @@ impl LabInstance {
     /// When there is no such link or the kernel refuses.
     pub fn carrier(&self, link: &str, on: bool) -> Result<(), LabError> {
         let link = self.known_link(link)?;
+        if self.driver == Driver::Sim {
+            return self.ask_sim(&Request::Carrier { link: link.id(), on }).map(drop);
+        }
         let state = if on { "on" } else { "off" };
         for (node, interface) in [(&link.a, &link.b), (&link.b, &link.a)] {
             run("ip", ["-n", &self.namespace(node), "link", "set", interface, "carrier", state])?;
@@ -49,6 +56,9 @@ impl LabInstance {
     /// # Errors
     /// When the provider's daemon refuses.
     pub fn reset_sessions(&self, exit: &Exit) -> Result<(), LabError> {
+        if self.driver == Driver::Sim {
+            return self.ask_sim(&Request::Reset { exit: exit.id.to_string() }).map(drop);
+        }
         let t = &self.topology;
         let provider = t.provider(&exit.provider).and_then(|p| t.node(&p.node)).ok_or(LabError::Interrupted)?;
         let port = t.port_of(exit).ok_or(LabError::Interrupted)?;
@@ -73,6 +83,9 @@ impl LabInstance {
     /// # Errors
     /// When the exit has no such group or the sender cannot be started.
     pub fn fill(&self, exit: &Exit, rate_bps: u64) -> Result<(), LabError> {
+        if self.driver == Driver::Sim {
+            return self.ask_sim(&Request::Fill { exit: exit.id.to_string(), rate_bps }).map(drop);
+        }
         self.stop_helper(&fill_name(exit))?;
         let groups = self.topology.groups.iter().filter(|g| g.preferred == exit.provider);
         let prefixes: Vec<_> = groups.flat_map(|g| g.prefixes.iter()).filter(|p| p.family() == Family::Ipv4Unicast).collect();
@@ -86,6 +99,9 @@ impl LabInstance {
     /// # Errors
     /// When the note about it cannot be removed.
     pub fn stop_filling(&self, exit: &Exit) -> Result<(), LabError> {
+        if self.driver == Driver::Sim {
+            return self.ask_sim(&Request::Fill { exit: exit.id.to_string(), rate_bps: 0 }).map(drop);
+        }
         self.stop_helper(&fill_name(exit))
     }
 

@@ -3,6 +3,7 @@
 use super::command::run;
 use super::{LabError, Process};
 use crate::impair;
+use crate::sim;
 use crate::topology::{Role, Topology};
 use bgp::{Family, Prefix};
 use network::Inventory;
@@ -19,6 +20,8 @@ pub enum Driver {
     /// Real daemons in network namespaces.
     #[default]
     Netns,
+    /// Simulated routers in one process.
+    Sim,
 }
 
 /// How far a boot got.
@@ -90,7 +93,7 @@ impl LabInstance {
     }
 
     /// Writes `lab.json`, whole or not at all.
-    pub(super) fn save(&self) -> Result<(), LabError> {
+    pub(crate) fn save(&self) -> Result<(), LabError> {
         let path = self.dir.join("lab.json");
         let bytes = serde_json::to_vec_pretty(self).map_err(|source| LabError::Format { path: path.clone(), source })?;
         super::write_file(&self.dir.join("lab.json.new"), &bytes, 0o644)?;
@@ -119,6 +122,11 @@ impl LabInstance {
         self.run_dir.join(node)
     }
 
+    /// Asks the process of a simulated lab.
+    pub(super) fn ask_sim(&self, request: &sim::Request) -> Result<String, LabError> {
+        sim::ask(&self.run_dir, request).map_err(|source| LabError::Sim { source })
+    }
+
     /// Returns a client of the lab's impairment process.
     #[must_use]
     pub fn impairments(&self) -> impair::Client {
@@ -130,7 +138,12 @@ impl LabInstance {
     /// # Errors
     /// When the relay does not answer.
     pub fn attach_engine(&self, bmp: Option<SocketAddr>) -> Result<(), LabError> {
-        crate::relay::attach(&self.run_dir.join("relay.sock"), bmp).map_err(|source| LabError::Relay { source: Box::new(source) })
+        match self.driver {
+            Driver::Netns => {
+                crate::relay::attach(&self.run_dir.join("relay.sock"), bmp).map_err(|source| LabError::Relay { source: Box::new(source) })
+            }
+            Driver::Sim => self.ask_sim(&sim::Request::Attach { bmp }).map(drop),
+        }
     }
 
     /// Runs a show command on a router that runs FRR and returns its JSON.
@@ -147,6 +160,10 @@ impl LabInstance {
     /// # Errors
     /// When `vtysh` fails.
     pub fn vtysh(&self, node: &str, commands: &[&str]) -> Result<String, LabError> {
+        if self.driver == Driver::Sim {
+            let commands = commands.iter().map(|c| (*c).to_owned()).collect();
+            return self.ask_sim(&sim::Request::Vtysh { node: node.to_owned(), commands });
+        }
         let dir = self.node_dir(node).display().to_string();
         let mut args = vec!["--vty_socket", dir.as_str(), "--config_dir", dir.as_str()];
         for command in commands {
@@ -200,6 +217,10 @@ impl LabInstance {
     /// # Errors
     /// When `ping` cannot be run. No reply is an answer, not an error.
     pub fn ping(&self, node: &str, source: IpAddr, target: IpAddr, count: u32) -> Result<Ping, LabError> {
+        if self.driver == Driver::Sim {
+            let text = self.ask_sim(&sim::Request::Ping { node: node.to_owned(), source, target, count })?;
+            return Ok(read_ping(&text));
+        }
         let (namespace, source, target, count) = (self.namespace(node), source.to_string(), target.to_string(), count.to_string());
         let ping = format!("ping -n -q -i 0.1 -W 1 -c {count} -I {source} {target}; test $? -lt 2");
         Ok(read_ping(&run("ip", ["netns", "exec", &namespace, "sh", "-c", &ping])?))

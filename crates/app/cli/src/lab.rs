@@ -6,6 +6,7 @@ mod report;
 use crate::exit::{Context, Ended, Failure, Outcome};
 use clap::{Subcommand, ValueEnum};
 use lab::netns::{self, LabInstance, Options};
+use lab::sim::{Sim, Tuning};
 use std::path::{Path, PathBuf};
 
 /// Arguments of `lab`.
@@ -45,6 +46,17 @@ enum Verb {
 pub enum Driver {
     /// FRR, BIRD and GoBGP in network namespaces (needs root).
     Netns,
+    /// Simulated routers in one process.
+    Sim,
+}
+
+impl From<Driver> for netns::Driver {
+    fn from(driver: Driver) -> Self {
+        match driver {
+            Driver::Netns => Self::Netns,
+            Driver::Sim => Self::Sim,
+        }
+    }
 }
 
 /// What happens to the network.
@@ -92,6 +104,12 @@ pub struct ScenarioArguments {
     /// What builds the lab.
     #[arg(long, value_enum, default_value_t = Driver::Netns)]
     pub driver: Driver,
+    /// Seed of a simulated lab's random numbers.
+    #[arg(long)]
+    pub seed: Option<u64>,
+    /// Packets a second of each probe of a simulated lab while nobody asks for more; baselines take 20 results.
+    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u64).range(1..=20))]
+    pub probe_hz: u64,
     /// Boot a lab, run an engine, play to the end, take both down.
     #[arg(long)]
     pub headless: bool,
@@ -138,7 +156,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Ended {
     let data = context.data_folder();
     match arguments.verb {
         Verb::List => list(context, &data),
-        Verb::Up { driver: Driver::Netns } => up(context, &data),
+        Verb::Up { driver } => up(context, &data, driver),
         Verb::Down { id } => {
             let dir = find(&data, id.as_deref())?;
             netns::down(&dir).map_err(|e| Failure::from_error("PH-LAB-003", &e))?;
@@ -151,9 +169,47 @@ pub fn run(context: &Context, arguments: Arguments) -> Ended {
     }
 }
 
-/// Boots a lab with progress on standard error.
-pub fn boot(labs: &Path, quiet: bool) -> Result<LabInstance, Failure> {
+/// A lab that was booted to play in.
+pub struct Booted {
+    lab: LabInstance,
+    /// A simulated lab lives in this process.
+    sim: Option<Sim>,
+}
+
+impl Booted {
+    /// Returns the lab.
+    pub const fn lab(&self) -> &LabInstance {
+        &self.lab
+    }
+
+    /// Ends it, unless it is to be kept; a lab inside this process ends with it anyway.
+    pub fn end(self, keep: bool) -> Result<(), Failure> {
+        match self.sim {
+            Some(sim) => {
+                drop(sim);
+                Ok(())
+            }
+            None if keep => Ok(()),
+            None => netns::down(&self.lab.dir).map_err(|e| Failure::from_error("PH-LAB-003", &e)),
+        }
+    }
+}
+
+/// Boots a lab to play in, with progress on standard error.
+pub fn boot_here(labs: &Path, driver: Driver, tuning: Tuning, quiet: bool) -> Result<Booted, Failure> {
+    if driver == Driver::Netns {
+        return Ok(Booted { lab: boot(labs, driver, quiet)?, sim: None });
+    }
     let options = Options::under(labs).map_err(|e| Failure::from_error("PH-LAB-001", &e))?;
+    let options = Options { driver: driver.into(), ..options };
+    let sim = lab::sim::start(&options, tuning, &mut |_| {}).map_err(|e| Failure::from_error("PH-LAB-002", &e))?;
+    Ok(Booted { lab: sim.instance().clone(), sim: Some(sim) })
+}
+
+/// Boots a lab that outlives us, with progress on standard error.
+pub fn boot(labs: &Path, driver: Driver, quiet: bool) -> Result<LabInstance, Failure> {
+    let options = Options::under(labs).map_err(|e| Failure::from_error("PH-LAB-001", &e))?;
+    let options = Options { driver: driver.into(), ..options };
     let mut progress = |p: &netns::Progress| {
         if !quiet {
             eprintln!("{:7.1} s  {}", p.after.as_secs_f64(), p.what);
@@ -210,8 +266,8 @@ fn list(context: &Context, data: &Path) -> Ended {
     Ok(Outcome::Done)
 }
 
-fn up(context: &Context, data: &Path) -> Ended {
-    let lab = boot(&labs(data), context.json)?;
+fn up(context: &Context, data: &Path, driver: Driver) -> Ended {
+    let lab = boot(&labs(data), driver, context.json)?;
     if context.json {
         crate::engine::print_json(&serde_json::json!({"id": lab.id, "dir": lab.dir}));
     } else {

@@ -1,7 +1,6 @@
 //! What the kernel says: interfaces of this namespace, CPU and memory of the machine that all nodes of a lab share.
 
 use super::elem;
-use crate::face::FaceConfig;
 use gnmi::{Path, PathElem, Value};
 use std::fs;
 use std::sync::Mutex;
@@ -10,33 +9,42 @@ use std::sync::Mutex;
 static LAST_CPU: Mutex<Option<(u64, u64)>> = Mutex::new(None);
 
 /// Reads interfaces, CPU and memory.
-pub fn read(config: &FaceConfig) -> Vec<(Path, Value)> {
-    let mut out = Vec::new();
-    if let Some(percent) = cpu_percent() {
-        let mut p = path(&["system", "cpus", "cpu", "state", "total", "instant"]);
-        p.elems[2] = elem("cpu", &[("index", "ALL")]);
-        out.push((p, Value::Uint(percent)));
-    }
-    if let Some((total, available)) = memory() {
-        out.push((path(&["system", "memory", "state", "physical"]), Value::Uint(total)));
-        out.push((path(&["system", "memory", "state", "used"]), Value::Uint(total.saturating_sub(available))));
-    }
-    for name in &config.interfaces {
+pub fn read(interfaces: &[String]) -> Vec<(Path, Value)> {
+    let mut out = machine();
+    for name in interfaces {
         interface(name, &mut out);
     }
     out
 }
 
-fn path(names: &[&str]) -> Path {
-    Path { elems: names.iter().map(|n| elem(n, &[])).collect() }
+/// Reads CPU and memory of the machine.
+fn machine() -> Vec<(Path, Value)> {
+    let mut out = Vec::new();
+    if let Some(percent) = cpu_percent() {
+        out.push((system_path(&["cpus", "cpu", "state", "total", "instant"]), Value::Uint(percent)));
+    }
+    if let Some((total, available)) = memory() {
+        out.push((system_path(&["memory", "state", "physical"]), Value::Uint(total)));
+        out.push((system_path(&["memory", "state", "used"]), Value::Uint(total.saturating_sub(available))));
+    }
+    out
+}
+
+/// Returns the path of a leaf of an interface's state.
+pub fn interface_path(name: &str, rest: &[&str]) -> Path {
+    let mut elems = vec![elem("interfaces", &[]), elem("interface", &[("name", name)]), elem("state", &[])];
+    elems.extend(rest.iter().map(|n| elem(n, &[])).collect::<Vec<PathElem>>());
+    Path { elems }
+}
+
+/// Returns a path below `/system`; the CPU is all of them.
+pub fn system_path(names: &[&str]) -> Path {
+    let keyed = |n: &&str| if *n == "cpu" { elem("cpu", &[("index", "ALL")]) } else { elem(n, &[]) };
+    Path { elems: std::iter::once(elem("system", &[])).chain(names.iter().map(keyed)).collect() }
 }
 
 fn interface(name: &str, out: &mut Vec<(Path, Value)>) {
-    let at = |rest: &[&str]| {
-        let mut elems = vec![elem("interfaces", &[]), elem("interface", &[("name", name)]), elem("state", &[])];
-        elems.extend(rest.iter().map(|n| elem(n, &[])).collect::<Vec<PathElem>>());
-        Path { elems }
-    };
+    let at = |rest: &[&str]| interface_path(name, rest);
     let file = |leaf: &str| fs::read_to_string(format!("/sys/class/net/{name}/{leaf}")).ok().map(|t| t.trim().to_owned());
     let Some(state) = file("operstate") else {
         out.push((at(&["oper-status"]), Value::String("NOT_PRESENT".to_owned())));

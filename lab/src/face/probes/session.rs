@@ -20,11 +20,15 @@ const RETRY: Duration = Duration::from_secs(2);
 
 /// What happened to packets whose fate became known since the last result.
 #[derive(Default)]
-struct Tally {
-    sent: u32,
-    received: u32,
-    forward_ns: Vec<i64>,
-    round_trip_ns: Vec<i64>,
+pub struct Tally {
+    /// Packets.
+    pub sent: u32,
+    /// Answers.
+    pub received: u32,
+    /// Forward delays.
+    pub forward_ns: Vec<i64>,
+    /// Round trips.
+    pub round_trip_ns: Vec<i64>,
 }
 
 /// Runs one probe for ever; `share` is the highest rate its link leaves it.
@@ -100,7 +104,7 @@ async fn measure(
                     tally.sent += 1;
                 }
                 let hz = current(*rate.borrow(), share);
-                tree.put(vec![(result_path(&probe.name), report(&std::mem::take(&mut tally), hz))], Vec::new(), true);
+                tree.put(vec![(result_path(&probe.name), report(&std::mem::take(&mut tally), hz, INTERVAL))], Vec::new(), true);
             }
             changed = rate.changed() => {
                 changed.ok()?;
@@ -110,18 +114,18 @@ async fn measure(
     }
 }
 
-fn current(rate: Rate, share: u64) -> u64 {
+pub(super) fn current(rate: Rate, share: u64) -> u64 {
     if Instant::now() < rate.until { rate.hz.min(share) } else { 1 }
 }
 
 #[allow(clippy::cast_precision_loss, reason = "nanoseconds of a delay are far below 2^52")]
-fn report(tally: &Tally, hz: u64) -> Value {
+pub(super) fn report(tally: &Tally, hz: u64, interval: Duration) -> Value {
     let ms = |ns: i64| (ns as f64 / 1e6 * 1000.0).round() / 1000.0;
     let mean = |v: &[i64]| (!v.is_empty()).then(|| ms(v.iter().sum::<i64>() / i64::try_from(v.len()).unwrap_or(1)));
     let mut body = json!({
         "sent": tally.sent,
         "received": tally.received,
-        "interval-ms": INTERVAL.as_millis() as u64,
+        "interval-ms": interval.as_millis() as u64,
         "rate-hz": hz,
     });
     if let (Some(mean), Some(min), Some(max)) = (mean(&tally.forward_ns), tally.forward_ns.iter().min(), tally.forward_ns.iter().max()) {

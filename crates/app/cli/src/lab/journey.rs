@@ -5,7 +5,7 @@ use super::{DropWrites, Name, ScenarioArguments};
 use crate::exit::{Context, Ended, Failure, Outcome};
 use api::{Api, ApproveArguments};
 use lab::impair::Direction;
-use lab::netns::{self, LabInstance};
+use lab::netns::LabInstance;
 use lab::scenario::{Cut, Fault, Place, Scenario};
 use pilot::{Event, Happening, Mode};
 use runtime::{Engine, Options};
@@ -30,9 +30,10 @@ const FLAP_EVERY_S: u32 = 6;
 /// Plays a scenario to its end.
 pub fn play(context: &Context, scenario: &ScenarioArguments) -> Ended {
     let folder = context.data.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("pilothouse-{}", std::process::id())));
-    let lab = super::boot(&folder.join("labs"), context.json)?;
-    let played = crate::engine::blocking(run(context, scenario, &folder, &lab));
-    let ended = if scenario.keep { Ok(()) } else { netns::down(&lab.dir).map_err(|e| Failure::from_error("PH-LAB-003", &e)) };
+    let tuning = lab::sim::Tuning { seed: scenario.seed, probe_hz: scenario.probe_hz };
+    let booted = super::boot_here(&folder.join("labs"), scenario.driver, tuning, context.json)?;
+    let played = crate::engine::blocking(run(context, scenario, &folder, booted.lab()));
+    let ended = booted.end(scenario.keep);
     let report = played?;
     ended?;
     report.print(context.json);

@@ -1,0 +1,233 @@
+//! The whole loop on a simulated lab: no root, no daemons; real gNMI, NETCONF and BMP on loopback in between.
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A whole journey with a simulated lab ends in this time, seconds.
+const WHOLE_S: u64 = 30;
+
+fn pilotctl(data: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pilotctl"));
+    command.arg("--data").arg(data);
+    command
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// Plays a scenario to its end and returns what it printed. Afterwards nothing of the lab may be left.
+fn play(data: &Path, arguments: &[&str]) -> Value {
+    let scenario = ["--json", "lab", "scenario"].iter().chain(arguments).chain(&["--driver", "sim", "--headless", "--auto-approve"]);
+    let output = pilotctl(data).args(scenario).output().unwrap();
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap_or_else(|e| panic!("no report ({e}): {}", text(&output)));
+    assert_eq!(report["audit_ok"], true, "{report:#}");
+    for key in ["agreement_before", "agreement_after"] {
+        let rows = report[key].as_array().unwrap();
+        assert_eq!(rows.len(), 5, "{key}: {report:#}");
+        for row in rows {
+            assert!(row[1] == row[2] && row[2].as_u64() > Some(200), "{key}: the twin does not equal {row}: {report:#}");
+        }
+    }
+    assert_eq!(std::fs::read_dir(data.join("labs")).unwrap().count(), 0, "the lab left files behind");
+    report
+}
+
+fn journey(arguments: &[&str]) -> (Value, tempfile::TempDir) {
+    let data = tempfile::tempdir().unwrap();
+    (play(data.path(), arguments), data)
+}
+
+fn number(report: &Value, key: &str) -> f64 {
+    report[key].as_f64().unwrap_or_else(|| panic!("{key} is not known: {report:#}"))
+}
+
+#[test]
+fn a_degraded_path_is_left_within_half_a_minute_and_the_capture_replays_to_the_same_state() {
+    let begun = std::time::Instant::now();
+    let (report, data) = journey(&["degrade"]);
+    let took = begun.elapsed().as_secs();
+    assert_eq!(report["outcome"], "confirmed", "{report:#}");
+    assert!(number(&report, "delay_ms_after") < number(&report, "delay_ms_before") / 2.0, "{report:#}");
+    // what the netns lab's journey ends in too
+    assert!(report["summary"].as_str().unwrap().contains("from ISP-A (Jio) to ISP-C (Vodafone) on R2"), "{report:#}");
+    let (did, predicted) = (report["exits"][0].as_u64().unwrap(), report["exits"][1].as_u64().unwrap());
+    assert!(predicted > 50 && did == predicted, "{did} of {predicted} moved prefixes took the predicted exit: {report:#}");
+    let verified = pilotctl(data.path()).args(["audit", "verify"]).output().unwrap();
+    assert!(verified.status.success(), "{}", text(&verified));
+    let capture = report["capture"].as_str().unwrap();
+    let replay = || pilotctl(data.path()).args(["replay", capture, "--decisions"]).output().unwrap();
+    let (first, second) = (replay(), replay());
+    assert!(first.status.success(), "{}", text(&first));
+    assert_eq!(first.stdout, second.stdout, "two replays differ");
+    let last = String::from_utf8_lossy(&first.stdout).lines().last().unwrap_or_default().to_owned();
+    assert!(last.contains(report["state_hash"].as_str().unwrap()), "the replay ends in another state than the live run: {last}");
+    assert!(took <= WHOLE_S, "{took} s: {report:#}");
+}
+
+#[test]
+fn loss_on_another_provider_is_left_too() {
+    let (report, _) = journey(&["degrade", "--provider", "isp-b", "--delay-ms", "0", "--loss", "0.05"]);
+    assert_eq!(report["outcome"], "confirmed", "{report:#}");
+    assert!(number(&report, "loss_after") < number(&report, "loss_before") / 2.0, "{report:#}");
+}
+
+#[test]
+fn a_silent_cut_is_left_before_the_hold_timer_sees_it() {
+    let (report, _) = journey(&["cut-silent"]);
+    assert_eq!(report["outcome"], "confirmed", "{report:#}");
+    assert!(number(&report, "loss_after") < 0.05 && number(&report, "loss_before") > 0.5, "{report:#}");
+}
+
+#[test]
+fn a_full_link_is_relieved() {
+    let (report, _) = journey(&["fill", "--provider", "isp-c", "--mbit", "60"]);
+    assert_eq!(report["outcome"], "confirmed", "{report:#}");
+    assert!(number(&report, "delay_ms_after") < number(&report, "delay_ms_before"), "{report:#}");
+}
+
+#[test]
+fn sessions_that_flap_are_seen_and_left_to_bgp() {
+    let (report, _) = journey(&["flap", "--exit", "r1-ispa"]);
+    assert_eq!(report["outcome"], "no_action", "{report:#}");
+    assert!(report["why"].as_str().unwrap().contains("session"), "{report:#}");
+}
+
+#[test]
+fn where_every_alternative_is_worse_nothing_is_done() {
+    let (report, _) = journey(&["degrade", "--everywhere"]);
+    assert_eq!(report["outcome"], "no_action", "{report:#}");
+    assert!(report["why"].as_str().unwrap().contains("ms"), "the reason carries no numbers: {report:#}");
+}
+
+#[test]
+fn a_change_that_makes_things_worse_ends_reverted_with_the_tables_of_before() {
+    let (report, _) = journey(&["turncoat"]);
+    assert_eq!(report["outcome"], "rolled_back", "{report:#}");
+}
+
+#[test]
+fn writes_that_are_dropped_on_the_way_are_never_confirmed() {
+    let (unseen, _) = journey(&["degrade", "--drop-writes"]);
+    assert_eq!(unseen["outcome"], "rolled_back", "{unseen:#}");
+    let (seen, _) = journey(&["degrade", "--drop-writes=seen"]);
+    assert_eq!(seen["outcome"], "failed", "{seen:#}");
+}
+
+/// A lab as a process of its own outlives who started it, is seen by others, and goes without a trace.
+#[test]
+fn a_lab_of_its_own_process_comes_up_is_disturbed_and_goes() {
+    let data = tempfile::tempdir().unwrap();
+    let bin = Path::new(env!("CARGO_BIN_EXE_pilotctl")).with_file_name("pilothouse-lab");
+    if !bin.exists() {
+        println!("skipped: {} is not built; `cargo build -p lab`", bin.display());
+        return;
+    }
+    let say = |arguments: &[&str]| {
+        let output = pilotctl(data.path()).args(arguments).env("PILOTHOUSE_LAB_BIN", &bin).output().unwrap();
+        assert!(output.status.success(), "{arguments:?}: {}", text(&output));
+        text(&output)
+    };
+    say(&["lab", "up", "--driver", "sim"]);
+    let dir = std::fs::read_dir(data.path().join("labs")).unwrap().next().unwrap().unwrap().path();
+    let lab = lab::netns::LabInstance::load(&dir).unwrap();
+    assert!(say(&["lab", "status"]).contains("1 processes"));
+    let exits = || lab.best_exits("r4", bgp::Family::Ipv4Unicast).unwrap();
+    assert_eq!(exits()[&"198.18.7.0/24".parse().unwrap()], "r1-ispa");
+    say(&["lab", "scenario", "cut"]);
+    assert_ne!(exits()[&"198.18.7.0/24".parse().unwrap()], "r1-ispa");
+    say(&["lab", "down"]);
+    assert!(lab.processes.iter().all(|p| !p.alive()) && !lab.run_dir.exists() && !dir.exists());
+}
+
+/// Random faults in all: 30, or `PILOTHOUSE_SIM_SEEDS`.
+const SEEDS: u64 = 30;
+/// Journeys at a time: each takes a quarter of a processor.
+const AT_ONCE: usize = 6;
+
+/// A fault drawn by seed.
+#[derive(Debug)]
+struct Drawn {
+    seed: u64,
+    provider: &'static str,
+    name: &'static str,
+    exit: Option<&'static str>,
+    delay_ms: u64,
+    loss_percent: u64,
+}
+
+const PROVIDERS: [(&str, &str, &[&str]); 3] = [
+    ("isp-a", "ISP-A (Jio)", &["r1-ispa"]),
+    ("isp-b", "ISP-B (Idea)", &["r1-ispb", "r2-ispb"]),
+    ("isp-c", "ISP-C (Vodafone)", &["r2-ispc"]),
+];
+
+impl Drawn {
+    fn new(seed: u64) -> Self {
+        let mut rng = lab::impair::Rng::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
+        // the first numbers of a generator with a small seed are alike
+        (0..8).for_each(|_| drop(rng.next()));
+        let (provider, name, exits) = PROVIDERS[rng.below(3) as usize];
+        let exit = (rng.below(3) == 0).then(|| exits[rng.below(exits.len() as u64) as usize]);
+        let kind = rng.below(3);
+        let delay_ms = if kind == 1 { 0 } else { 20 + rng.below(70) };
+        let loss_percent = if kind == 0 { 0 } else { 4 + rng.below(9) };
+        Self { seed, provider, name, exit, delay_ms, loss_percent }
+    }
+
+    fn play(&self) {
+        let (seed, delay, loss) = (self.seed.to_string(), self.delay_ms.to_string(), format!("0.{:02}", self.loss_percent));
+        let mut arguments = vec!["degrade", "--provider", self.provider, "--delay-ms", &delay, "--loss", &loss, "--seed", &seed];
+        arguments.extend(self.exit.iter().flat_map(|e| ["--exit", e]));
+        let (report, _data) = journey(&arguments);
+        let told = format!("{}{}", report["summary"].as_str().unwrap(), report["why"].as_str().unwrap());
+        // of all providers that are named, the one that was hit comes first
+        let first = PROVIDERS.iter().filter_map(|(_, name, _)| Some((told.find(name)?, *name))).min();
+        assert_eq!(first.map(|(_, name)| name), Some(self.name), "{self:?}: {report:#}");
+        match report["outcome"].as_str().unwrap() {
+            "confirmed" => {
+                let better = |key: &str, least: f64| {
+                    let value = |when: &str| number(&report, &format!("{key}_{when}"));
+                    value("after") < value("before") - least
+                };
+                assert!(better("delay_ms", 5.0) || better("loss", 0.01), "{self:?}: no better than before: {report:#}");
+                let worse = number(&report, "loss_after") > number(&report, "loss_before") + 0.01;
+                assert!(!worse, "{self:?}: harmful: {report:#}");
+                assert!(!told.contains(&format!("to {}", self.name)), "{self:?}: moved onto what was hit: {report:#}");
+            }
+            // one exit of two may carry nothing, or the other exit of its router already took over
+            "no_action" if self.exit.is_some() => {}
+            other => panic!("{self:?} ended {other}: {report:#}"),
+        }
+        println!("{self:?}: {} in {:.0} s", report["outcome"], report["seconds"]["ended"].as_f64().unwrap_or_default());
+    }
+}
+
+#[test]
+fn random_faults_are_found_where_they_are_and_no_harmful_change_is_confirmed() {
+    let seeds = std::env::var("PILOTHOUSE_SIM_SEEDS").ok().map_or(SEEDS, |n| n.parse().unwrap());
+    let next = AtomicU64::new(1);
+    let failed = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed > seeds {
+                        return;
+                    }
+                    // every seed is played, so that one failure shows whether it is the only one
+                    if let Err(why) = std::panic::catch_unwind(|| Drawn::new(seed).play()) {
+                        let why = why.downcast_ref::<String>().cloned().unwrap_or_default();
+                        failed.lock().unwrap().push(format!("seed {seed}: {why}"));
+                    }
+                }
+            });
+        }
+    });
+    let failed = failed.into_inner().unwrap();
+    assert!(failed.is_empty(), "{} of {seeds} seeds failed:\n{}", failed.len(), failed.join("\n"));
+}
