@@ -32,7 +32,8 @@ pub use history::Snapshot;
 pub use question::{Asked, LocalPrefQuestion, QUESTIONS, Target, read};
 pub use rule::{Metric, Rule, RuleTest, StateKind, bootstrap_rules};
 pub use sample::{Sample, Value};
-pub use summary::{HIGH_UTIL, summary};
+pub use state_answers::cause as penalty;
+pub use summary::{HIGH_UTIL, role, summary};
 pub use watch::Watch;
 
 #[cfg(test)]

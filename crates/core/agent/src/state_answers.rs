@@ -39,7 +39,9 @@ pub fn health(look: &Look<'_>, id: &DeviceId, state: &Device) -> Draft {
     draft
 }
 
-fn cause(cause: &perception::PenaltyCause) -> String {
+/// Returns why the health score fell, in words.
+#[must_use]
+pub fn cause(cause: &perception::PenaltyCause) -> String {
     use perception::PenaltyCause::{Cpu, InterfaceDown, Memory, PeerDown};
     match cause {
         Cpu { percent } => format!("CPU {percent}%"),

@@ -56,7 +56,9 @@ fn system_name(device: &Device) -> &'static str {
     if known { "frr" } else { "os unknown" }
 }
 
-pub(crate) const fn role(role: DeviceRole) -> &'static str {
+/// Returns the role's word.
+#[must_use]
+pub const fn role(role: DeviceRole) -> &'static str {
     match role {
         DeviceRole::Edge => "edge",
         DeviceRole::Reflector => "reflector",

@@ -68,3 +68,7 @@ fn port(up: bool) -> Interface {
 fn seconds(from: u32, to: u32) -> impl Iterator<Item = f64> {
     (from..=to).map(f64::from)
 }
+
+fn put(device: &mut Device, name: &str, port: Interface) {
+    device.interfaces.insert(name.to_owned(), port);
+}

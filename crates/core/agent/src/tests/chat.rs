@@ -1,6 +1,6 @@
 //! Questions and the tools that answer them.
 
-use super::{Bench, port, r1, t};
+use super::{Bench, port, put, r1, t};
 use crate::question::{Asked, QUESTIONS, read};
 use crate::scene::neighbor;
 use crate::{Answer, LocalPrefQuestion, Look, Target, Tool, Value, answer};
@@ -202,7 +202,7 @@ fn paths_tell_delay_loss_and_how_many_packets() {
 fn history_tells_readings_and_alerts_in_order() {
     let mut b = bench();
     for s in [1.0, 4.0, 10.0] {
-        b.at(s, |d| drop(d.interfaces.insert("to-ispa".into(), port(s < 2.0))));
+        b.at(s, |d| put(d, "to-ispa", port(s < 2.0)));
     }
     let said = ask(&b, "what happened in the last minutes");
     let lines: Vec<&str> = said.text.lines().collect();

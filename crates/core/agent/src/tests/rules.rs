@@ -1,6 +1,6 @@
 //! One claim per watch rule, and what they share.
 
-use super::{Bench, port, r1, seconds, t};
+use super::{Bench, port, put, r1, seconds, t};
 use crate::scene::{a, neighbor};
 use crate::{Rule, RuleTest, Subject, Value, Watch, bootstrap_rules};
 use bgp::Family;
@@ -68,9 +68,9 @@ fn memory_speaks_strictly_above_90_percent_once_and_ends() {
 #[test]
 fn an_interface_that_goes_down_speaks_once_although_it_flaps() {
     let mut b = Bench::new();
-    b.at(0.0, |d| drop(d.interfaces.insert("eth1".into(), port(true))));
+    b.at(0.0, |d| put(d, "eth1", port(true)));
     for (s, up) in [(10.0, false), (11.0, false), (12.0, false), (13.0, true), (20.0, false), (25.0, true), (54.0, true), (55.0, true)] {
-        b.at(s, |d| drop(d.interfaces.insert("eth1".into(), port(up))));
+        b.at(s, |d| put(d, "eth1", port(up)));
     }
     assert_eq!(b.told(), [(12.0, PORT, true), (55.0, PORT, false)]);
     assert_eq!(b.said[0].1.to_string(), "Interface Down on r1: eth1 went down since 10:00:10Z");
@@ -81,7 +81,7 @@ fn an_interface_that_goes_down_speaks_once_although_it_flaps() {
 fn a_dip_shorter_than_the_debounce_still_speaks() {
     let mut b = Bench::new();
     for (s, up) in [(0.0, true), (1.0, false), (1.5, true), (2.0, true)] {
-        b.at(s, |d| drop(d.interfaces.insert("eth1".into(), port(up))));
+        b.at(s, |d| put(d, "eth1", port(up)));
     }
     assert_eq!(b.told(), [(1.5, PORT, true)]);
     assert_eq!(b.said[0].1.what, "eth1 was down for 0.5 s");
@@ -92,10 +92,10 @@ fn a_port_that_is_shut_or_never_was_up_does_not_speak() {
     let mut b = Bench::new();
     b.at(0.0, |d| {
         d.interfaces.insert("never".into(), port(false));
-        d.interfaces.insert("shut".into(), port(true));
+        put(d, "shut", port(true));
     });
     // the shut arrives one update behind the operational state
-    b.at(1.0, |d| drop(d.interfaces.insert("shut".into(), port(false))));
+    b.at(1.0, |d| put(d, "shut", port(false)));
     for s in seconds(2, 20) {
         b.at(s, |d| d.interfaces.get_mut("shut").unwrap().admin_up = Some(false));
     }
@@ -208,11 +208,11 @@ fn one_error_after_none_and_a_counter_reset_do_not_speak() {
 #[test]
 fn a_stale_feed_raises_nothing_and_ends_nothing() {
     let mut b = Bench::new();
-    b.at(0.0, |d| drop(d.interfaces.insert("eth1".into(), port(true))));
+    b.at(0.0, |d| put(d, "eth1", port(true)));
     for s in seconds(1, 5) {
-        b.at(s, |d| drop(d.interfaces.insert("eth1".into(), port(false))));
+        b.at(s, |d| put(d, "eth1", port(false)));
     }
-    b.at(6.0, |d| drop(d.interfaces.insert("eth1".into(), port(true))));
+    b.at(6.0, |d| put(d, "eth1", port(true)));
     assert_eq!(b.told().len(), 1);
     // silent from here: ten minutes pass, nothing is known to be good
     for s in seconds(30, 600) {
@@ -246,7 +246,7 @@ fn the_watch_reads_back_from_its_bytes() {
     let mut b = Bench::new();
     let mut count = 0;
     errors(&mut b, 0, 600, &mut count, 1);
-    b.at(601.0, |d| drop(d.interfaces.insert("eth1".into(), port(false)))).at(604.0, |_| {});
+    b.at(601.0, |d| put(d, "eth1", port(false))).at(604.0, |_| {});
     let bytes = serde_json::to_vec(&b.watch).unwrap();
     let back: Watch = serde_json::from_slice(&bytes).unwrap();
     assert_eq!(back, b.watch);
