@@ -17,7 +17,7 @@ export PILOTHOUSE_RELEASE_REPLAY=$target/release/examples/replay
 log=$(mktemp); trap 'rm -f "$log"' EXIT
 
 RUST_BACKTRACE=${RUST_BACKTRACE:-0} cargo test --no-fail-fast "$@" -- --show-output 2>&1 | tee "$log" | awk '
-  /^successes:$/ { quiet = 1 } /^failures:$|^test result|^ +Running|^ +Doc-tests|^error|^warning/ { quiet = 0 }
+  { fflush() } /^successes:$/ { quiet = 1 } /^failures:$|^test result|^ +Running|^ +Doc-tests|^error|^warning/ { quiet = 0 }
   /^skipped:/ || (!quiet && !/^test .* ok$/ && !/^running [0-9]+ tests?$/ && !/^$/)'
 status=${PIPESTATUS[0]}
 
