@@ -1,7 +1,7 @@
 # What a user or a developer runs. Everything here works from a clean clone after `scripts/install-deps.sh`.
 CARGO ?= cargo
 
-.PHONY: help run headless test test-window check audit icons deps ui desktop
+.PHONY: help run headless test test-window picture check audit icons deps ui desktop
 
 help:
 	@echo 'make run       the desktop application on the demo lab; without a display the demo journey, headless'
@@ -24,6 +24,10 @@ test:
 # builds the desktop package, so it is not part of `make test`
 test-window: desktop
 	scripts/test-window.sh
+
+# the picture of the README, from the real window
+picture: test-window
+	cp $${CARGO_TARGET_DIR:-target}/pictures/window/card.png docs/window.png
 
 check:
 	$(CARGO) xtask check
