@@ -11,7 +11,25 @@ use tauri::{Manager, RunEvent};
 const USAGE: &str =
     "usage: pilothouse [--demo]\n  --demo  watch the demo lab, which lives inside this program; else the engine of the data folder";
 
+/// Without hardware GL the web view's usual renderer draws three times slower than the plain one. The choice must stand in the
+/// environment before GTK starts, and never over the user's own.
+#[cfg(target_os = "linux")]
+fn choose_renderer() {
+    use std::os::unix::process::CommandExt;
+    const RENDERER: &str = "WEBKIT_DISABLE_DMABUF_RENDERER";
+    if std::env::var_os(RENDERER).is_some() || std::path::Path::new("/dev/dri").exists() {
+        return;
+    }
+    if let Ok(own) = std::env::current_exe() {
+        // only a failure returns; the window then opens with the slower renderer
+        let error = std::process::Command::new(own).args(std::env::args_os().skip(1)).env(RENDERER, "1").exec();
+        tracing::warn!(%error, "the renderer could not be chosen");
+    }
+}
+
 fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    choose_renderer();
     tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let demo = match &arguments[..] {

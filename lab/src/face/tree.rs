@@ -40,13 +40,18 @@ impl Tree {
 
     /// Puts values; those that are as they were are not told. `always` tells them anyway (results of a measuring interval).
     pub fn put(&self, updates: Vec<(Path, Value)>, deletes: Vec<Path>, always: bool) {
+        self.put_at(now_ns(), updates, deletes, always);
+    }
+
+    /// Puts values that were true at `timestamp`.
+    pub fn put_at(&self, timestamp: i64, updates: Vec<(Path, Value)>, deletes: Vec<Path>, always: bool) {
         let mut values = self.lock();
         let deletes: Vec<Path> = deletes.into_iter().filter(|d| remove(&mut values, d)).collect();
         let updates: Vec<(Path, Value)> =
             updates.into_iter().filter(|(p, v)| values.insert(p.clone(), v.clone()).as_ref() != Some(v) || always).collect();
         if !(updates.is_empty() && deletes.is_empty()) {
             // nobody listening is fine; sent under the lock, so that a snapshot and the stream after it fit together
-            let _ = self.changes.send(Arc::new(Change { timestamp: now_ns(), updates, deletes }));
+            let _ = self.changes.send(Arc::new(Change { timestamp, updates, deletes }));
         }
     }
 

@@ -1,6 +1,7 @@
 //! The world in step with the clock, shared by everything that looks at it.
 
 use super::world::World;
+use crate::face::now_ns;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -19,7 +20,8 @@ pub struct Clock {
 impl Clock {
     /// Lets the world's time run with the clock from now on.
     #[must_use]
-    pub fn start(world: World) -> Self {
+    pub fn start(mut world: World) -> Self {
+        world.set_device_time(now_ns());
         let origin = world.now();
         Self { world: Arc::new(Mutex::new(world)), since: Instant::now(), origin }
     }

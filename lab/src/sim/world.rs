@@ -101,6 +101,8 @@ pub struct World {
     connections: u64,
     due: BinaryHeap<Reverse<Due>>,
     rng: Rng,
+    /// Device time at the beginning, nanoseconds since the Unix epoch.
+    epoch: i64,
     pub(super) topology: Topology,
     pub(super) routers: Vec<Router>,
     pub(super) links: Links,
@@ -121,6 +123,16 @@ impl World {
     #[must_use]
     pub const fn now(&self) -> u64 {
         self.now
+    }
+
+    /// Says what time it is now on the devices.
+    pub fn set_device_time(&mut self, ns: i64) {
+        self.epoch = ns - i64::try_from(self.now).unwrap_or(i64::MAX);
+    }
+
+    /// Returns the devices' time: that of the event under way, however late the machine comes to it.
+    fn device_time(&self) -> i64 {
+        self.epoch + i64::try_from(self.now).unwrap_or(i64::MAX)
     }
 
     /// Returns when the next thing happens.

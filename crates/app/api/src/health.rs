@@ -46,7 +46,11 @@ pub fn series(s: &PilotState, since_ms: f64) -> Vec<SeriesView> {
             name: key.name(),
             exit: key.exit.as_ref().map(ToString::to_string),
             group: key.group.to_string(),
-            family: key.family.to_string(),
+            family: match key.family {
+                bgp::Family::Ipv4Unicast => "ipv4",
+                bgp::Family::Ipv6Unicast => "ipv6",
+            }
+            .to_owned(),
             state: crate::call::path_state(s, key),
             baseline_ms: baseline.map(|b: Baseline| b.delay_ms),
             limit_ms: perception::delay_limit(baseline, sla, s.perception.thresholds()),

@@ -143,10 +143,10 @@ fn a_lab_of_its_own_process_comes_up_is_disturbed_and_goes() {
     assert!(lab.processes.iter().all(|p| !p.alive()) && !lab.run_dir.exists() && !dir.exists());
 }
 
-/// Random faults in all: 30, or `PILOTHOUSE_SIM_SEEDS`.
-const SEEDS: u64 = 30;
+/// Random faults, as many as take three minutes on two busy processors, or as many as `PILOTHOUSE_SIM_SEEDS` says.
+const SEEDS: u64 = 20;
 /// Journeys at a time: each takes a quarter of a processor.
-const AT_ONCE: usize = 6;
+const AT_ONCE: usize = 5;
 
 /// A fault drawn by seed.
 #[derive(Debug)]
@@ -178,6 +178,16 @@ impl Drawn {
         Self { seed, provider, name, exit, delay_ms, loss_percent }
     }
 
+    /// Part of the packets that the fault takes, there and back.
+    fn lost(&self) -> f64 {
+        1.0 - (1.0 - self.loss_percent as f64 / 100.0).powi(2)
+    }
+
+    /// Loss strikes both ways, and the remote network answers by ISP-A, the lowest of equal paths, whatever we do.
+    fn answers_too(&self) -> bool {
+        self.provider == "isp-a" && self.loss_percent > 0
+    }
+
     fn play(&self) {
         let (seed, delay, loss) = (self.seed.to_string(), self.delay_ms.to_string(), format!("0.{:02}", self.loss_percent));
         let mut arguments = vec!["degrade", "--provider", self.provider, "--delay-ms", &delay, "--loss", &loss, "--seed", &seed];
@@ -189,15 +199,15 @@ impl Drawn {
         assert_eq!(first.map(|(_, name)| name), Some(self.name), "{self:?}: {report:#}");
         match report["outcome"].as_str().unwrap() {
             "confirmed" => {
-                let better = |key: &str, least: f64| {
-                    let value = |when: &str| number(&report, &format!("{key}_{when}"));
-                    value("after") < value("before") - least
-                };
-                assert!(better("delay_ms", 5.0) || better("loss", 0.01), "{self:?}: no better than before: {report:#}");
-                let worse = number(&report, "loss_after") > number(&report, "loss_before") + 0.01;
-                assert!(!worse, "{self:?}: harmful: {report:#}");
+                let (delay, loss) = (number(&report, "delay_ms_after"), number(&report, "loss_after"));
+                let before = number(&report, "delay_ms_before");
+                assert!(self.delay_ms == 0 || delay < before - 5.0, "{self:?}: no better than before: {report:#}");
+                assert!(delay < before + 2.0 && loss < self.lost() + 0.03, "{self:?}: harmful: {report:#}");
+                assert!(self.answers_too() || loss < 0.02, "{self:?}: still lossy: {report:#}");
                 assert!(!told.contains(&format!("to {}", self.name)), "{self:?}: moved onto what was hit: {report:#}");
             }
+            // what is lost on the way back stays lost wherever it leaves: then the change is not worth keeping
+            "rolled_back" if self.answers_too() => assert!(number(&report, "loss_after") > 0.01, "{self:?}: {report:#}"),
             // one exit of two may carry nothing, or the other exit of its router already took over
             "no_action" if self.exit.is_some() => {}
             other => panic!("{self:?} ended {other}: {report:#}"),

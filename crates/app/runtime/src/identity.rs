@@ -21,15 +21,6 @@ pub fn own_uid() -> u32 {
     rustix::process::getuid().as_raw()
 }
 
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn root_has_a_name() {
-        assert_eq!(super::operator_of_uid(0), "uid:0 root");
-        assert_eq!(super::operator_of_uid(4_000_000_001), "uid:4000000001");
-    }
-}
-
 /// Returns the data folder that is used when nobody names another: `$PILOTHOUSE_DATA`, else the platform's place for data.
 #[must_use]
 pub fn data_folder() -> std::path::PathBuf {
@@ -41,4 +32,13 @@ pub fn data_folder() -> std::path::PathBuf {
             .unwrap_or_else(|| PathBuf::from("."));
         base.join("pilothouse")
     })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn root_has_a_name() {
+        assert_eq!(super::operator_of_uid(0), "uid:0 root");
+        assert_eq!(super::operator_of_uid(4_000_000_001), "uid:4000000001");
+    }
 }

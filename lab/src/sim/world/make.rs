@@ -55,6 +55,7 @@ impl World {
             now: 0,
             serial: 0,
             connections: 0,
+            epoch: 0,
             due: BinaryHeap::new(),
             rng,
             links,

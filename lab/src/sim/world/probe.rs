@@ -94,7 +94,7 @@ impl World {
     }
 
     pub(super) fn report_probe(&mut self, index: usize) {
-        let now = self.now;
+        let (now, time) = (self.now, self.device_time());
         let probe = &mut self.probes[index];
         let mut tally = Tally::default();
         probe.under_way.retain(|(at, times)| {
@@ -110,7 +110,7 @@ impl World {
             false
         });
         let interval = Duration::from_secs(1) / u32::try_from(probe.usual_hz).unwrap_or(1);
-        probe.tree.put(vec![result(&probe.name, &tally, probe.hz(), interval)], Vec::new(), true);
+        probe.tree.put_at(time, vec![result(&probe.name, &tally, probe.hz(), interval)], Vec::new(), true);
         self.after(interval.as_nanos() as u64, Event::Report(index));
     }
 }

@@ -124,7 +124,12 @@ impl World {
         for exit in &self.topology.exits {
             let Some(tree) = self.index(&exit.device).and_then(|i| self.trees[i].as_ref()) else { continue };
             let sums = volumes.remove(exit.id.as_str()).unwrap_or_default();
-            tree.put(vec![volume_state(exit.id.as_str(), &sums, 0, Duration::from_nanos(VOLUME_EVERY))], Vec::new(), true);
+            tree.put_at(
+                self.device_time(),
+                vec![volume_state(exit.id.as_str(), &sums, 0, Duration::from_nanos(VOLUME_EVERY))],
+                Vec::new(),
+                true,
+            );
         }
         self.after(VOLUME_EVERY, Event::Volumes);
     }
