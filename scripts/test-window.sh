@@ -33,7 +33,7 @@ pilotctl=$target/debug/pilotctl
 lab=$("$pilotctl" --json lab up --driver netns | python3 -c 'import json, sys; print(json.load(sys.stdin)["id"])')
 "$pilotctl" serve --lab "$lab" --mode lab --bmp 127.0.0.1:0 &
 engine=$!
-trap 'kill $engine; wait $engine; "$pilotctl" lab down "$lab"; rm -rf "$data"' EXIT
+trap 'kill $engine; wait $engine || true; "$pilotctl" lab down "$lab"; rm -rf "$data"' EXIT
 until [ -S "$data/engine.sock" ]; do sleep 0.2; done
 drive window-netns --attach
 "$pilotctl" audit verify
