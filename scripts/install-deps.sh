@@ -1,32 +1,35 @@
 #!/usr/bin/env bash
 # Installs what building and testing need on Debian 12: says what is missing, installs it as root, and does nothing when all is there.
-#   install-deps.sh             compiler, routers and peers for the laboratory and the tests
-#   install-deps.sh --desktop   the web view for the window as well
-#   install-deps.sh --check     only says what is missing (with --desktop: of both); exit status 1 when something is
+# Not root: it asks before sudo, and where it may not ask it names the packages and ends.
+#   install-deps.sh             compiler, routers and peers for the laboratory and the tests, a browser for the window's tests
+#   install-deps.sh --build     only what compiling needs
+#   install-deps.sh --desktop   what the window needs as well
+#   install-deps.sh --check     only says what is missing; exit status 1 when something is
 set -euo pipefail
 
 # command or file that shows that a package is there, then the package
-tools=(
-  "cc build-essential" "pkg-config pkg-config" "git git" "curl curl" "python3 python3" "openssl openssl"
-  "ip iproute2" "ping iputils-ping" "ps procps"
+build=("cc build-essential" "pkg-config pkg-config" "git git" "curl curl" "python3 python3")
+tests=(
+  "openssl openssl" "ip iproute2" "ping iputils-ping" "ps procps"
   "/usr/lib/frr/bgpd frr" "/usr/lib/frr/frr-reload.py frr-pythontools" "bird bird2" "gobgpd gobgpd" "pmacctd pmacct"
-  "netconfd netconfd" "/usr/sbin/sshd openssh-server" "ssh openssh-client"
+  "netconfd netconfd" "/usr/sbin/sshd openssh-server" "ssh openssh-client" "chromium chromium" "chromedriver chromium-driver"
 )
 desktop=(
   "/usr/lib/x86_64-linux-gnu/pkgconfig/webkit2gtk-4.1.pc libwebkit2gtk-4.1-dev"
   "/usr/lib/x86_64-linux-gnu/pkgconfig/gtk+-3.0.pc libgtk-3-dev"
   "/usr/lib/x86_64-linux-gnu/pkgconfig/librsvg-2.0.pc librsvg2-dev"
   "/usr/lib/x86_64-linux-gnu/pkgconfig/ayatana-appindicator3-0.1.pc libayatana-appindicator3-dev"
-  "npm nodejs" "xvfb-run xvfb"
+  "npm nodejs"
 )
 
 check=no
-wanted=("${tools[@]}")
+wanted=("${build[@]}" "${tests[@]}")
 for argument in "$@"; do
   case $argument in
     --check) check=yes ;;
+    --build) wanted=("${build[@]}") ;;
     --desktop) wanted+=("${desktop[@]}") ;;
-    *) echo "usage: $0 [--check] [--desktop]" >&2; exit 2 ;;
+    *) echo "usage: $0 [--check] [--build] [--desktop]" >&2; exit 2 ;;
   esac
 done
 
@@ -57,6 +60,11 @@ if [ ${#missing[@]} -gt 0 ]; then
     fi
     apt-get update -qq
     $install
+  elif command -v sudo >/dev/null && [ -t 0 ]; then
+    read -r -p "install them with sudo? [y/N] " answer
+    [ "$answer" = y ] || { echo "run as root: $install" >&2; exit 1; }
+    sudo apt-get update -qq
+    sudo DEBIAN_FRONTEND=noninteractive $install
   else
     echo "run as root: $install" >&2
     exit 1

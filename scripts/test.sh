@@ -9,6 +9,11 @@ cd "$(dirname "$0")/.."
 PILOTHOUSE_PEERS=${PILOTHOUSE_PEERS:-$(tests/peers/go-peers.sh || true)}
 [ -z "$PILOTHOUSE_PEERS" ] && unset PILOTHOUSE_PEERS || export PILOTHOUSE_PEERS
 
+# the pages that the browser's tests look at; without Node those tests are skipped
+if command -v npm >/dev/null; then
+  make --no-print-directory ui >&2 || { echo "the pages cannot be built"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+fi
+
 # a replay must not depend on the optimisation level: the journeys compare with this build
 target=$(cargo metadata --no-deps --format-version 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
 cargo build --release --package capture --example replay || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
@@ -17,7 +22,7 @@ export PILOTHOUSE_RELEASE_REPLAY=$target/release/examples/replay
 log=$(mktemp); trap 'rm -f "$log"' EXIT
 
 RUST_BACKTRACE=${RUST_BACKTRACE:-0} cargo test --no-fail-fast "$@" -- --show-output 2>&1 | tee "$log" | awk '
-  /^successes:$/ { quiet = 1 } /^failures:$|^test result|^ +Running|^ +Doc-tests|^error|^warning/ { quiet = 0 }
+  { fflush() } /^successes:$/ { quiet = 1 } /^failures:$|^test result|^ +Running|^ +Doc-tests|^error|^warning/ { quiet = 0 }
   /^skipped:/ || (!quiet && !/^test .* ok$/ && !/^running [0-9]+ tests?$/ && !/^$/)'
 status=${PIPESTATUS[0]}
 

@@ -1,28 +1,167 @@
-//! The engine behind the window.
+//! The engine behind the window: one that runs already, one of our own, or the demo lab's.
 
-use api::{Api, ApiError};
+use api::{Api, ApiError, LabControl, Laboratory};
+use lab::netns::{Driver, Options as LabOptions};
+use lab::sim::{Sim, Tuning};
+use network::Inventory;
+use pilot::Mode;
+use runtime::{Engine, Options};
 use serde_json::Value;
+use server::{Client, Server};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use tauri::State;
+use tokio::sync::RwLock;
 
-/// What the window speaks to: the use cases of a running engine, or why there is none.
+/// What the window speaks to.
+enum Voice {
+    /// An engine in another process.
+    Remote(Client),
+    /// An engine of our own; what it lives on is kept with it.
+    Own { api: Api, engine: Engine, server: Server, demo: Option<Sim> },
+    /// None, and why.
+    Silent(ApiError),
+}
+
+/// The engine of this window; it may be exchanged for the demo lab's at the first start.
 pub struct Desk {
-    engine: Result<Api, ApiError>,
+    voice: RwLock<Voice>,
+}
+
+fn failed(code: &str, error: &dyn std::error::Error) -> ApiError {
+    ApiError::new(code, runtime::chain(error))
 }
 
 impl Desk {
-    /// Finds the engine that this window belongs to.
-    pub async fn open() -> Self {
-        let why = "no engine belongs to this window yet; start one with `pilotctl serve`";
-        Self { engine: Err(ApiError::new("PH-DESK-010", why)) }
+    /// Finds the engine that this window belongs to: the demo lab's, the running one of the data folder, or a new one on it.
+    pub async fn open(demo: bool) -> Self {
+        let opened = if demo { own_demo().await } else { on_folder(&runtime::data_folder()).await };
+        Self { voice: RwLock::new(opened.unwrap_or_else(Voice::Silent)) }
+    }
+
+    /// Stops what is ours, in order: doors, engine, lab.
+    pub async fn close(&self) {
+        let voice = std::mem::replace(&mut *self.voice.write().await, Voice::Silent(ApiError::new("PH-DESK-013", "the window closes")));
+        voice.end().await;
+    }
+
+    async fn call(&self, command: &str, arguments: &str) -> Result<Value, ApiError> {
+        match &*self.voice.read().await {
+            Voice::Remote(client) => client.call(command, arguments.as_bytes().to_vec()).await,
+            Voice::Own { api, .. } => api.call(&runtime::operator_of_uid(runtime::own_uid()), command, arguments.as_bytes()).await,
+            Voice::Silent(why) => Err(why.clone()),
+        }
     }
 }
 
-/// Returns the engine at a glance: mode, site, time of the last input.
+impl Voice {
+    async fn end(self) {
+        if let Self::Own { engine, server, demo, .. } = self {
+            server.stop().await;
+            if let Err(error) = engine.stop().await {
+                tracing::error!(error = %runtime::chain(&error), "the engine did not stop cleanly");
+            }
+            drop(demo);
+        }
+    }
+}
+
+async fn on_folder(folder: &Path) -> Result<Voice, ApiError> {
+    if let Ok(client) = Client::open(folder)
+        && client.call("status", b"null".to_vec()).await.is_ok()
+    {
+        return Ok(Voice::Remote(client));
+    }
+    let inventory = read_inventory(&folder.join("inventory.json"))?;
+    let options = Options {
+        data: folder.to_owned(),
+        inventory,
+        secrets: folder.join("secrets.json"),
+        mode: Mode::Shadow,
+        bmp: SocketAddr::from((Ipv4Addr::LOCALHOST, BMP_PORT)),
+    };
+    start(options, None, None).await
+}
+
+/// Where routers send BMP unless told otherwise.
+const BMP_PORT: u16 = 17_442;
+
+/// Reads the inventory of a folder; without one there are no devices yet.
+fn read_inventory(file: &Path) -> Result<Inventory, ApiError> {
+    match std::fs::read(file) {
+        Ok(bytes) => serde_json::from_slice(&bytes)
+            .map_err(|e| ApiError::new("PH-DESK-014", format!("{}: {e}; mend it and start again", file.display()))),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(Inventory::empty("no site yet")),
+        Err(error) => Err(ApiError::new("PH-DESK-014", format!("cannot read {}: {error}", file.display()))),
+    }
+}
+
+/// The demo lab, its engine in LAB mode, on a data folder of their own.
+async fn own_demo() -> Result<Voice, ApiError> {
+    let folder = runtime::data_folder().join("demo");
+    let labs: PathBuf = folder.join("labs");
+    let booted = tokio::task::spawn_blocking(move || {
+        let options = LabOptions { driver: Driver::Sim, ..LabOptions::under(&labs)? };
+        lab::sim::start(&options, Tuning::default(), &mut |step| tracing::info!(what = %step.what, "demo lab"))
+    });
+    let sim = booted.await.map_err(|e| failed("PH-DESK-015", &e))?.map_err(|e| failed("PH-DESK-015", &e))?;
+    let instance = sim.instance().clone();
+    let options = Options {
+        data: folder,
+        inventory: instance.inventory.clone(),
+        secrets: instance.dir.join("secrets.json"),
+        mode: Mode::Lab,
+        bmp: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+    };
+    let laboratory: Arc<dyn LabControl> = Arc::new(Laboratory::new(instance.clone(), true));
+    let voice = start(options, Some(laboratory), Some(sim)).await?;
+    if let Voice::Own { engine, .. } = &voice {
+        instance.attach_engine(Some(engine.bmp_address())).map_err(|e| failed("PH-DESK-015", &e))?;
+    }
+    Ok(voice)
+}
+
+async fn start(options: Options, laboratory: Option<Arc<dyn LabControl>>, demo: Option<Sim>) -> Result<Voice, ApiError> {
+    let engine = Engine::start(options).await.map_err(|e| failed("PH-DESK-016", &e))?;
+    let api = Api::new(engine.handle()).with_lab(laboratory);
+    // so that `pilotctl` speaks to the same engine
+    match Server::start(api.clone(), engine.folder(), None).await {
+        Ok(server) => Ok(Voice::Own { api, engine, server, demo }),
+        Err(error) => {
+            let error = failed("PH-DESK-016", &error);
+            let _ = engine.stop().await;
+            Err(error)
+        }
+    }
+}
+
+/// Carries out one command of the engine; arguments and answer are JSON.
 ///
 /// # Errors
-/// [`ApiError`] when no engine runs.
+/// [`ApiError`] of the engine, or that none runs.
 #[tauri::command]
-pub async fn engine_status(desk: State<'_, Desk>) -> Result<Value, ApiError> {
-    let operator = runtime::operator_of_uid(runtime::own_uid());
-    desk.engine.as_ref().map_err(Clone::clone)?.call(&operator, "status", b"null").await
+pub async fn rpc(desk: State<'_, Desk>, command: String, arguments: String) -> Result<Value, ApiError> {
+    desk.call(&command, &arguments).await
+}
+
+/// Exchanges the engine for the demo lab's.
+///
+/// # Errors
+/// [`ApiError`] when the lab or its engine does not start; there is then no engine.
+#[tauri::command]
+pub async fn start_demo(desk: State<'_, Desk>) -> Result<(), ApiError> {
+    desk.close().await;
+    let demo = own_demo().await;
+    let mut voice = desk.voice.write().await;
+    match demo {
+        Ok(own) => {
+            *voice = own;
+            Ok(())
+        }
+        Err(error) => {
+            *voice = Voice::Silent(error.clone());
+            Err(error)
+        }
+    }
 }

@@ -4,20 +4,60 @@
 
 mod engine;
 
+use engine::Desk;
 use std::process::ExitCode;
-use tauri::Manager;
+use tauri::{Manager, RunEvent};
+
+const USAGE: &str =
+    "usage: pilothouse [--demo]\n  --demo  watch the demo lab, which lives inside this program; else the engine of the data folder";
+
+/// Without hardware GL the web view's usual renderer draws three times slower than the plain one. The choice must stand in the
+/// environment before GTK starts, and never over the user's own.
+#[cfg(target_os = "linux")]
+fn choose_renderer() {
+    use std::os::unix::process::CommandExt;
+    const RENDERER: &str = "WEBKIT_DISABLE_DMABUF_RENDERER";
+    if std::env::var_os(RENDERER).is_some() || std::path::Path::new("/dev/dri").exists() {
+        return;
+    }
+    if let Ok(own) = std::env::current_exe() {
+        // only a failure returns; the window then opens with the slower renderer
+        let error = std::process::Command::new(own).args(std::env::args_os().skip(1)).env(RENDERER, "1").exec();
+        tracing::warn!(%error, "the renderer could not be chosen");
+    }
+}
 
 fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    choose_renderer();
     tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
-    let shell = tauri::Builder::default()
-        .invoke_handler(tauri::generate_handler![engine::engine_status])
-        .setup(|app| {
-            app.manage(tauri::async_runtime::block_on(engine::Desk::open()));
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let demo = match &arguments[..] {
+        [] => false,
+        [one] if one == "--demo" => true,
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::from(2);
+        }
+    };
+    let built = tauri::Builder::default()
+        .invoke_handler(tauri::generate_handler![engine::rpc, engine::start_demo])
+        .setup(move |app| {
+            app.manage(tauri::async_runtime::block_on(Desk::open(demo)));
             Ok(())
         })
-        .run(tauri::generate_context!("tauri.conf.json"));
-    match shell {
-        Ok(()) => ExitCode::SUCCESS,
+        .build(tauri::generate_context!("tauri.conf.json"));
+    match built {
+        Ok(app) => {
+            app.run(|app, event| {
+                if let RunEvent::Exit = event
+                    && let Some(desk) = app.try_state::<Desk>()
+                {
+                    tauri::async_runtime::block_on(desk.close());
+                }
+            });
+            ExitCode::SUCCESS
+        }
         Err(error) => {
             eprintln!("PH-DESK-001 the window cannot be opened: {error}; `pilotctl serve` runs the engine without one");
             ExitCode::FAILURE

@@ -1,25 +1,54 @@
-// The only door to the host: everything else in the window asks here.
+// The only door to the host: the desktop's engine, or a headless one that served this page.
 import { invoke, isTauri } from "@tauri-apps/api/core";
 import type { ApiError } from "../bindings/ApiError";
-import type { StatusView } from "../bindings/StatusView";
+import type { CommandName } from "../bindings/CommandName";
 
-export type Answer = { kind: "running"; status: StatusView } | { kind: "absent"; error: ApiError };
+/** An engine that does not answer is as good as none. */
+const ANSWER_WITHIN_MS = 20_000;
 
-/** Asks the engine how it is. Never throws: that there is no engine is an answer. */
-export async function engineStatus(): Promise<Answer> {
-  if (!isTauri()) {
-    return { kind: "absent", error: { code: "PH-DESK-011", why: "this page runs outside of the application" } };
-  }
+/** Carries out one command. Rejects with an [`ApiError`] and nothing else. */
+export async function call<T>(command: CommandName, args: unknown = null): Promise<T> {
   try {
-    return { kind: "running", status: await invoke<StatusView>("engine_status") };
+    return isTauri() ? await invoke<T>("rpc", { command, arguments: JSON.stringify(args) }) : await post<T>(command, args);
   } catch (error) {
-    return { kind: "absent", error: asApiError(error) };
+    throw asApiError(error);
   }
 }
 
-function asApiError(error: unknown): ApiError {
+async function post<T>(command: CommandName, args: unknown): Promise<T> {
+  const response = await fetch(`/rpc/${command}`, {
+    method: "POST",
+    headers: { "content-type": "application/json" },
+    body: JSON.stringify(args),
+    signal: AbortSignal.timeout(ANSWER_WITHIN_MS),
+  });
+  const body: unknown = await response.json();
+  if (!response.ok) {
+    throw body;
+  }
+  return body as T;
+}
+
+/** What the first start can ask of the desktop; a served page has none of it. */
+export type HostCommand = "start_demo";
+
+/** Asks the desktop itself, not the engine. */
+export async function host<T>(command: HostCommand): Promise<T> {
+  if (!isTauri()) {
+    throw { code: "PH-DESK-011", why: "this page runs in a browser; the engine that served it decides what it watches" } satisfies ApiError;
+  }
+  try {
+    return await invoke<T>(command);
+  } catch (error) {
+    throw asApiError(error);
+  }
+}
+
+export const inDesktop = isTauri();
+
+export function asApiError(error: unknown): ApiError {
   if (typeof error === "object" && error !== null && "code" in error && "why" in error) {
     return { code: String(error.code), why: String(error.why) };
   }
-  return { code: "PH-DESK-012", why: String(error) };
+  return { code: "PH-DESK-012", why: `the engine does not answer: ${error instanceof Error ? error.message : String(error)}` };
 }

@@ -1,31 +1,76 @@
 //! The commands.
 
-use crate::sentence;
+use crate::lab::{LabControl, StrikeArguments};
+use crate::timeline::Timeline;
 use crate::view::{
-    AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalView,
-    RejectArguments, StatusView,
+    AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
+    ProposalView, RejectArguments, StatusView,
 };
+use crate::{health, sentence, topology};
 use action::{OperatorId, ProposalId};
 use approval::Status;
 use network::{Freshness, SessionState};
 use pilot::{Command, Event, Happening, PilotState, ProposalState};
 use runtime::{Handle, Stopped};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::{Stream, StreamExt};
+use ts_rs::TS;
 
 /// How long an approval's re-check on the twin is waited for.
 const RECHECK_WITHIN: Duration = Duration::from_secs(8);
 /// Window of the numbers in [`ProbeView`], seconds.
 const PROBE_WINDOW_S: u32 = 10;
 
+/// Every command, in snake case on every door. The window's list is made from it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub enum CommandName {
+    /// The engine at a glance.
+    Status,
+    /// Every probe, the last ten seconds.
+    Probes,
+    /// The network as a drawing.
+    Topology,
+    /// One prefix or address in every router's table.
+    Prefix,
+    /// Samples of every path after a time.
+    Series,
+    /// Events in sentences after a number.
+    Timeline,
+    /// Proposals that wait.
+    Proposals,
+    /// Every proposal that is remembered.
+    History,
+    /// One proposal as the card shows it.
+    Proposal,
+    /// Agrees to one.
+    Approve,
+    /// Refuses one.
+    Reject,
+    /// Stops every change.
+    Kill,
+    /// Allows changes again.
+    Resume,
+    /// The laboratory, if there is one.
+    Lab,
+    /// Lets a fault happen in it.
+    LabStrike,
+    /// Undoes every fault.
+    LabRestore,
+}
+
 /// The use cases over one engine.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Api {
     engine: Handle,
+    timeline: Timeline,
+    lab: Option<Arc<dyn LabControl>>,
 }
 
 impl From<Stopped> for ApiError {
@@ -35,10 +80,18 @@ impl From<Stopped> for ApiError {
 }
 
 impl Api {
-    /// Makes the use cases of an engine.
+    /// Makes the use cases of an engine. Must be called inside a runtime: the timeline listens from now on.
     #[must_use]
-    pub const fn new(engine: Handle) -> Self {
-        Self { engine }
+    pub fn new(engine: Handle) -> Self {
+        let timeline = Timeline::default();
+        tokio::spawn(timeline.clone().follow(engine.events()));
+        Self { engine, timeline, lab: None }
+    }
+
+    /// Gives the laboratory that the engine watches.
+    #[must_use]
+    pub fn with_lab(self, lab: Option<Arc<dyn LabControl>>) -> Self {
+        Self { lab, ..self }
     }
 
     /// Carries out one command by name; arguments and answer are JSON.
@@ -46,28 +99,56 @@ impl Api {
     /// # Errors
     /// [`ApiError`] with its code and the next step.
     pub async fn call(&self, operator: &str, command: &str, arguments: &[u8]) -> Result<Value, ApiError> {
-        match command {
-            "status" => answer(&self.engine.read(status).await?),
-            "probes" => answer(&self.engine.read(probes).await?),
-            "proposals" => answer(&self.engine.read(waiting).await?),
-            "proposal" => {
+        let name = serde_json::from_value(Value::String(command.to_owned()));
+        match name.map_err(|_| ApiError::new("PH-API-400", format!("there is no command {command:?}")))? {
+            CommandName::Status => answer(&self.engine.read(status).await?),
+            CommandName::Probes => answer(&self.engine.read(probes).await?),
+            CommandName::Topology => answer(&self.engine.read(topology::topology).await?),
+            CommandName::Prefix => {
+                let asked: String = parse(arguments)?;
+                let none = ApiError::new("PH-API-404", format!("no table has a route to {asked:?}; give a prefix or an address"));
+                let found = self.engine.read(move |s| topology::prefix(s, &asked)).await?;
+                answer(&found.ok_or(none)?)
+            }
+            CommandName::Series => {
+                let since: f64 = parse(arguments)?;
+                answer(&self.engine.read(move |s| health::series(s, since)).await?)
+            }
+            CommandName::Timeline => answer(&self.timeline.since(parse(arguments)?)),
+            CommandName::History => answer(&self.engine.read(history).await?),
+            CommandName::Lab => answer(&self.lab.as_ref().map(|lab| lab.view())),
+            CommandName::LabStrike => {
+                let a: StrikeArguments = parse(arguments)?;
+                answer(&self.disturb(move |lab| lab.strike(&a.name, &a.parameters)).await?)
+            }
+            CommandName::LabRestore => answer(&self.disturb(|lab| lab.restore()).await?),
+            CommandName::Proposals => answer(&self.engine.read(waiting).await?),
+            CommandName::Proposal => {
                 let id: ProposalId = parse(arguments)?;
                 let found = self.engine.read(move |s| proposal(s, id)).await?;
                 answer(&found.ok_or_else(|| ApiError::new("PH-API-404", format!("there is no proposal {id}; see `pilotctl queue list`")))?)
             }
-            "approve" => {
+            CommandName::Approve => {
                 let a: ApproveArguments = parse(arguments)?;
                 answer(&self.approve(operator, a, false).await?)
             }
-            "reject" => {
+            CommandName::Reject => {
                 let a: RejectArguments = parse(arguments)?;
                 let command = Command::Reject { proposal: a.id, reason: a.reason };
                 answer(&told(self.engine.submit(OperatorId::new(operator), command).await?)?)
             }
-            "kill" => answer(&told(self.engine.submit(OperatorId::new(operator), Command::Kill).await?)?),
-            "resume" => answer(&told(self.engine.submit(OperatorId::new(operator), Command::Resume).await?)?),
-            other => Err(ApiError::new("PH-API-400", format!("there is no command {other:?}"))),
+            CommandName::Kill => answer(&told(self.engine.submit(OperatorId::new(operator), Command::Kill).await?)?),
+            CommandName::Resume => answer(&told(self.engine.submit(OperatorId::new(operator), Command::Resume).await?)?),
         }
+    }
+
+    async fn disturb<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&dyn LabControl) -> Result<T, String> + Send + 'static,
+    ) -> Result<T, ApiError> {
+        let lab = self.lab.clone().ok_or_else(|| ApiError::new("PH-API-404", "this engine watches no laboratory"))?;
+        let done = tokio::task::spawn_blocking(move || work(lab.as_ref())).await;
+        done.map_err(|e| ApiError::new("PH-API-500", e.to_string()))?.map_err(|why| ApiError::new("PH-LAB-008", why))
     }
 
     /// Agrees to a proposal and waits until the twin has looked at it once more; returns what happened, in sentences.
@@ -136,7 +217,7 @@ fn told(events: Vec<Event>) -> Result<Vec<String>, ApiError> {
     Ok(events.iter().map(sentence).collect())
 }
 
-fn count(n: usize) -> u32 {
+pub(crate) fn count(n: usize) -> u32 {
     u32::try_from(n).unwrap_or(u32::MAX)
 }
 
@@ -193,21 +274,31 @@ fn status(s: &PilotState) -> StatusView {
     }
 }
 
+/// Names the state of a path (`normal`).
+pub(crate) fn path_state(s: &PilotState, key: &network::ProbeKey) -> String {
+    format!("{:?}", s.perception.path_state(key)).split([' ', '{']).next().unwrap_or_default().to_lowercase()
+}
+
 fn probes(s: &PilotState) -> Vec<ProbeView> {
     s.network
         .probes
         .keys()
         .map(|key| {
             let w = s.network.probe_window(key, s.now, PROBE_WINDOW_S);
-            ProbeView {
-                name: key.name(),
-                state: format!("{:?}", s.perception.path_state(key)).split([' ', '{']).next().unwrap_or_default().to_owned(),
-                delay_ms: w.delay_ms,
-                loss: w.loss,
-                packets: w.sent,
-            }
+            ProbeView { name: key.name(), state: path_state(s, key), delay_ms: w.delay_ms, loss: w.loss, packets: w.sent }
         })
         .collect()
+}
+
+/// Every proposal that is remembered, newest first.
+fn history(s: &PilotState) -> Vec<ProposalRow> {
+    let row = |id: &ProposalId| {
+        let view = proposal(s, *id)?;
+        let time = s.proposals.get(id)?.at.to_string();
+        let outcome = view.change.as_ref().and_then(|c| c.outcome.clone());
+        Some(ProposalRow { id: *id, time, status: view.status, summary: view.summary, expires: view.expires, outcome })
+    };
+    s.proposals.keys().rev().filter_map(row).collect()
 }
 
 fn waiting(s: &PilotState) -> Vec<ProposalView> {

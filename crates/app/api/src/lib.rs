@@ -3,14 +3,22 @@
 //! One list of commands ([`Api::call`]); shapes are exported to TypeScript by the tests of this crate. It translates, and holds no rule.
 
 mod call;
+mod health;
+mod lab;
 mod sentence;
+mod timeline;
 mod token;
+mod topology;
 mod view;
 
-pub use call::Api;
+pub use crate::lab::{LabControl, LabView, Laboratory, StrikeArguments};
+pub use call::{Api, CommandName};
+pub use health::SeriesView;
 pub use sentence::sentence;
+pub use timeline::{Timeline, TimelineEntry};
 pub use token::fresh_token;
+pub use topology::{LinkView, NodeView, PrefixView, RouteView, TopologyView};
 pub use view::{
-    AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalView,
-    RejectArguments, StatusView,
+    AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
+    ProposalView, RejectArguments, StatusView,
 };

@@ -232,6 +232,25 @@ pub struct ProposalView {
     pub change: Option<ChangeView>,
 }
 
+/// One proposal in a list.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct ProposalRow {
+    /// Id.
+    #[ts(type = "string")]
+    pub id: ProposalId,
+    /// When it was made.
+    pub time: String,
+    /// `waiting`, `approved`, `rejected`, `expired` or `withdrawn`.
+    pub status: String,
+    /// One sentence.
+    pub summary: String,
+    /// When it expires.
+    pub expires: String,
+    /// How its change ended.
+    pub outcome: Option<String>,
+}
+
 /// One change.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
 #[ts(export, export_to = "../../../../ui/src/bindings/")]

@@ -2,11 +2,12 @@
 
 use crate::client::Client;
 use crate::exit::{Context, Ended, Failure, Outcome};
-use api::StatusView;
+use api::{Api, LabControl, Laboratory, StatusView};
 use serde::Serialize;
 use std::future::Future;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
@@ -34,9 +35,12 @@ pub struct ServeArguments {
     /// Where routers send BMP.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:17442")]
     bmp: SocketAddr,
-    /// Also serve HTTP here; needs the token of `<data>/token`.
+    /// Also serve the window and the commands over HTTP here; needs the token of `<data>/token`.
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
+    /// Folder with the built window; without it looked for beside the program (`ui/dist`).
+    #[arg(long, value_name = "DIR", requires = "listen")]
+    ui: Option<PathBuf>,
 }
 
 /// Modes that an engine can be started in.
@@ -104,6 +108,12 @@ pub fn events(context: &Context, _: &EventsArguments) -> Ended {
     Ok(Outcome::Done)
 }
 
+/// Finds the built window above the program, as in a checkout.
+fn built_window() -> Option<PathBuf> {
+    let program = std::env::current_exe().ok()?;
+    program.ancestors().map(|dir| dir.join("ui/dist")).find(|dir| dir.join("index.html").exists())
+}
+
 /// Runs `serve` until Ctrl-C.
 pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
     let data = context.data_folder();
@@ -127,15 +137,20 @@ pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
         if let Some(instance) = &instance {
             instance.attach_engine(Some(engine.bmp_address())).map_err(|e| Failure::from_error("PH-LAB-001", &e))?;
         }
-        let server = server::Server::start(engine.handle(), engine.folder(), arguments.listen)
-            .await
-            .map_err(|e| Failure::from_error("PH-RUN-002", &e))?;
+        let laboratory = instance.map(|i| Arc::new(Laboratory::new(i, false)) as Arc<dyn LabControl>);
+        let api = Api::new(engine.handle()).with_lab(laboratory);
+        let ui = arguments.ui.or_else(built_window);
+        let listen = arguments.listen.map(|address| server::Listen { address, ui });
+        let server = server::Server::start(api, engine.folder(), listen).await.map_err(|e| Failure::from_error("PH-RUN-002", &e))?;
         eprintln!(
             "engine is running on {} ({}), BMP on {}",
             engine.folder().display(),
             pilot::Mode::from(arguments.mode),
             engine.bmp_address()
         );
+        if let Some(link) = &server.link {
+            eprintln!("open {link}");
+        }
         // an interrupt that cannot be waited for would leave no way to stop: then stop at once
         let _ = tokio::signal::ctrl_c().await;
         server.stop().await;

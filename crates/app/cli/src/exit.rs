@@ -15,13 +15,7 @@ pub struct Context {
 impl Context {
     /// Returns the data folder: the argument, `$PILOTHOUSE_DATA`, or the platform's data directory.
     pub fn data_folder(&self) -> PathBuf {
-        self.data.clone().or_else(|| std::env::var_os("PILOTHOUSE_DATA").map(PathBuf::from)).unwrap_or_else(|| {
-            let base = std::env::var_os("XDG_DATA_HOME")
-                .map(PathBuf::from)
-                .or_else(|| std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".local/share")))
-                .unwrap_or_else(|| PathBuf::from("."));
-            base.join("pilothouse")
-        })
+        self.data.clone().unwrap_or_else(runtime::data_folder)
     }
 }
 

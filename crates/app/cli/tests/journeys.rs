@@ -97,7 +97,7 @@ fn a_silent_cut_is_left_before_the_hold_timer_sees_it() {
     let Some((_turn, data)) = turn("cut-silent") else { return };
     let report = play(data.path(), &["cut-silent"]);
     assert_eq!(report["outcome"], "confirmed", "{report:#}");
-    assert!(number(&report, "loss_after") < 0.05 && number(&report, "loss_before") > 0.5, "{report:#}");
+    assert!(number(&report, "loss_after") < 0.2 && number(&report, "loss_before") > 0.5, "{report:#}");
 }
 
 /// Mbit/s that `fill` adds below.

@@ -21,6 +21,19 @@ pub fn own_uid() -> u32 {
     rustix::process::getuid().as_raw()
 }
 
+/// Returns the data folder that is used when nobody names another: `$PILOTHOUSE_DATA`, else the platform's place for data.
+#[must_use]
+pub fn data_folder() -> std::path::PathBuf {
+    use std::path::PathBuf;
+    std::env::var_os("PILOTHOUSE_DATA").map(PathBuf::from).unwrap_or_else(|| {
+        let base = std::env::var_os("XDG_DATA_HOME")
+            .map(PathBuf::from)
+            .or_else(|| std::env::var_os("HOME").map(|h| PathBuf::from(h).join(".local/share")))
+            .unwrap_or_else(|| PathBuf::from("."));
+        base.join("pilothouse")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     #[test]

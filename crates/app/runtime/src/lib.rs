@@ -8,5 +8,6 @@ mod engine;
 mod identity;
 mod supervise;
 
+pub use effects::chain;
 pub use engine::{Engine, EngineError, Handle, Options, Stopped};
-pub use identity::{operator_of_uid, own_uid};
+pub use identity::{data_folder, operator_of_uid, own_uid};

@@ -1,7 +1,13 @@
 //! The engine's door: the use cases of `api` over a Unix socket (mode 0600, always) and, when asked for, over loopback HTTP with a token.
 //!
-//! `POST /rpc/<command>` takes and gives JSON; `GET /events` streams JSON Lines: first a snapshot line, then events as they happen.
+//! `POST /rpc/<command>` takes and gives JSON; `GET /events` streams JSON Lines as events happen; everything else is the window's files.
 //! On the Unix socket the operator is whoever the kernel says is at the other end; over TCP the token's holder acts as the engine's user.
+//! A browser gets the token once, as `/?token=…`, and holds it in a cookie that scripts cannot read and other sites cannot send.
+
+mod client;
+mod page;
+
+pub use client::Client;
 
 use api::{Api, ApiError};
 use axum::body::{Body, Bytes};
@@ -13,7 +19,6 @@ use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::serve::IncomingStream;
 use axum::{Json, Router};
-use runtime::Handle;
 use std::net::SocketAddr;
 use std::path::{Path as FilePath, PathBuf};
 use tokio::net::{TcpListener, UnixListener};
@@ -66,6 +71,17 @@ pub struct Server {
     tasks: Vec<JoinHandle<()>>,
     /// Bound TCP address, when asked for.
     pub tcp: Option<SocketAddr>,
+    /// What a browser opens; holds the token.
+    pub link: Option<String>,
+}
+
+/// How TCP is served.
+#[derive(Clone, Debug)]
+pub struct Listen {
+    /// Loopback address; port 0 takes any.
+    pub address: SocketAddr,
+    /// Folder with the built window; `None`: only the commands are served.
+    pub ui: Option<PathBuf>,
 }
 
 impl Server {
@@ -73,18 +89,19 @@ impl Server {
     ///
     /// # Errors
     /// [`ServerError`] saying what could not be opened.
-    pub async fn start(handle: Handle, folder: &FilePath, listen: Option<SocketAddr>) -> Result<Self, ServerError> {
-        let api = Api::new(handle);
+    pub async fn start(api: Api, folder: &FilePath, listen: Option<Listen>) -> Result<Self, ServerError> {
         let (stop, stopped) = watch::channel(false);
         let socket = folder.join("engine.sock");
         let mut tasks = vec![serve_unix(&socket, routes(api.clone()), stopped.clone())?];
         let mut tcp = None;
-        if let Some(address) = listen {
-            let (task, bound) = serve_tcp(folder, address, routes(api), stopped).await?;
+        let mut link = None;
+        if let Some(listen) = listen {
+            let (task, bound, token) = serve_tcp(folder, listen, routes(api), stopped).await?;
             tasks.push(task);
             tcp = Some(bound);
+            link = Some(format!("http://{bound}/?token={token}"));
         }
-        Ok(Self { socket, stop, tasks, tcp })
+        Ok(Self { socket, stop, tasks, tcp, link })
     }
 
     /// Closes every door and waits for requests under way.
@@ -140,10 +157,11 @@ fn serve_unix(socket: &FilePath, routes: Router, mut stopped: watch::Receiver<bo
 
 async fn serve_tcp(
     folder: &FilePath,
-    address: SocketAddr,
+    listen: Listen,
     routes: Router,
     mut stopped: watch::Receiver<bool>,
-) -> Result<(JoinHandle<()>, SocketAddr), ServerError> {
+) -> Result<(JoinHandle<()>, SocketAddr, String), ServerError> {
+    let address = listen.address;
     if !address.ip().is_loopback() {
         return Err(ServerError::NotLoopback(address));
     }
@@ -152,11 +170,11 @@ async fn serve_tcp(
     let listener = TcpListener::bind(address).await.map_err(fail)?;
     let bound = listener.local_addr().map_err(fail)?;
     let me = Caller(runtime::operator_of_uid(runtime::own_uid()));
+    let known = token.clone();
     let guarded = routes.layer(middleware::from_fn(move |mut request: Request, next: Next| {
-        let (token, me) = (token.clone(), me.clone());
+        let (token, me) = (known.clone(), me.clone());
         async move {
-            let given = request.headers().get(header::AUTHORIZATION).and_then(|v| v.to_str().ok());
-            if given != Some(&format!("Bearer {token}")) {
+            if !page::admitted(request.headers(), &token) {
                 return refuse(
                     StatusCode::UNAUTHORIZED,
                     &ApiError::new("PH-API-401", "this needs the token of the data folder's `token` file"),
@@ -166,15 +184,27 @@ async fn serve_tcp(
             next.run(request).await
         }
     }));
+    // what is asked under another name than ours comes from another site that points at us (DNS rebinding)
+    let whole =
+        page::with_files(guarded, listen.ui, token.clone()).layer(middleware::from_fn(move |request: Request, next: Next| async move {
+            if page::names_us(request.headers(), bound) {
+                next.run(request).await
+            } else {
+                refuse(
+                    StatusCode::MISDIRECTED_REQUEST,
+                    &ApiError::new("PH-API-421", format!("this is {bound}, and answers under no other name")),
+                )
+            }
+        }));
     let task = tokio::spawn(async move {
-        let done = axum::serve(listener, guarded).with_graceful_shutdown(async move {
+        let done = axum::serve(listener, whole).with_graceful_shutdown(async move {
             let _ = stopped.changed().await;
         });
         if let Err(error) = done.await {
             tracing::error!(%error, "HTTP server ended");
         }
     });
-    Ok((task, bound))
+    Ok((task, bound, token))
 }
 
 async fn rpc(State(api): State<Api>, ConnectInfo(caller): ConnectInfo<Caller>, Path(command): Path<String>, body: Bytes) -> Response {

@@ -29,6 +29,22 @@ pub struct Inventory {
 }
 
 impl Inventory {
+    /// Makes the inventory of a site without anything, to begin with.
+    #[must_use]
+    pub fn empty(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            lab: None,
+            own_asn: Asn(0),
+            own_prefixes: Vec::new(),
+            public_space: Vec::new(),
+            devices: Vec::new(),
+            providers: Vec::new(),
+            exits: Vec::new(),
+            groups: Vec::new(),
+        }
+    }
+
     /// Returns the device with this id.
     #[must_use]
     pub fn device(&self, id: &DeviceId) -> Option<&DeviceSpec> {

@@ -57,7 +57,8 @@ async fn run(context: &Context, scenario: &ScenarioArguments, folder: &std::path
     let engine = Engine::start(options).await.map_err(|e| Failure::from_error("PH-RUN-001", &e))?;
     let bmp = engine.bmp_address();
     lab.attach_engine(Some(bmp)).map_err(|e| Failure::from_error("PH-LAB-007", &e))?;
-    let server = server::Server::start(engine.handle(), engine.folder(), None).await.map_err(|e| Failure::from_error("PH-RUN-002", &e))?;
+    let server =
+        server::Server::start(Api::new(engine.handle()), engine.folder(), None).await.map_err(|e| Failure::from_error("PH-RUN-002", &e))?;
     let mut player = Player { context, scenario, lab, engine: &engine, report: Report::default(), started: Instant::now() };
     let played = player.play().await;
     let mut report = player.report;

@@ -1,0 +1,124 @@
+//! What happened, in sentences, newest last: kept since the engine's doors opened.
+
+use crate::sentence;
+use pilot::{Event, Happening};
+use serde::{Deserialize, Serialize};
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use ts_rs::TS;
+
+/// Entries kept; the audit chain and the capture keep all.
+const ENTRIES_MAX: usize = 1000;
+
+/// One event for people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct TimelineEntry {
+    /// Place in the timeline; grows by one.
+    #[ts(type = "number")]
+    pub id: u64,
+    /// When, RFC 3339.
+    pub time: String,
+    /// `feed`, `twin`, `finding`, `decision`, `approval`, `change`, `guard` or `engine`.
+    pub kind: String,
+    /// 1 critical, 2 major, 3 minor, 4 notice, 0 nothing abnormal.
+    pub severity: u8,
+    /// One or more sentences.
+    pub text: String,
+    /// Proposal that it is about.
+    pub proposal: Option<String>,
+}
+
+/// The timeline of one engine. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Timeline {
+    entries: Arc<Mutex<(u64, VecDeque<TimelineEntry>)>>,
+}
+
+impl Timeline {
+    /// Takes up events until their engine stops.
+    pub async fn follow(self, mut events: Receiver<Event>) {
+        loop {
+            match events.recv().await {
+                Ok(event) => self.add(&event),
+                Err(RecvError::Lagged(missed)) => self.put("engine", 4, format!("{missed} events came too fast to be shown"), None, None),
+                Err(RecvError::Closed) => return,
+            }
+        }
+    }
+
+    /// Returns the entries behind `after`, oldest first.
+    #[must_use]
+    pub fn since(&self, after: u64) -> Vec<TimelineEntry> {
+        let entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.1.iter().filter(|e| e.id > after).cloned().collect()
+    }
+
+    fn add(&self, event: &Event) {
+        let (kind, severity, proposal) = classify(&event.what);
+        self.put(kind, severity, sentence(event), Some(event.at.to_string()), proposal);
+    }
+
+    fn put(&self, kind: &str, severity: u8, text: String, time: Option<String>, proposal: Option<String>) {
+        let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
+        entries.0 += 1;
+        let time = time.or_else(|| entries.1.back().map(|e| e.time.clone())).unwrap_or_default();
+        let entry = TimelineEntry { id: entries.0, time, kind: kind.to_owned(), severity, text, proposal };
+        entries.1.push_back(entry);
+        if entries.1.len() > ENTRIES_MAX {
+            entries.1.pop_front();
+        }
+    }
+}
+
+/// Sorts an event for the eye. Severities follow the design language: P1 broken, P2 major, P3 minor, P4 notice.
+fn classify(what: &Happening) -> (&'static str, u8, Option<String>) {
+    match what {
+        Happening::Feed { state, .. } => ("feed", if state == "stale" { 4 } else { 0 }, None),
+        Happening::Repaired { .. } => ("feed", 0, None),
+        Happening::Unreadable { .. } => ("feed", 3, None),
+        Happening::Agreement { devices, .. } => ("twin", if devices.iter().any(|(_, all, equal)| all != equal) { 4 } else { 0 }, None),
+        Happening::Evidence { .. } => ("finding", 0, None),
+        Happening::FindingOpened { .. } => ("finding", 2, None),
+        Happening::FindingCleared { .. } => ("finding", 0, None),
+        Happening::Decided { .. } => ("decision", 0, None),
+        Happening::Blocked { .. } => ("guard", 4, None),
+        Happening::Proposed { proposal, .. } | Happening::Withdrawn { proposal, .. } => ("approval", 0, Some(proposal.to_string())),
+        Happening::Approved { proposal, .. } | Happening::Rejected { proposal, .. } => ("approval", 0, Some(proposal.to_string())),
+        Happening::Refused { .. } => ("engine", 4, None),
+        Happening::ChangeStarted { proposal, .. } => ("change", 0, Some(proposal.to_string())),
+        Happening::ChangeStep { .. } | Happening::Learned { .. } => ("change", 0, None),
+        Happening::Measured { passed, .. } => ("change", if *passed { 0 } else { 2 }, None),
+        Happening::ChangeFinished { outcome, proposal, .. } => {
+            let severity = match outcome.as_str() {
+                "confirmed" => 0,
+                "rolled_back" => 2,
+                _ => 1,
+            };
+            ("change", severity, Some(proposal.to_string()))
+        }
+        Happening::Killed { stopped, .. } => ("engine", if *stopped { 2 } else { 0 }, None),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use units::Timestamp;
+
+    fn killed(seq: u64) -> Event {
+        Event { seq, at: Timestamp::from_millis(1000), what: Happening::Killed { stopped: true, by: "uid:0 root".into() } }
+    }
+
+    #[test]
+    fn the_newest_thousand_stay_and_their_numbers_go_on() {
+        let timeline = Timeline::default();
+        (0..1010).for_each(|i| timeline.add(&killed(i)));
+        let all = timeline.since(0);
+        assert_eq!((all.len(), all[0].id, all[999].id), (ENTRIES_MAX, 11, 1010));
+        assert_eq!(timeline.since(1009).len(), 1);
+        assert_eq!((all[0].severity, all[0].kind.as_str()), (2, "engine"));
+    }
+}
