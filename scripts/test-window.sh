@@ -10,9 +10,30 @@ done
 # without hardware GL the other renderer draws three times slower
 [ -e /dev/dri ] || export WEBKIT_DISABLE_DMABUF_RENDERER=1
 export NO_AT_BRIDGE=1
-for way in "" --keyboard; do
-  data=$(mktemp -d)
-  PILOTHOUSE_DATA=$data xvfb-run -a -s '-screen 0 1280x800x24' dbus-run-session -- \
-    node ui/tests/journey.mjs window "$target/debug/pilothouse" $way --pictures "$target/pictures/window${way#-}"
-  rm -rf "$data"
-done
+drive() { # pictures, then options of the journey
+  local pictures=$1; shift
+  xvfb-run -a -s '-screen 0 1280x800x24' dbus-run-session -- \
+    node ui/tests/journey.mjs window "$target/debug/pilothouse" "$@" --pictures "$target/pictures/$pictures"
+}
+
+data=$(mktemp -d); export PILOTHOUSE_DATA=$data
+trap 'rm -rf "$data"' EXIT
+echo "demo lab, by mouse"; drive window
+rm -rf "${data:?}"/*
+echo "demo lab, by keyboard"; drive window-keyboard --keyboard
+rm -rf "${data:?}"/*
+
+if [ "$(id -u)" != 0 ]; then
+  echo "not root: the journey on FRR, BIRD and GoBGP is left out"
+  exit
+fi
+echo "routers in namespaces, by mouse: the window finds the engine that runs"
+cargo build --package cli --package lab
+pilotctl=$target/debug/pilotctl
+lab=$("$pilotctl" --json lab up --driver netns | python3 -c 'import json, sys; print(json.load(sys.stdin)["id"])')
+"$pilotctl" serve --lab "$lab" --mode lab --bmp 127.0.0.1:0 &
+engine=$!
+trap 'kill $engine; wait $engine; "$pilotctl" lab down "$lab"; rm -rf "$data"' EXIT
+until [ -S "$data/engine.sock" ]; do sleep 0.2; done
+drive window-netns --attach
+"$pilotctl" audit verify

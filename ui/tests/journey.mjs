@@ -2,7 +2,8 @@
 //
 //   node journey.mjs chromium LINK            LINK as `pilotctl serve --listen` prints it
 //   node journey.mjs window PROGRAM           the desktop program; it is started with --demo
-// Options: --keyboard (no mouse), --pictures DIR, --axe (checks the four screens)
+// Options: --keyboard (no mouse), --pictures DIR, --axe (checks the four screens), --attach (the window finds the engine that already
+// runs on $PILOTHOUSE_DATA, instead of its demo lab)
 import { readFile, mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import assert from "node:assert/strict";
@@ -18,7 +19,7 @@ if (pictures) {
   await mkdir(pictures, { recursive: true });
 }
 
-const browser = await Browser.start(kind, kind === "window" ? { program: target, args: ["--demo"], env: { TAURI_AUTOMATION: "true", TAURI_WEBVIEW_AUTOMATION: "true" } } : {});
+const browser = await Browser.start(kind, kind === "window" ? { program: target, args: options.includes("--attach") ? [] : ["--demo"], env: { TAURI_AUTOMATION: "true", TAURI_WEBVIEW_AUTOMATION: "true" } } : {});
 const began = Date.now();
 const say = (text) => console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(7)} s  ${text}`);
 

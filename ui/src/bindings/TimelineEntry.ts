@@ -13,7 +13,7 @@ id: number,
  */
 time: string, 
 /**
- * `feed`, `twin`, `finding`, `decision`, `approval`, `change`, `guard` or `engine`.
+ * `feed`, `twin`, `agent`, `finding`, `decision`, `approval`, `change`, `guard` or `engine`.
  */
 kind: string, 
 /**

@@ -6,7 +6,7 @@ use crate::view::{
     AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
     ProposalView, RejectArguments, StatusView,
 };
-use crate::{health, sentence, topology};
+use crate::{agents, health, sentence, topology};
 use action::{OperatorId, ProposalId};
 use approval::Status;
 use network::{Freshness, SessionState};
@@ -57,6 +57,12 @@ pub enum CommandName {
     Kill,
     /// Allows changes again.
     Resume,
+    /// Every device's agent.
+    Agents,
+    /// One of them.
+    Agent,
+    /// Asks one a question.
+    Chat,
     /// The laboratory, if there is one.
     Lab,
     /// Lets a fault happen in it.
@@ -116,6 +122,17 @@ impl Api {
             }
             CommandName::Timeline => answer(&self.timeline.since(parse(arguments)?)),
             CommandName::History => answer(&self.engine.read(history).await?),
+            CommandName::Agents => answer(&self.engine.read(agents::agents).await?),
+            CommandName::Agent => {
+                let asked: String = parse(arguments)?;
+                answer(&self.engine.read(move |s| agents::agent(s, &asked)).await??)
+            }
+            CommandName::Chat => {
+                let a: agents::ChatArguments = parse(arguments)?;
+                let asked = self.engine.read(move |s| agents::ask(s, a)).await??;
+                let said = tokio::task::spawn_blocking(move || asked.answer()).await;
+                answer(&said.map_err(|e| ApiError::new("PH-API-500", e.to_string()))??)
+            }
             CommandName::Lab => answer(&self.lab.as_ref().map(|lab| lab.view())),
             CommandName::LabStrike => {
                 let a: StrikeArguments = parse(arguments)?;

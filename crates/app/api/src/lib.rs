@@ -2,6 +2,7 @@
 //!
 //! One list of commands ([`Api::call`]); shapes are exported to TypeScript by the tests of this crate. It translates, and holds no rule.
 
+mod agents;
 mod call;
 mod health;
 mod lab;
@@ -12,6 +13,7 @@ mod topology;
 mod view;
 
 pub use crate::lab::{LabControl, LabView, Laboratory, StrikeArguments};
+pub use agents::{AgentView, AlertView, ChatArguments, ChatView, SampleView};
 pub use call::{Api, CommandName};
 pub use health::SeriesView;
 pub use sentence::sentence;

@@ -18,6 +18,7 @@ pub fn sentence(event: &Event) -> String {
             format!("twin agrees with the routers on {}{first}", list.join(", "))
         }
         Happening::Evidence { why, probes, rate_hz, seconds } => format!("{why}: {probes} probes at {rate_hz}/s for {seconds} s"),
+        Happening::Watched { alert } => alert.to_string(),
         Happening::FindingOpened { finding, summary } => format!("{finding} {summary}"),
         Happening::FindingCleared { finding } => format!("{finding} is over"),
         Happening::Decided { chosen, rationale, alternatives, .. } => {

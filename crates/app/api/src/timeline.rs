@@ -21,7 +21,7 @@ pub struct TimelineEntry {
     pub id: u64,
     /// When, RFC 3339.
     pub time: String,
-    /// `feed`, `twin`, `finding`, `decision`, `approval`, `change`, `guard` or `engine`.
+    /// `feed`, `twin`, `agent`, `finding`, `decision`, `approval`, `change`, `guard` or `engine`.
     pub kind: String,
     /// 1 critical, 2 major, 3 minor, 4 notice, 0 nothing abnormal.
     pub severity: u8,
@@ -81,6 +81,7 @@ fn classify(what: &Happening) -> (&'static str, u8, Option<String>) {
         Happening::Unreadable { .. } => ("feed", 3, None),
         Happening::Agreement { devices, .. } => ("twin", if devices.iter().any(|(_, all, equal)| all != equal) { 4 } else { 0 }, None),
         Happening::Evidence { .. } => ("finding", 0, None),
+        Happening::Watched { alert } => ("agent", if alert.change == agent::AlertChange::Raised { 3 } else { 0 }, None),
         Happening::FindingOpened { .. } => ("finding", 2, None),
         Happening::FindingCleared { .. } => ("finding", 0, None),
         Happening::Decided { .. } => ("decision", 0, None),

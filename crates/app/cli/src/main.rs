@@ -3,6 +3,7 @@
 //! Translates arguments into use cases; holds no rule. Exit status: 0 done, 1 the answer is "no", 2 wrong usage or unreadable input,
 //! 3 done but part of the input was bad, 130 cancelled.
 
+mod agents;
 mod audit;
 mod client;
 mod collect;
@@ -55,6 +56,10 @@ enum Verb {
     Events(engine::EventsArguments),
     /// Runs the engine without a window.
     Serve(engine::ServeArguments),
+    /// The agents of the live engine, one per device.
+    Agents(agents::Arguments),
+    /// Asks an agent a question; it answers from templates over what it reads.
+    Chat(agents::ChatArguments),
     /// The approval queue of the live engine.
     Queue(queue::Arguments),
     /// The audit chain.
@@ -80,6 +85,8 @@ fn main() -> ExitCode {
         Verb::Status(a) => engine::status(&context, &a),
         Verb::Events(a) => engine::events(&context, &a),
         Verb::Serve(a) => engine::serve(&context, a),
+        Verb::Agents(a) => agents::run(&context, &a),
+        Verb::Chat(a) => agents::chat(&context, a),
         Verb::Queue(a) => queue::run(&context, &a),
         Verb::Audit(a) => audit::run(&context, &a),
         Verb::Lab(a) => lab::run(&context, a),

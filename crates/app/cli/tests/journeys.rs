@@ -84,6 +84,25 @@ fn a_degraded_path_is_left_and_the_capture_replays_to_the_same_state() {
     assert!(last.contains(report["state_hash"].as_str().unwrap()), "the replay ends in another state than the live run: {last}");
 }
 
+/// What is moved from where to where, without what was measured.
+fn choice(report: &Value) -> (String, String) {
+    let summary = report["summary"].as_str().unwrap();
+    let (what, _) = summary.split_once(';').unwrap();
+    let (moved, way) = what.split_once(") from ").unwrap();
+    (moved.split_once(" (").unwrap().0.to_owned(), way.to_owned())
+}
+
+#[test]
+fn the_simulated_lab_and_the_real_one_lead_to_the_same_choice() {
+    let Some((_turn, data)) = turn("sim and netns") else { return };
+    let arguments = ["degrade", "--provider", "isp-c", "--delay-ms", "25"];
+    let real = play(data.path(), &arguments);
+    let data = tempfile::tempdir().unwrap();
+    let simulated = play(data.path(), &[&arguments[..], &["--driver", "sim"]].concat());
+    assert_eq!((&real["outcome"], &simulated["outcome"]), (&"confirmed".into(), &"confirmed".into()), "{real:#} {simulated:#}");
+    assert_eq!(choice(&real), choice(&simulated), "{real:#} {simulated:#}");
+}
+
 #[test]
 fn loss_on_another_provider_is_left_too() {
     let Some((_turn, data)) = turn("loss") else { return };

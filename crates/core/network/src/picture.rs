@@ -54,6 +54,9 @@ pub struct Device {
     pub cpu: Option<f64>,
     /// Memory use, 0–1.
     pub memory: Option<f64>,
+    /// When the two were reported last.
+    #[serde(default)]
+    pub system_at: SystemTimes,
     /// The running configuration, once read.
     pub config: Option<Arc<DeviceConfig>>,
     /// Sender faults that were corrected, by name.
@@ -71,6 +74,24 @@ pub struct Device {
     /// Why the configuration could not be read the last time; `None` after a success.
     #[serde(default)]
     pub config_failure: Option<String>,
+}
+
+/// When the readings of a device's own load came, by its clock where it is believed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SystemTimes {
+    /// CPU.
+    pub cpu: Option<Timestamp>,
+    /// Memory.
+    pub memory: Option<Timestamp>,
+}
+
+/// Packets that an interface could not take or send, as it counts them since its own beginning: (time of the read, count).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ErrorCounters {
+    /// `in-errors`.
+    pub input: Option<(Timestamp, u64)>,
+    /// `out-errors`.
+    pub output: Option<(Timestamp, u64)>,
 }
 
 /// A named correction of a known sender fault.
@@ -176,6 +197,9 @@ pub struct Interface {
     pub octets: Option<(Timestamp, u64, u64)>,
     /// Rates from the last two counter reads, bit/s: (in, out). Never negative: a counter that fell gives `None`.
     pub rate_bps: Option<(f64, f64)>,
+    /// Error counters.
+    #[serde(default)]
+    pub errors: ErrorCounters,
 }
 
 /// Which probe.
@@ -237,6 +261,15 @@ pub struct DeviceConfig {
     pub text: String,
     /// Parsed.
     pub model: RouterConfig,
+}
+
+impl Device {
+    /// Returns used and physical memory in bytes, once both were reported.
+    #[must_use]
+    pub fn memory_bytes(&self) -> Option<(u64, u64)> {
+        let (physical, used) = self.gnmi_session.memory;
+        used.zip(physical)
+    }
 }
 
 impl Network {

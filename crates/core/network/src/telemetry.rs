@@ -149,9 +149,13 @@ impl Device {
         match names {
             ["system", "state", "hostname"] => set(&mut self.gnmi_session.hostname, value.as_str().map(str::to_owned)),
             ["system", "cpus", "cpu", "state", "total", "instant"] => {
+                self.system_at.cpu = Some(at);
                 set(&mut self.cpu, value.as_f64().map(|percent| (percent / 100.0).clamp(0.0, 1.0)))
             }
-            ["system", "memory", "state", leaf @ ("physical" | "used")] => self.memory_leaf(leaf, value),
+            ["system", "memory", "state", leaf @ ("physical" | "used")] => {
+                self.system_at.memory = Some(at);
+                self.memory_leaf(leaf, value)
+            }
             ["interfaces", "interface", "state", leaf] => self.interface_leaf(path, leaf, value),
             ["interfaces", "interface", "state", "counters", leaf @ ("in-octets" | "out-octets")] => {
                 let (Some(name), Some(octets)) = (path.key("interface", "name"), value.as_u64()) else { return Taken::WrongType };
@@ -162,6 +166,12 @@ impl Device {
                     counters.set_output(at, octets)
                 }
                 counted.insert(name.to_owned());
+                Taken::Yes
+            }
+            ["interfaces", "interface", "state", "counters", leaf @ ("in-errors" | "out-errors")] => {
+                let (Some(name), Some(count)) = (path.key("interface", "name"), value.as_u64()) else { return Taken::WrongType };
+                let errors = &mut self.interfaces.entry(name.to_owned()).or_default().errors;
+                *(if *leaf == "in-errors" { &mut errors.input } else { &mut errors.output }) = Some((at, count));
                 Taken::Yes
             }
             ["interfaces", "interface", "state", "counters", _] => Taken::Yes,

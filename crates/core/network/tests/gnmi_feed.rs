@@ -308,3 +308,18 @@ fn the_whole_picture_is_saved_and_read_again() {
     assert_eq!(serde_json::from_str::<Network>(&saved).unwrap(), n);
     assert_eq!(n.prefixes_known(), 1);
 }
+
+#[test]
+fn error_counters_and_load_keep_the_time_of_their_read() {
+    let mut network = network();
+    let leaf = |l: &str| format!("/interfaces/interface[name=eth0]/state/counters/{l}");
+    let (input, output) = (leaf("in-errors"), leaf("out-errors"));
+    let cpu = "/system/cpus/cpu[index=ALL]/state/total/instant";
+    notify(&mut network, &[(&input, 7.into()), (&output, 9.into()), (cpu, 34.into())], &[], t(5));
+    notify(&mut network, &[(&input, "many".into()), (&leaf("in-discards"), 3.into())], &[], t(6));
+    let device = &network.devices[&"r1".into()];
+    let errors = device.interfaces["eth0"].errors;
+    assert_eq!((errors.input, errors.output), (Some((t(5), 7)), Some((t(5), 9))));
+    assert_eq!((device.cpu, device.system_at.cpu, device.system_at.memory), (Some(0.34), Some(t(5)), None));
+    assert_eq!(device.gnmi_session.wrong_type, 1);
+}

@@ -63,6 +63,11 @@ pub enum Happening {
         /// For how long.
         seconds: u32,
     },
+    /// A watch rule spoke, or is quiet again.
+    Watched {
+        /// What it said, with the readings it rests on.
+        alert: Box<agent::Alert>,
+    },
     /// A path is degraded.
     FindingOpened {
         /// Id.

@@ -14,6 +14,7 @@ const CONFIG_RETRY: Duration = Duration::from_secs(5);
 /// Takes one observation into the picture.
 pub(crate) fn observed(turn: &mut Turn<'_>, observation: &Observation) {
     let now = turn.s.now;
+    let peers_before = peer_events(turn, observation);
     turn.s.network.observe(observation, now);
     match observation {
         Observation::Bmp { device, event } => {
@@ -55,6 +56,28 @@ pub(crate) fn observed(turn: &mut Turn<'_>, observation: &Observation) {
         }
     }
     tell_repairs(turn);
+    match observation {
+        // routes concern no rule, and come by the thousand
+        Observation::Bmp { event: BmpEvent::Message { .. }, .. } if peer_events(turn, observation) == peers_before => {}
+        Observation::Bmp { device, .. } | Observation::Gnmi { device, .. } => watch(turn, device),
+        Observation::Config { .. } => {}
+    }
+}
+
+/// Returns how many Peer Up and Peer Down came by the BMP session that the observation is from.
+fn peer_events(turn: &Turn<'_>, observation: &Observation) -> Option<u64> {
+    let Observation::Bmp { device, .. } = observation else { return None };
+    turn.s.network.devices.get(device).map(|d| d.bmp_session.counts.peer_events)
+}
+
+/// Lets the watch rules of a device look.
+fn watch(turn: &mut Turn<'_>, device: &action::DeviceId) {
+    let s = &mut *turn.s;
+    let alerts = s.watch.update(&s.network, device, s.now);
+    s.watch.remember(&s.network, &s.perception, device, s.now);
+    for alert in alerts {
+        turn.tell(Happening::Watched { alert: Box::new(alert) });
+    }
 }
 
 /// Time passed: judge, ask for evidence, look after the configurations and the twin's agreement.
@@ -65,6 +88,7 @@ pub(crate) fn tick(turn: &mut Turn<'_>) {
     for device in &devices {
         tell_feed(turn, device, "bmp", Some("silent".to_owned()));
         tell_feed(turn, device, "gnmi", Some("silent".to_owned()));
+        watch(turn, device);
     }
     read_configs(turn);
     let events = turn.s.perception.observe(&turn.s.network, now);

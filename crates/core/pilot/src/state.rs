@@ -77,6 +77,9 @@ pub struct PilotState {
     pub told_repairs: BTreeMap<DeviceId, u64>,
     /// The last refusal that was told, so that it is told once.
     pub told_blocked: BTreeMap<FindingId, String>,
+    /// Where the watch rules stand, and what the agents remember. No decision reads it.
+    #[serde(default)]
+    pub watch: agent::Watch,
     /// Every change is stopped.
     pub killed: bool,
     /// Last numbers used.
@@ -114,6 +117,7 @@ impl PilotState {
             told_feeds: BTreeMap::new(),
             told_repairs: BTreeMap::new(),
             told_blocked: BTreeMap::new(),
+            watch: agent::Watch::default(),
             killed: false,
             last_job: 0,
             last_proposal: resume.proposals,
