@@ -1,7 +1,7 @@
-//! Labs: real routing daemons in network namespaces, with links that can be made slow, lossy, full or dead, and the faces that make them look
-//! like OpenConfig routers.
+//! Labs: real routing daemons in network namespaces, or simulated routers inside one process, with links that can be made slow, lossy, full or
+//! dead, and the faces that make them look like OpenConfig routers.
 //!
-//! A lab is described by one topology file ([`topology`]), booted by [`netns`], disturbed by [`scenario`]. It touches nothing outside the
+//! A lab is described by one topology file ([`topology`]), booted by [`netns`] or [`sim`], disturbed by [`scenario`], which sees no difference. It touches nothing outside the
 //! namespaces, processes and directory it made, and removes exactly those. Its processes are subcommands of `pilothouse-lab`.
 
 pub mod face;

@@ -262,7 +262,10 @@ pub fn down(dir: &Path) -> Result<(), LabError> {
 /// When there is no lab in `dir`.
 pub fn status(dir: &Path) -> Result<Status, LabError> {
     let lab = LabInstance::load(dir)?;
-    let dead = lab.processes.iter().filter(|p| !p.alive()).map(|p| p.name.clone()).collect();
+    let mut dead: Vec<String> = lab.processes.iter().filter(|p| !p.alive()).map(|p| p.name.clone()).collect();
+    if lab.driver == Driver::Sim && lab.processes.is_empty() && !crate::sim::answers(&lab.run_dir) {
+        dead.push("the process it was a part of".to_owned());
+    }
     let memory_bytes = lab.processes.iter().filter(|p| p.alive()).map(|p| resident(p.pid)).sum();
     Ok(Status { lab, dead, memory_bytes })
 }

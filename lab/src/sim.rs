@@ -22,6 +22,7 @@ mod update;
 mod wire;
 mod world;
 
+pub(crate) use control::answers;
 pub use control::{Request, SimError, ask};
 pub use start::{Config, Sim, Tuning, run, start};
 pub(crate) use start::{detached, run_dir};

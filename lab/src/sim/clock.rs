@@ -2,11 +2,14 @@
 
 use super::world::World;
 use crate::face::now_ns;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+use tokio::sync::Notify;
 
-/// Longest time in which nobody lets the world go on.
-const STEP_MAX: Duration = Duration::from_millis(10);
+/// Shortest pause between two steps: what happens within it happens at its own times, but is seen together.
+const PAUSE_MIN: Duration = Duration::from_millis(20);
+/// Longest pause.
+const PAUSE_MAX: Duration = Duration::from_millis(250);
 
 /// The world and when it began. Cheap to clone; the lock is held for moments and never across an await.
 #[derive(Clone, Debug)]
@@ -15,6 +18,8 @@ pub struct Clock {
     /// The instant at which the world's own time was `origin`.
     since: Instant,
     origin: u64,
+    /// Something was done to the world from outside.
+    touched: Arc<Notify>,
 }
 
 impl Clock {
@@ -23,22 +28,35 @@ impl Clock {
     pub fn start(mut world: World) -> Self {
         world.set_device_time(now_ns());
         let origin = world.now();
-        Self { world: Arc::new(Mutex::new(world)), since: Instant::now(), origin }
+        Self { world: Arc::new(Mutex::new(world)), since: Instant::now(), origin, touched: Arc::default() }
     }
 
-    /// Looks at the world, or does something to it, as it is now.
-    pub fn with<T>(&self, work: impl FnOnce(&mut World) -> T) -> T {
+    fn now(&self) -> MutexGuard<'_, World> {
         let mut world = self.world.lock().unwrap_or_else(PoisonError::into_inner);
-        let now = self.origin + u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX);
-        world.advance(now);
-        work(&mut world)
+        world.advance(self.origin + u64::try_from(self.since.elapsed().as_nanos()).unwrap_or(u64::MAX));
+        world
+    }
+
+    /// Looks at the world as it is now.
+    pub fn look<T>(&self, at: impl FnOnce(&World) -> T) -> T {
+        at(&self.now())
+    }
+
+    /// Does something to the world now.
+    pub fn touch<T>(&self, work: impl FnOnce(&mut World) -> T) -> T {
+        let result = work(&mut self.now());
+        self.touched.notify_one();
+        result
     }
 
     /// Lets the world go on for ever.
     pub async fn run(self) {
         loop {
-            let left = self.with(|w| w.next_at().map(|at| Duration::from_nanos(at.saturating_sub(w.now()))));
-            tokio::time::sleep(left.unwrap_or(STEP_MAX).min(STEP_MAX)).await;
+            let left = self.look(|w| w.next_at().map_or(PAUSE_MAX, |at| Duration::from_nanos(at.saturating_sub(w.now()))));
+            tokio::select! {
+                () = tokio::time::sleep(left.clamp(PAUSE_MIN, PAUSE_MAX)) => {}
+                () = self.touched.notified() => {}
+            }
         }
     }
 }

@@ -88,22 +88,22 @@ struct SimRouter {
 
 impl Router for SimRouter {
     async fn running(&self) -> Result<String, RouterError> {
-        Ok(self.clock.with(|w| w.routers[self.index].settings.text()))
+        Ok(self.clock.look(|w| w.routers[self.index].settings.text()))
     }
 
     async fn configure(&self, lines: &[String]) -> Result<(), RouterError> {
-        self.clock.with(|w| w.configure(self.index, lines)).map_err(|e| RouterError::Refused(e.to_string()))
+        self.clock.touch(|w| w.configure(self.index, lines)).map_err(|e| RouterError::Refused(e.to_string()))
     }
 }
 
 impl Daemon for SimRouter {
     async fn show(&mut self, command: &str) -> io::Result<String> {
         let unknown = || io::Error::other(format!("% Unknown command: {command}"));
-        self.clock.with(|w| show::answer(&w.routers[self.index], command)).ok_or_else(unknown)
+        self.clock.look(|w| show::answer(&w.routers[self.index], command)).ok_or_else(unknown)
     }
 
     fn system(&mut self) -> Vec<(Path, Value)> {
-        let look = self.clock.with(|w| {
+        let look = self.clock.look(|w| {
             let work = w.work(self.index);
             (work, w.interfaces(self.index))
         });
@@ -149,7 +149,7 @@ async fn dial(index: usize, to: SocketAddr) -> io::Result<TcpStream> {
 /// Sends tables, then every change. A session that fell behind ends: a new one begins with whole tables.
 async fn report(clock: &Clock, index: usize, mut stream: TcpStream) -> io::Result<()> {
     // in one look, so that no change falls between tables and changes
-    let (opening, mut changes) = clock.with(|w| (bmp::opening(&w.routers[index]), w.feeds[index].subscribe()));
+    let (opening, mut changes) = clock.look(|w| (bmp::opening(&w.routers[index]), w.feeds[index].subscribe()));
     send(&mut stream, &opening.concat()).await?;
     let mut statistics = tokio::time::interval(STATISTICS_EVERY);
     loop {
@@ -160,7 +160,7 @@ async fn report(clock: &Clock, index: usize, mut stream: TcpStream) -> io::Resul
                 Err(broadcast::error::RecvError::Closed) => return Ok(()),
             },
             _ = statistics.tick() => {
-                let messages = clock.with(|w| bmp::statistics(&w.routers[index]));
+                let messages = clock.look(|w| bmp::statistics(&w.routers[index]));
                 send(&mut stream, &messages.concat()).await?;
             }
         }

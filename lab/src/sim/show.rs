@@ -113,7 +113,7 @@ fn detailed(path: &Path, family: Family) -> Value {
         json!({"type": kind, "list": list})
     };
     let segments: Vec<Value> = a.as_path.segments().iter().map(segment).collect();
-    let peer = path.source.neighbor().map_or_else(|| unspecified(family), |n| n);
+    let peer = path.source.neighbor().unwrap_or_else(|| unspecified(family));
     let mut out = json!({
         "valid": true,
         "bestpath": {"overall": true},

@@ -116,6 +116,8 @@ pub struct World {
     /// Route-maps changed and not in effect yet, per router.
     policy_due: Vec<bool>,
     computing: bool,
+    /// Changes of routes and links so far: while it stays, packets go where they went.
+    routing: u64,
 }
 
 impl World {

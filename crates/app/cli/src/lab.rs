@@ -26,6 +26,9 @@ enum Verb {
         /// What builds it.
         #[arg(long, value_enum, default_value_t = Driver::Netns)]
         driver: Driver,
+        /// Stay: the lab ends with this command (Ctrl-C).
+        #[arg(long)]
+        foreground: bool,
     },
     /// Ends a lab; the only one, unless named.
     Down {
@@ -156,7 +159,8 @@ pub fn run(context: &Context, arguments: Arguments) -> Ended {
     let data = context.data_folder();
     match arguments.verb {
         Verb::List => list(context, &data),
-        Verb::Up { driver } => up(context, &data, driver),
+        Verb::Up { driver, foreground: false } => up(context, &data, driver),
+        Verb::Up { driver, foreground: true } => stay(context, &data, driver),
         Verb::Down { id } => {
             let dir = find(&data, id.as_deref())?;
             netns::down(&dir).map_err(|e| Failure::from_error("PH-LAB-003", &e))?;
@@ -273,6 +277,28 @@ fn up(context: &Context, data: &Path, driver: Driver) -> Ended {
     } else {
         println!("lab {} is up; watch it with `pilotctl serve --lab {} --mode lab`", lab.id, lab.id);
     }
+    Ok(Outcome::Done)
+}
+
+/// Boots a lab that ends with us.
+fn stay(context: &Context, data: &Path, driver: Driver) -> Ended {
+    let booted = boot_here(&labs(data), driver, Tuning::default(), context.json)?;
+    let id = &booted.lab().id;
+    if context.json {
+        crate::engine::print_json(&serde_json::json!({"id": id, "dir": booted.lab().dir}));
+    } else {
+        println!("lab {id} is up until Ctrl-C; watch it with `pilotctl serve --lab {id} --mode lab`");
+    }
+    crate::engine::blocking(async {
+        let terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
+        let mut terminated = terminated.map_err(|e| Failure::from_error("PH-LAB-013", &e))?;
+        tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+        }
+        Ok(())
+    })?;
+    booted.end(false)?;
     Ok(Outcome::Done)
 }
 

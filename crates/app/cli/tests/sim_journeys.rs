@@ -169,7 +169,9 @@ impl Drawn {
     fn new(seed: u64) -> Self {
         let mut rng = lab::impair::Rng::new(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         // the first numbers of a generator with a small seed are alike
-        (0..8).for_each(|_| drop(rng.next()));
+        for _ in 0..8 {
+            rng.next();
+        }
         let (provider, name, exits) = PROVIDERS[rng.below(3) as usize];
         let exit = (rng.below(3) == 0).then(|| exits[rng.below(exits.len() as u64) as usize]);
         let kind = rng.below(3);

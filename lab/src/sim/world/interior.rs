@@ -32,6 +32,7 @@ impl World {
             return;
         }
         self.links[link].carrier = on;
+        self.routing += 1;
         let ends = [self.links[link].a, self.links[link].b];
         if !on {
             for router in ends {
@@ -74,6 +75,7 @@ impl World {
 
     pub(super) fn shortest_paths(&mut self) {
         self.computing = false;
+        self.routing += 1;
         self.underlay.compute(&self.links);
         for router in 0..self.routers.len() {
             self.decide_all(router);

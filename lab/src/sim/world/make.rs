@@ -66,6 +66,7 @@ impl World {
             probes: Vec::new(),
             policy_due: vec![false; routers.len()],
             computing: false,
+            routing: 0,
             topology: topology.clone(),
             routers,
         };

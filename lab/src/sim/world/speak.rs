@@ -200,6 +200,7 @@ impl World {
             Way::Igp(_, cost) => Some(cost),
         };
         let changed = self.routers[router].decide(dirty, metric);
+        self.routing += u64::from(!changed.is_empty());
         self.tell_neighbors(router, &changed);
         self.publish(router);
     }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 /// Loads are computed this often.
-const STEP: u64 = 100 * MS;
+const STEP: u64 = 200 * MS;
 /// Volumes are told this often, as pmacct does in the other lab.
 const VOLUME_EVERY: u64 = 5 * SECOND;
 /// Octets of a packet that flow accounting sees: without the Ethernet header.
@@ -35,6 +35,8 @@ pub struct Load {
     /// Octets by exit and prefix since they were last told.
     volumes: BTreeMap<(String, Prefix), f64>,
     prefixes: Vec<Prefix>,
+    /// Where each stream goes, and the state of routing that it was found by.
+    tracks: Option<(u64, Vec<Vec<(usize, usize)>>)>,
 }
 
 impl Load {
@@ -50,6 +52,7 @@ impl Load {
 
     fn add(&mut self, from: usize, flow: Flow, fill: Option<String>) {
         let prefix = self.prefixes.iter().filter(|p| p.contains(flow.to)).max_by_key(|p| p.length()).copied();
+        self.tracks = None;
         self.streams.push(Stream { from, flow, prefix, fill });
     }
 }
@@ -75,6 +78,7 @@ impl World {
 
     /// Ends the extra traffic of an exit.
     pub fn stop_filling(&mut self, exit: &Exit) {
+        self.load.tracks = None;
         self.load.streams.retain(|s| s.fill.as_deref() != Some(exit.id.as_str()));
     }
 
@@ -82,17 +86,19 @@ impl World {
     pub(super) fn flow(&mut self) {
         let mut loads: BTreeMap<(usize, usize), f64> = BTreeMap::new();
         let exits: BTreeMap<(usize, usize), String> = self.exit_wires();
-        for (i, stream) in self.load.streams.clone().iter().enumerate() {
+        let tracks = self.tracks();
+        for (stream, wires) in self.load.streams.iter().zip(&tracks) {
             let mut rate = stream.flow.rate_bps as f64;
-            for wire in self.track(stream.from, stream.flow.to, None, i as u64).wires {
-                *loads.entry(wire).or_default() += rate;
-                if let (Some(exit), Some(prefix)) = (exits.get(&wire), stream.prefix) {
+            for wire in wires {
+                *loads.entry(*wire).or_default() += rate;
+                if let (Some(exit), Some(prefix)) = (exits.get(wire), stream.prefix) {
                     // counted where it leaves the router, in front of what the link loses
                     *self.load.volumes.entry((exit.clone(), prefix)).or_default() += rate / 8.0 * COUNTED * STEP as f64 / SECOND as f64;
                 }
                 rate *= self.links[wire.0].wires[wire.1].passing();
             }
         }
+        self.load.tracks = Some((self.routing, tracks));
         for (l, link) in self.links.iter_mut().enumerate() {
             for (w, wire) in link.wires.iter_mut().enumerate() {
                 wire.load_bps = loads.get(&(l, w)).copied().unwrap_or(0.0) as u64;
@@ -100,6 +106,17 @@ impl World {
             }
         }
         self.after(STEP, Event::Flow);
+    }
+
+    /// Returns where every stream goes now.
+    fn tracks(&mut self) -> Vec<Vec<(usize, usize)>> {
+        match self.load.tracks.take().filter(|(found_by, _)| *found_by == self.routing) {
+            Some((_, tracks)) => tracks,
+            None => {
+                let streams = self.load.streams.iter().enumerate();
+                streams.map(|(i, s)| self.track(s.from, s.flow.to, None, i as u64).wires).collect()
+            }
+        }
     }
 
     /// Returns the wires that leave by an exit.
