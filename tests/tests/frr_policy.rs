@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/peers/frr-bmp.sh");
+const SCRIPT: &str = "peers/frr-bmp.sh";
 /// Longer than a session takes to come up, and than a policy takes to act.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// Next hop that the announcing side writes.

@@ -49,7 +49,9 @@ fn main() -> ExitCode {
         eprintln!("usage: cargo xtask check [--desktop] [NAME…]\nNAME: {}", all.join(", "));
         return ExitCode::from(2);
     }
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
+    // where it is run, not where it was built: a target folder may serve several checkouts
+    let own = std::env::var_os("CARGO_MANIFEST_DIR").unwrap_or_else(|| env!("CARGO_MANIFEST_DIR").into());
+    let root = Path::new(&own).parent().map_or_else(|| PathBuf::from("."), Path::to_path_buf);
     let workspace = Workspace { root, desktop: arguments.iter().any(|a| a == "--desktop") };
     let wanted = CHECKS.iter().filter(|(name, _)| names.is_empty() || names.contains(name));
     let failed = wanted.filter(|(name, check)| !run(name, *check, &workspace)).count();

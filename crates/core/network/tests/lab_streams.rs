@@ -10,8 +10,8 @@ use network::{BmpEvent, DeviceRole, DeviceSpec, Freshness, Inventory, Network, O
 use std::collections::BTreeMap;
 use units::Timestamp;
 
-const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/recordings/seed");
-const LAB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/data/lab");
+const OWN: &str = "../../../tests/recordings/seed";
+const LAB: &str = "../../../../shared/data/lab";
 
 /// Returns the stream of a router in one of the two recordings.
 fn stream(lab: &str, n: u8) -> Option<Vec<u8>> {

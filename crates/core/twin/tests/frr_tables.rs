@@ -13,7 +13,7 @@ use std::sync::Arc;
 use twin::{Entry, Path, Reason, Source, Twin};
 use units::Timestamp;
 
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/data/twin");
+const DATA: &str = "../../../../shared/data/twin";
 const OWN: Asn = Asn(65001);
 const CASES: [&str; 4] = ["own_decision_default", "own_decision_det_med", "own_decision_aspath_ignore", "own_decision_mpath_relax"];
 /// Routers of the own AS; the others are its neighbours.

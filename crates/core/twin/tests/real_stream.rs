@@ -12,8 +12,8 @@ use std::sync::Arc;
 use twin::{Source, Twin};
 use units::Timestamp;
 
-const OWN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/recordings/seed");
-const LAB: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/data/lab");
+const OWN: &str = "../../../tests/recordings/seed";
+const LAB: &str = "../../../../shared/data/lab";
 
 /// The picture that the stream of r1 paints; r1 alone.
 fn picture(stream: &[u8], config: &str) -> Network {

@@ -6,7 +6,7 @@ use bmp::{Action, Codec, DecodeError, Framer, Message};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/data/bmp");
+const DATA: &str = "../../../../shared/data/bmp";
 
 fn corpus(name: &str) -> Option<PathBuf> {
     let path = PathBuf::from(std::env::var("PILOTHOUSE_BMP_CORPUS").unwrap_or_else(|_| DATA.to_owned())).join(name);

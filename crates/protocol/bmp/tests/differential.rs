@@ -94,16 +94,13 @@ fn ours(m: &RouteMonitoring, own: u64) -> Facts {
 
 #[test]
 fn netgauze_finds_the_same_routes_in_our_recording() {
-    let dir = std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/../../../tests/recordings/seed"));
+    let dir = std::path::PathBuf::from("../../../tests/recordings/seed");
     assert!(same_routes(&dir, &["bmp"]).unwrap() > 1000);
 }
 
 #[test]
 fn netgauze_finds_the_same_routes_in_the_captures() {
-    let dir = std::path::PathBuf::from(
-        std::env::var("PILOTHOUSE_BMP_CORPUS")
-            .unwrap_or_else(|_| concat!(env!("CARGO_MANIFEST_DIR"), "/../../../../shared/data/bmp").to_owned()),
-    );
+    let dir = std::path::PathBuf::from(std::env::var("PILOTHOUSE_BMP_CORPUS").unwrap_or_else(|_| "../../../../shared/data/bmp".to_owned()));
     match same_routes(&dir, &["streams", "from-mrt", "crafted"]) {
         Some(compared) => assert!(compared > 9000, "{compared}"),
         None => println!("skipped: no captures at {}", dir.display()),

@@ -36,8 +36,11 @@ pub struct Load {
     volumes: BTreeMap<(String, Prefix), f64>,
     prefixes: Vec<Prefix>,
     /// Where each stream goes, and the state of routing that it was found by.
-    tracks: Option<(u64, Vec<Vec<(usize, usize)>>)>,
+    tracks: Option<(u64, Vec<Track>)>,
 }
+
+/// The hops of a stream, from node to node.
+type Track = Vec<(usize, usize)>;
 
 impl Load {
     /// Makes the background: the spines share its flows, as in the other lab.

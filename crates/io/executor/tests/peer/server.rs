@@ -1,7 +1,7 @@
 //! netconfd as a test peer, started by `tests/peers/netconfd.sh` and stopped when dropped.
 
 use network::{Credential, NetconfEndpoint};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 
 /// Exit status of the script when this machine cannot run the peer.
@@ -14,7 +14,7 @@ pub struct Netconfd {
 }
 
 fn script() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/peers/netconfd.sh")
+    PathBuf::from("../../../tests/peers/netconfd.sh")
 }
 
 impl Netconfd {
