@@ -12,8 +12,10 @@ build=("cc build-essential" "pkg-config pkg-config" "git git" "curl curl" "pytho
 tests=(
   "openssl openssl" "ip iproute2" "ping iputils-ping" "ps procps"
   "/usr/lib/frr/bgpd frr" "/usr/lib/frr/frr-reload.py frr-pythontools" "bird bird2" "gobgpd gobgpd" "pmacctd pmacct"
-  "netconfd netconfd" "/usr/sbin/sshd openssh-server" "ssh openssh-client" "chromium chromium" "chromedriver chromium-driver"
+  "netconfd netconfd" "/usr/sbin/sshd openssh-server" "ssh openssh-client"
 )
+# without these the tests in a browser are skipped, nothing else
+browser=("chromium chromium" "chromedriver chromium-driver")
 desktop=(
   "/usr/lib/x86_64-linux-gnu/pkgconfig/webkit2gtk-4.1.pc libwebkit2gtk-4.1-dev"
   "/usr/lib/x86_64-linux-gnu/pkgconfig/gtk+-3.0.pc libgtk-3-dev"
@@ -24,10 +26,11 @@ desktop=(
 
 check=no
 wanted=("${build[@]}" "${tests[@]}")
+wished=("${browser[@]}")
 for argument in "$@"; do
   case $argument in
     --check) check=yes ;;
-    --build) wanted=("${build[@]}") ;;
+    --build) wanted=("${build[@]}") wished=() ;;
     --desktop) wanted+=("${desktop[@]}") ;;
     *) echo "usage: $0 [--check] [--build] [--desktop]" >&2; exit 2 ;;
   esac
@@ -35,14 +38,18 @@ done
 
 # services of packages (frr, bird, gobgpd) live in sbin, which is not in every user's PATH
 PATH=$PATH:/usr/sbin:/sbin
-missing=()
-for line in "${wanted[@]}"; do
-  read -r proof package <<<"$line"
-  case $proof in
-    /*) [ -e "$proof" ] || missing+=("$package") ;;
-    *) command -v "$proof" >/dev/null || missing+=("$package") ;;
-  esac
-done
+lacking() { # lines of proof and package; prints the packages that are not there
+  local line proof package
+  for line in "$@"; do
+    read -r proof package <<<"$line"
+    case $proof in
+      /*) [ -e "$proof" ] || echo "$package" ;;
+      *) command -v "$proof" >/dev/null || echo "$package" ;;
+    esac
+  done
+}
+mapfile -t missing < <(lacking "${wanted[@]}")
+mapfile -t missed < <([ ${#wished[@]} = 0 ] || lacking "${wished[@]}")
 
 if [ ${#missing[@]} -gt 0 ]; then
   install="apt-get install -y --no-install-recommends ${missing[*]}"
@@ -68,6 +75,14 @@ if [ ${#missing[@]} -gt 0 ]; then
   else
     echo "run as root: $install" >&2
     exit 1
+  fi
+fi
+
+if [ ${#missed[@]} -gt 0 ]; then
+  echo "missing, optional: ${missed[*]}"
+  if [ $check = no ] && [ "$(id -u)" = 0 ]; then
+    { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missed[@]}"; } ||
+      echo "no ${missed[*]}: the tests in a browser are skipped"
   fi
 fi
 

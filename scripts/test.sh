@@ -9,9 +9,9 @@ cd "$(dirname "$0")/.."
 PILOTHOUSE_PEERS=${PILOTHOUSE_PEERS:-$(tests/peers/go-peers.sh || true)}
 [ -z "$PILOTHOUSE_PEERS" ] && unset PILOTHOUSE_PEERS || export PILOTHOUSE_PEERS
 
-# the pages that the browser's tests look at; without Node those tests are skipped
-if command -v npm >/dev/null; then
-  make --no-print-directory ui >&2 || { echo "the pages cannot be built"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+# the pages that the browser's tests look at; without Node or its packages those tests are skipped
+if command -v npm >/dev/null && make --no-print-directory ui/node_modules >&2; then
+  make --no-print-directory ui >&2 || { echo "the pages do not build"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 fi
 
 # a replay must not depend on the optimisation level: the journeys compare with this build

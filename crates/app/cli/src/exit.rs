@@ -61,20 +61,14 @@ impl Failure {
 
     /// Adapts any error chain.
     pub fn from_error(code: &'static str, error: &dyn std::error::Error) -> Self {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            text.push_str(": ");
-            text.push_str(&cause.to_string());
-            source = cause.source();
-        }
-        Self { code, text }
+        Self { code, text: runtime::chain(error) }
     }
 }
 
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.code, self.text)
+        // some errors carry their code in their own words
+        if self.code.is_empty() { f.write_str(&self.text) } else { write!(f, "{} {}", self.code, self.text) }
     }
 }
 

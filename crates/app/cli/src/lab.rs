@@ -40,6 +40,11 @@ enum Verb {
         /// Lab id.
         id: Option<String>,
     },
+    /// Undoes every fault in a running lab.
+    Restore {
+        /// Lab id.
+        id: Option<String>,
+    },
     /// Plays a scenario, with an engine of its own to the end, or into a running lab.
     Scenario(ScenarioArguments),
 }
@@ -168,6 +173,12 @@ pub fn run(context: &Context, arguments: Arguments) -> Ended {
             Ok(Outcome::Done)
         }
         Verb::Status { id } => status(context, &find(&data, id.as_deref())?),
+        Verb::Restore { id } => {
+            let lab = LabInstance::load(&find(&data, id.as_deref())?).map_err(|e| Failure::from_error("PH-LAB-004", &e))?;
+            lab::scenario::restore_all(&lab).map_err(|e| Failure::from_error("PH-LAB-008", &e))?;
+            println!("every fault is undone");
+            Ok(Outcome::Done)
+        }
         Verb::Scenario(scenario) if scenario.headless => journey::play(context, &scenario),
         Verb::Scenario(scenario) => inject(&data, &scenario),
     }
@@ -319,6 +330,6 @@ fn inject(data: &Path, scenario: &ScenarioArguments) -> Ended {
     let dir = find(data, scenario.lab.as_deref())?;
     let lab = LabInstance::load(&dir).map_err(|e| Failure::from_error("PH-LAB-004", &e))?;
     let done = journey::disturb(&lab, scenario)?;
-    println!("{done}; undo it with `pilotctl lab down`");
+    println!("{done}; undo it with `pilotctl lab restore`");
     Ok(Outcome::Done)
 }
