@@ -27,6 +27,9 @@ const NO_ACTION_STANDS: Duration = Duration::from_secs(20);
 /// Between two resets of `flap`: the sessions come up again in between.
 const FLAP_EVERY_S: u32 = 6;
 
+/// Two accounting intervals and a little: what left by the old exit is not counted any more.
+const VOLUMES_SETTLE: Duration = Duration::from_secs(12);
+
 /// Plays a scenario to its end.
 pub fn play(context: &Context, scenario: &ScenarioArguments) -> Ended {
     let folder = context.data.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("pilothouse-{}", std::process::id())));
@@ -166,6 +169,10 @@ impl Player<'_> {
         self.say(&format!("disturbed: {what}"));
         self.settle(&mut events).await?;
         self.report.agreement_after = self.agreement().await?;
+        if self.scenario.name == Name::Fill {
+            tokio::time::sleep(VOLUMES_SETTLE).await;
+            self.report.outbound_bps = self.outbound().await?;
+        }
         if self.report.outcome == "confirmed" {
             self.report.exits = Some(self.exits().await?);
         }
@@ -313,6 +320,19 @@ impl Player<'_> {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
         Ok(())
+    }
+
+    /// Sums the measured volumes per exit.
+    async fn outbound(&self) -> Result<BTreeMap<String, f64>, Failure> {
+        let handle = self.engine.handle();
+        let read = handle.read(|s| {
+            let mut sums = BTreeMap::new();
+            for ((exit, _), volume) in &s.network.volumes {
+                *sums.entry(exit.to_string()).or_default() += volume.bps;
+            }
+            sums
+        });
+        read.await.map_err(|e| Failure::from_error("PH-RUN-004", &e))
     }
 
     /// Compares where the moved prefixes were predicted to leave with where the spines' own tables send them.

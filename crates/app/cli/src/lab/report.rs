@@ -1,6 +1,7 @@
 //! What a scenario shows at its end.
 
 use serde::Serialize;
+use std::collections::BTreeMap;
 
 /// Times of the steps, seconds after the fault.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -50,6 +51,8 @@ pub struct Report {
     pub exits: Option<(usize, usize)>,
     /// The same as the engine learned it from the tables that it was told.
     pub exits_learned: Option<(u64, u64)>,
+    /// Outbound traffic per exit after the end, bit/s, as the routers' flow accounting told it; after `fill` only.
+    pub outbound_bps: BTreeMap<String, f64>,
     /// The audit chain holds.
     pub audit_ok: bool,
     /// Its records.
