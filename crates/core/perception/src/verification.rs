@@ -229,6 +229,12 @@ impl Verification {
         if !self.close_enough(gain, was.mean, is.mean, predicted.as_ref()) {
             return Err(format!("{text}: less than promised"));
         }
+        let floor = self.limits.delay_gain_ms_min;
+        for ((path, m), (was, is, predicted)) in self.expectation.paths.iter().zip(delay).zip(&rows) {
+            if self.left_behind(was.mean, is.interval.low, predicted.as_ref(), floor) {
+                return Err(format!("{text}; {} still has {:.1} ms", name(&path.probe), m.delay_ms().unwrap_or(is.mean)));
+            }
+        }
         self.loss_not_worse(loss)?;
         Ok(text)
     }
@@ -258,8 +264,20 @@ impl Verification {
         if !self.close_enough(was.mean - is.mean, was.mean, is.mean, predicted.as_ref()) {
             return Err(format!("{text}: less than promised"));
         }
+        for (path, m) in self.expectation.paths.iter().zip(loss) {
+            if self.left_behind(was.mean, wilson_lower(m.lost(), m.sent), path.loss.as_ref(), self.limits.loss_gain_min) {
+                return Err(format!("{text}; {} still loses {} of {}", name(&path.probe), m.lost(), m.sent));
+            }
+        }
         self.delay_not_absurd(delay)?;
         Ok(text)
+    }
+
+    /// One path that surely (`is_low`: lower end of what it measures) kept more than what was promised to it. The average of all would hide
+    /// a path that never moved behind one that did. `floor`: what counts as nothing.
+    fn left_behind(&self, was: f64, is_low: f64, predicted: Option<&Interval>, floor: f64) -> bool {
+        let share = self.limits.share_of_predicted;
+        predicted.is_some_and(|p| is_low > p.high.max(was - share * (was - p.mid())) + floor)
     }
 
     /// At least the wanted share of the predicted improvement, or not worse than the predicted interval's end.

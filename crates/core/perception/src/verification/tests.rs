@@ -6,6 +6,16 @@ const KEYS: [(&str, Family); 2] = [("east", Family::Ipv4Unicast), ("east", Famil
 
 /// Measures ten seconds of `before` at 10/s, then applies the change and measures `after` second by second at 20/s.
 fn verdicts(goal: Goal, before: Weather, predicted: (Interval, Interval), mut after: impl FnMut(i64) -> Option<Weather>) -> Vec<Verdict> {
+    verdicts_by_path(goal, before, predicted, |_, s| after(s))
+}
+
+/// The same where each path has its own fate.
+fn verdicts_by_path(
+    goal: Goal,
+    before: Weather,
+    predicted: (Interval, Interval),
+    mut after: impl FnMut(&ProbeKey, i64) -> Option<Weather>,
+) -> Vec<Verdict> {
     let mut scene = Scene::new();
     let felt = |k: &ProbeKey| k.exit.is_none() && k.group.as_str() == "east";
     set_rate(&mut scene, 10);
@@ -25,7 +35,7 @@ fn verdicts(goal: Goal, before: Weather, predicted: (Interval, Interval), mut af
     set_rate(&mut scene, 20);
     let mut out = Vec::new();
     for s in 0..31 {
-        scene.second(&mut |k, _, _| if felt(k) { after(s) } else { Some(Weather { lost: 0, delay_ms: 4.0 }) });
+        scene.second(&mut |k, _, _| if felt(k) { after(k, s) } else { Some(Weather { lost: 0, delay_ms: 4.0 }) });
         out.push(verification.judge(&scene.network, t(scene.second)));
         if !matches!(out.last(), Some(Verdict::Pending { .. })) {
             break;
@@ -69,6 +79,20 @@ fn less_than_half_of_the_promise_is_no_success() {
     assert!(why.contains("less than promised"), "{why}");
     let half = verdicts(Goal::Delay, fine(44.0), (SIX, LOSSLESS), |_| Some(fine(24.0)));
     assert!(matches!(half.last(), Some(Verdict::Pass { .. })), "{half:?}");
+}
+
+#[test]
+fn a_path_that_never_moved_does_not_hide_behind_one_that_did() {
+    let dead = Weather { lost: 20, delay_ms: 0.0 };
+    let stays = |k: &ProbeKey| k.family == Family::Ipv6Unicast;
+    let loss = verdicts_by_path(Goal::Loss, dead, (SIX, LOSSLESS), |k, _| Some(if stays(k) { dead } else { fine(6.0) }));
+    let Some(Verdict::Fail { why, .. }) = loss.last() else { panic!("{loss:?}") };
+    assert!(why.contains("still loses"), "{why}");
+    let delay = verdicts_by_path(Goal::Delay, fine(44.0), (SIX, LOSSLESS), |k, _| Some(fine(if stays(k) { 44.0 } else { 4.0 })));
+    let Some(Verdict::Fail { why, .. }) = delay.last() else { panic!("{delay:?}") };
+    assert!(why.contains("still has 44.0 ms"), "{why}");
+    let late = verdicts_by_path(Goal::Loss, dead, (SIX, LOSSLESS), |k, s| Some(if stays(k) && s < 6 { dead } else { fine(6.0) }));
+    assert!(matches!(late.last(), Some(Verdict::Pass { .. })) && late.len() > 6, "{late:?}");
 }
 
 #[test]
