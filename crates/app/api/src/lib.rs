@@ -2,7 +2,9 @@
 //!
 //! One list of commands ([`Api::call`]); shapes are exported to TypeScript by the tests of this crate. It translates, and holds no rule.
 
+mod agents;
 mod call;
+mod evidence;
 mod health;
 mod lab;
 mod sentence;
@@ -12,8 +14,10 @@ mod topology;
 mod view;
 
 pub use crate::lab::{LabControl, LabView, Laboratory, StrikeArguments};
+pub use agents::{AgentView, ChatAnswer, ChatArguments, SampleView};
 pub use call::{Api, CommandName};
-pub use health::SeriesView;
+pub use evidence::EvidenceView;
+pub use health::{DeviceSeries, ExitSeries, HealthView, PathSeries};
 pub use sentence::sentence;
 pub use timeline::{Timeline, TimelineEntry};
 pub use token::fresh_token;
