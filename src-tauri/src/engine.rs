@@ -11,6 +11,7 @@ use server::{Client, Server};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tauri::State;
 use tokio::sync::RwLock;
 
@@ -27,22 +28,53 @@ enum Voice {
 /// The engine of this window; it may be exchanged for the demo lab's at the first start.
 pub struct Desk {
     voice: RwLock<Voice>,
+    closed: AtomicBool,
 }
 
 fn failed(code: &str, error: &dyn std::error::Error) -> ApiError {
     ApiError::new(code, runtime::chain(error))
 }
 
+/// What the window is told until its engine answers; it shows that as a wait, not as a fault.
+fn starting() -> ApiError {
+    ApiError::new("PH-DESK-017", "the engine is starting")
+}
+
 impl Desk {
+    /// Makes the desk of a window that opens: its engine comes with [`Self::open`].
+    pub fn opening() -> Self {
+        Self { voice: RwLock::new(Voice::Silent(starting())), closed: AtomicBool::new(false) }
+    }
+
     /// Finds the engine that this window belongs to: the demo lab's, the running one of the data folder, or a new one on it.
-    pub async fn open(demo: bool) -> Self {
+    pub async fn open(&self, demo: bool) {
         let opened = if demo { own_demo().await } else { on_folder(&runtime::data_folder()).await };
-        Self { voice: RwLock::new(opened.unwrap_or_else(Voice::Silent)) }
+        let _ = self.take(opened).await;
+    }
+
+    /// Speaks with `opened` from now on, or says why there is none.
+    async fn take(&self, opened: Result<Voice, ApiError>) -> Result<(), ApiError> {
+        let told = opened.as_ref().map(|_| ()).map_err(Clone::clone);
+        if self.closed.load(Ordering::SeqCst) {
+            // the window was faster
+            if let Ok(late) = opened {
+                late.end().await;
+            }
+        } else {
+            *self.voice.write().await = opened.unwrap_or_else(Voice::Silent);
+        }
+        told
     }
 
     /// Stops what is ours, in order: doors, engine, lab.
     pub async fn close(&self) {
-        let voice = std::mem::replace(&mut *self.voice.write().await, Voice::Silent(ApiError::new("PH-DESK-013", "the window closes")));
+        self.closed.store(true, Ordering::SeqCst);
+        self.leave(ApiError::new("PH-DESK-013", "the window closes")).await;
+    }
+
+    /// Stops what is ours and says `why` from then on.
+    async fn leave(&self, why: ApiError) {
+        let voice = std::mem::replace(&mut *self.voice.write().await, Voice::Silent(why));
         voice.end().await;
     }
 
@@ -151,17 +183,6 @@ pub async fn rpc(desk: State<'_, Desk>, command: String, arguments: String) -> R
 /// [`ApiError`] when the lab or its engine does not start; there is then no engine.
 #[tauri::command]
 pub async fn start_demo(desk: State<'_, Desk>) -> Result<(), ApiError> {
-    desk.close().await;
-    let demo = own_demo().await;
-    let mut voice = desk.voice.write().await;
-    match demo {
-        Ok(own) => {
-            *voice = own;
-            Ok(())
-        }
-        Err(error) => {
-            *voice = Voice::Silent(error.clone());
-            Err(error)
-        }
-    }
+    desk.leave(starting()).await;
+    desk.take(own_demo().await).await
 }

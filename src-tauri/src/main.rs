@@ -43,7 +43,10 @@ fn main() -> ExitCode {
     let built = tauri::Builder::default()
         .invoke_handler(tauri::generate_handler![engine::rpc, engine::start_demo])
         .setup(move |app| {
-            app.manage(tauri::async_runtime::block_on(Desk::open(demo)));
+            // the window is shown at once; a lab takes seconds to boot
+            app.manage(Desk::opening());
+            let app = app.handle().clone();
+            tauri::async_runtime::spawn(async move { app.state::<Desk>().open(demo).await });
             Ok(())
         })
         .build(tauri::generate_context!("tauri.conf.json"));

@@ -9,6 +9,10 @@ export type ChangeView = {
  */
 id: string, 
 /**
+ * `ready`, `committing`, `verifying`, `confirming`, `reverting` or `finished`.
+ */
+stage: string, 
+/**
  * When the devices revert by themselves, if still pending.
  */
 reverts_at: string | null, 

@@ -5,6 +5,7 @@ import type { ProposalRow } from "../bindings/ProposalRow";
 import type { StatusView } from "../bindings/StatusView";
 import type { TimelineEntry } from "../bindings/TimelineEntry";
 import { asApiError, call } from "../platform/engine";
+import { Undo, type Decision, type Pending } from "./undo";
 
 export type Screen = "approvals" | "topology" | "health" | "chat" | "lab";
 export const SCREENS: readonly { id: Screen; name: string; key: string; glyph: string }[] = [
@@ -16,6 +17,8 @@ export const SCREENS: readonly { id: Screen; name: string; key: string; glyph: s
 ];
 
 const POLL_MS = 1_000;
+/** What the desktop says until its engine answers. */
+const STARTING = "PH-DESK-017";
 const TIMELINE_MAX = 1_000;
 
 class Desk {
@@ -36,6 +39,17 @@ class Desk {
   palette = $state(false);
   /** Said by a screen reader at once. */
   alarm = $state("");
+  /** The engine comes up; that is a wait, no fault. */
+  starting = $state(false);
+  /** A decision that can still be taken back. */
+  pending = $state.raw<Pending | undefined>();
+  /** What became of the last decision, and what went wrong with it. */
+  said = $state.raw<string[]>([]);
+  refused = $state.raw<ApiError | undefined>();
+  readonly #undo = new Undo(
+    (decision) => void this.#send(decision),
+    (pending) => (this.pending = pending),
+  );
   #known = new Set<string>();
   #first = true;
 
@@ -70,10 +84,45 @@ class Desk {
       this.lab = lab;
       this.error = undefined;
       this.tick += 1;
+      this.starting = false;
     } catch (error) {
-      this.error = asApiError(error);
+      const why = asApiError(error);
+      this.starting = why.code === STARTING;
+      this.error = this.starting ? undefined : why;
     }
     this.now = Date.now();
+  }
+
+  /** Begins the five seconds of undo; the decision goes to the engine after them. */
+  decide(decision: Decision): void {
+    if (this.#undo.decide(decision)) {
+      this.refused = undefined;
+      this.said = [];
+    }
+  }
+
+  reason(reason: string): void {
+    this.#undo.reason(reason);
+  }
+
+  takeBack(): void {
+    const taken = this.#undo.takeBack();
+    if (taken) {
+      this.said = [`${taken.id}: ${taken.what === "approve" ? "approval" : "rejection"} taken back, nothing was sent`];
+    }
+  }
+
+  async #send(decision: Decision): Promise<void> {
+    const { id, hash, reason, typed } = decision;
+    try {
+      this.said =
+        decision.what === "approve"
+          ? await call<string[]>("approve", { id, plan_hash: hash, typed_target: typed })
+          : await call<string[]>("reject", { id, reason });
+    } catch (error) {
+      this.refused = asApiError(error);
+    }
+    await this.poll();
   }
 
   #announce(proposals: ProposalRow[]): void {

@@ -6,7 +6,8 @@ use crate::view::{
     AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
     ProposalView, RejectArguments, StatusView,
 };
-use crate::{agents, health, sentence, topology};
+use crate::health::HealthRows;
+use crate::{agents, sentence, topology};
 use action::{OperatorId, ProposalId};
 use approval::Status;
 use network::{Freshness, SessionState};
@@ -39,8 +40,8 @@ pub enum CommandName {
     Topology,
     /// One prefix or address in every router's table.
     Prefix,
-    /// Samples of every path after a time.
-    Series,
+    /// Paths, loads and health scores over time, after a moment.
+    Health,
     /// Events in sentences after a number.
     Timeline,
     /// Proposals that wait.
@@ -76,6 +77,7 @@ pub enum CommandName {
 pub struct Api {
     engine: Handle,
     timeline: Timeline,
+    health: HealthRows,
     lab: Option<Arc<dyn LabControl>>,
 }
 
@@ -86,12 +88,14 @@ impl From<Stopped> for ApiError {
 }
 
 impl Api {
-    /// Makes the use cases of an engine. Must be called inside a runtime: the timeline listens from now on.
+    /// Makes the use cases of an engine. Must be called inside a runtime: the timeline and the charts listen from now on.
     #[must_use]
     pub fn new(engine: Handle) -> Self {
         let timeline = Timeline::default();
         tokio::spawn(timeline.clone().follow(engine.events()));
-        Self { engine, timeline, lab: None }
+        let health = HealthRows::default();
+        tokio::spawn(health.clone().follow(engine.clone()));
+        Self { engine, timeline, health, lab: None }
     }
 
     /// Gives the laboratory that the engine watches.
@@ -116,10 +120,7 @@ impl Api {
                 let found = self.engine.read(move |s| topology::prefix(s, &asked)).await?;
                 answer(&found.ok_or(none)?)
             }
-            CommandName::Series => {
-                let since: f64 = parse(arguments)?;
-                answer(&self.engine.read(move |s| health::series(s, since)).await?)
-            }
+            CommandName::Health => answer(&self.health.since(parse(arguments)?)),
             CommandName::Timeline => answer(&self.timeline.since(parse(arguments)?)),
             CommandName::History => answer(&self.engine.read(history).await?),
             CommandName::Agents => answer(&self.engine.read(agents::agents).await?),
@@ -322,6 +323,17 @@ fn waiting(s: &PilotState) -> Vec<ProposalView> {
     s.queue.pending().filter_map(|i| proposal(s, i.submission.proposal)).collect()
 }
 
+const fn stage(stage: &change::Stage) -> &'static str {
+    match stage {
+        change::Stage::Ready => "ready",
+        change::Stage::Committing { .. } => "committing",
+        change::Stage::Verifying { .. } => "verifying",
+        change::Stage::Confirming { .. } => "confirming",
+        change::Stage::Reverting { .. } => "reverting",
+        change::Stage::Finished { .. } => "finished",
+    }
+}
+
 fn proposal(s: &PilotState, id: ProposalId) -> Option<ProposalView> {
     let (record, item) = (s.proposals.get(&id)?, s.queue.get(id)?);
     let p = &record.proposal.prediction;
@@ -329,6 +341,7 @@ fn proposal(s: &PilotState, id: ProposalId) -> Option<ProposalView> {
     let change = match &record.state {
         ProposalState::Taken { change } => s.changes.get(change).map(|c| ChangeView {
             id: change.to_string(),
+            stage: stage(c.saga.stage()).to_owned(),
             reverts_at: c.saga.reverts_at().map(|t| t.to_string()),
             outcome: c.outcome.as_ref().map(|o| o.name().to_owned()),
             why: c.outcome.as_ref().and_then(|o| o.why()).map(ToString::to_string),
@@ -350,6 +363,9 @@ fn proposal(s: &PilotState, id: ProposalId) -> Option<ProposalView> {
         summary: record.proposal.summary.clone(),
         plan_hash: item.plan_hash.clone(),
         expires: item.expires.to_string(),
+        finding: record.finding.map(|f| f.to_string()),
+        proposed: record.at.to_string(),
+        evidence: record.proposal.evidence.iter().map(Into::into).collect(),
         predicted_delay_ms: means(p.delay_before_ms.as_ref(), p.delay_after_ms.as_ref()),
         predicted_loss: means(p.loss_before.as_ref(), p.loss_after.as_ref()),
         blast: p.blast.get(),

@@ -4,6 +4,7 @@
 
 mod agents;
 mod call;
+mod evidence;
 mod health;
 mod lab;
 mod sentence;
@@ -15,7 +16,8 @@ mod view;
 pub use crate::lab::{LabControl, LabView, Laboratory, StrikeArguments};
 pub use agents::{AgentView, AlertView, ChatArguments, ChatView, SampleView};
 pub use call::{Api, CommandName};
-pub use health::SeriesView;
+pub use evidence::EvidenceView;
+pub use health::{DeviceSeries, ExitSeries, HealthView, PathSeries};
 pub use sentence::sentence;
 pub use timeline::{Timeline, TimelineEntry};
 pub use token::fresh_token;

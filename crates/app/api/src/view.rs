@@ -1,5 +1,6 @@
 //! Shapes that people and the window see. Times are RFC 3339 in UTC, ratios 0–1, units stand in the names.
 
+use crate::evidence::EvidenceView;
 use action::{ActionType, ProposalId};
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -203,6 +204,12 @@ pub struct ProposalView {
     pub plan_hash: String,
     /// When it expires.
     pub expires: String,
+    /// Finding that it answers.
+    pub finding: Option<String>,
+    /// When it was made.
+    pub proposed: String,
+    /// The measurements it rests on.
+    pub evidence: Vec<EvidenceView>,
     /// Delay before and after, milliseconds.
     pub predicted_delay_ms: Option<(f64, f64)>,
     /// Loss before and after, 0–1.
@@ -257,6 +264,8 @@ pub struct ProposalRow {
 pub struct ChangeView {
     /// Id.
     pub id: String,
+    /// `ready`, `committing`, `verifying`, `confirming`, `reverting` or `finished`.
+    pub stage: String,
     /// When the devices revert by themselves, if still pending.
     pub reverts_at: Option<String>,
     /// How it ended.
