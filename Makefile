@@ -1,13 +1,14 @@
 # What a user or a developer runs. Everything here works from a clean clone after `scripts/install-deps.sh`.
 CARGO ?= cargo
 
-.PHONY: help run headless test test-window picture check audit icons deps ui desktop
+.PHONY: help run headless test test-window test-clean-root picture check audit icons deps ui desktop
 
 help:
 	@echo 'make run       the desktop application on the demo lab; without a display the demo journey, headless'
 	@echo 'make headless  the engine without a window: pilotctl serve'
 	@echo 'make test      every test; those that need a peer that is not installed say "skipped"'
 	@echo 'make test-window  the journey in the real window, under Xvfb'
+	@echo 'make test-clean-root  make run as a stranger would, in a fresh Debian 12 root; half an hour, as root'
 	@echo 'make check     format, lints, dependency direction, migrations, generated types'
 	@echo 'make audit     licences, advisories and duplicates of every dependency (cargo-deny)'
 	@echo 'make deps      what is missing on this machine'
@@ -24,6 +25,9 @@ test:
 # builds the desktop package, so it is not part of `make test`
 test-window: desktop
 	scripts/test-window.sh
+
+test-clean-root:
+	scripts/test-clean-root.sh
 
 # the picture of the README, from the real window
 picture: test-window
