@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs `make run` as a stranger would: in a fresh Debian 12 root, as a plain user and as root, without a display and with one.
-#   test-clean-root.sh [--headless]
+#   test-clean-root.sh [--again]       --again: goes on in the root of the last run, with what it installed and built
 # The host's Rust and Node are mounted into it, and what cargo and npm have fetched is copied; packages come by apt from
 # $PILOTHOUSE_DEBIAN (default http://deb.debian.org/debian). Needs root, debootstrap and half an hour: the builds in it are cold ones.
 # The root is made anew in $PILOTHOUSE_CLEAN_ROOT (default /var/tmp/pilothouse-clean-root) and stays there to be looked at.
@@ -17,10 +17,14 @@ if [ ! -e "$base/made" ]; then
   debootstrap --variant=minbase --include=make,ca-certificates,git bookworm "$base" "${PILOTHOUSE_DEBIAN:-http://deb.debian.org/debian}"
   touch "$base/made"
 fi
-rm -rf "$root"
-cp -a "$base" "$root"
-chroot "$root" useradd --create-home --home-dir /srv/stranger --shell /bin/bash stranger
-git clone --quiet . "$root/srv/stranger/pilothouse"
+again=no; [ "${1:-}" != --again ] || again=yes
+if [ $again = no ]; then rm -rf "$root"; cp -a "$base" "$root"; fi
+grep -q ^stranger: "$root/etc/passwd" || chroot "$root" useradd --create-home --home-dir /srv/stranger --shell /bin/bash stranger
+if [ $again = no ]; then
+  git clone --quiet . "$root/srv/stranger/pilothouse"
+else
+  git -c safe.directory="*" -C "$root/srv/stranger/pilothouse" pull --quiet "$PWD" HEAD
+fi
 mkdir -p "$root/srv/stranger/.cargo/registry" "$root/srv/stranger/.npm" "$root"/opt/{cargo,rustup,npm}
 cargo=${CARGO_HOME:-$HOME/.cargo}
 for part in cache index; do [ ! -d "$cargo/registry/$part" ] || cp -a "$cargo/registry/$part" "$root/srv/stranger/.cargo/registry/"; done
@@ -30,14 +34,14 @@ cp /etc/resolv.conf "$root/etc/resolv.conf"
 # a host behind an intercepting proxy has its certificate there
 cp /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/ca-certificates.crt"
 touch "$root/usr/local/bin/node"
-ln -s /opt/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
+ln -sf /opt/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
 node=$(realpath "$(command -v node)")
 npm=$(dirname "$(dirname "$(realpath "$(command -v npm)")")")
 
 # In namespaces of its own: nothing has to be undone, and whatever was started in it ends with it.
 inside() { # user, command
   local user=$1; shift
-  chown -R --no-dereference "$user:" "$root/srv/stranger"
+  chroot "$root" chown -R --no-dereference "$user:" /srv/stranger
   unshare --mount --pid --fork --propagation private bash -euo pipefail -c '
     root=$1; user=$2; shift 2
     mount -t proc proc "$root/proc"
@@ -53,21 +57,21 @@ inside() { # user, command
 
 failed() { echo "FAILED: $1" >&2; exit 1; }
 
+if [ $again = no ]; then
 echo "== a plain user, nothing installed: the missing packages are named, nothing is done"
 said=$(inside stranger 'make run </dev/null' 2>&1) && { echo "$said"; failed "make run went on without a compiler"; }
 echo "$said"
 for package in build-essential pkg-config; do grep -q "missing:.*$package" <<<"$said" || failed "$package is not named"; done
+fi
 
 echo "== root, no display: installs what is missing, plays the demo to the end, says how to see it in a browser"
-inside root 'make run' 2>&1 | tee "$root/tmp/headless.log" | grep -v Compiling
+inside root 'make run' 2>&1 | tee "$root/tmp/headless.log" | grep --line-buffered -v Compiling
 grep -q confirmed "$root/tmp/headless.log" || failed "the demo was not confirmed"
 grep -q 'pilotctl serve\|serve --lab' "$root/tmp/headless.log" || failed "the way to the browser is not told"
 
 echo "== a plain user, everything there: plays the demo and asks for no rights"
-inside stranger 'make run' 2>&1 | tee "$root/tmp/headless-user.log" | grep -v Compiling
+inside stranger 'make run' 2>&1 | tee "$root/tmp/headless-user.log" | grep --line-buffered -v Compiling
 grep -q confirmed "$root/tmp/headless-user.log" || failed "the demo was not confirmed"
-
-[ "${1:-}" != --headless ] || exit 0
 
 # a window is there when the X server lists it; the lab behind it answers on the engine's socket; then the window is closed
 # shellcheck disable=SC2016
@@ -94,15 +98,17 @@ window='
   case $state in *\"mode\":\"LAB\"*\"synced\"*) echo "the window is open, the lab is in it" ;; *) echo "no lab: $state"; exit 1 ;; esac
 '
 echo "$window" >"$root/tmp/window.sh"
+if [ $again = no ]; then
 echo "== a display, a plain user, nothing of the desktop installed: the missing packages are named"
 said=$(inside stranger 'DISPLAY=:99 make run </dev/null' 2>&1) && { echo "$said"; failed "make run went on without WebKitGTK"; }
 grep -q 'missing:.*libwebkit2gtk-4.1-dev' <<<"$said" || { echo "$said"; failed "WebKitGTK is not named"; }
+fi
 for user in root stranger; do
   echo "== a display, $user: the window opens on the demo lab"
   if [ $user = root ]; then
     inside root 'apt-get install -y --no-install-recommends xvfb xauth x11-utils dbus imagemagick procps curl >/dev/null'
   fi
-  inside $user "NO_AT_BRIDGE=1 xvfb-run -a -s '-screen 0 1280x800x24' dbus-run-session -- bash /tmp/window.sh" 2>&1 | grep -v Compiling
+  inside $user "NO_AT_BRIDGE=1 xvfb-run -a -s '-screen 0 1280x800x24' dbus-run-session -- bash /tmp/window.sh" 2>&1 | grep --line-buffered -v Compiling
   echo "picture: $root/srv/stranger/window.png"; mv "$root/srv/stranger/window.png" "$root/tmp/window-$user.png"
 done
 echo "make run works as described"

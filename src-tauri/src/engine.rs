@@ -1,6 +1,6 @@
 //! The engine behind the window: one that runs already, one of our own, or the demo lab's.
 
-use api::{Api, ApiError, LabControl, Laboratory};
+use api::{Api, ApiError, CaptureFile, LabControl, Laboratory};
 use lab::netns::{Driver, Options as LabOptions};
 use lab::sim::{Sim, Tuning};
 use network::Inventory;
@@ -21,6 +21,8 @@ enum Voice {
     Remote(Client),
     /// An engine of our own; what it lives on is kept with it.
     Own { api: Api, engine: Engine, server: Server, demo: Option<Sim> },
+    /// A capture that is played.
+    Replay(Api),
     /// None, and why.
     Silent(ApiError),
 }
@@ -28,6 +30,8 @@ enum Voice {
 /// The engine of this window; it may be exchanged for the demo lab's at the first start.
 pub struct Desk {
     voice: RwLock<Voice>,
+    /// The demo lab is what this window watches when it replays nothing.
+    demo: AtomicBool,
     closed: AtomicBool,
 }
 
@@ -43,13 +47,40 @@ fn starting() -> ApiError {
 impl Desk {
     /// Makes the desk of a window that opens: its engine comes with [`Self::open`].
     pub fn opening() -> Self {
-        Self { voice: RwLock::new(Voice::Silent(starting())), closed: AtomicBool::new(false) }
+        Self { voice: RwLock::new(Voice::Silent(starting())), demo: AtomicBool::new(false), closed: AtomicBool::new(false) }
     }
 
     /// Finds the engine that this window belongs to: the demo lab's, the running one of the data folder, or a new one on it.
-    pub async fn open(&self, demo: bool) {
+    ///
+    /// # Errors
+    /// [`ApiError`] when there is none; the window then shows it.
+    pub async fn open(&self, demo: bool) -> Result<(), ApiError> {
+        self.demo.store(demo, Ordering::SeqCst);
         let opened = if demo { own_demo().await } else { on_folder(&runtime::data_folder()).await };
-        let _ = self.take(opened).await;
+        self.take(opened).await
+    }
+
+    /// Plays a capture in place of what is watched. What is watched stays when the file cannot be played, and while a change is under way.
+    ///
+    /// # Errors
+    /// [`ApiError`] of the capture, or that a change is under way.
+    pub async fn replay(&self, file: &Path) -> Result<(), ApiError> {
+        let busy = matches!(&*self.voice.read().await, Voice::Own { .. })
+            && self.call("status", "null").await.is_ok_and(|status| status["changing"].as_u64().is_some_and(|n| n > 0));
+        if busy {
+            return Err(ApiError::new("PH-DESK-018", "a change is under way; wait until it has ended"));
+        }
+        let api = Api::replaying(file).await.map_err(|e| failed("PH-DESK-019", &e))?;
+        self.leave(starting()).await;
+        self.take(Ok(Voice::Replay(api))).await
+    }
+
+    /// Opens with a capture.
+    ///
+    /// # Errors
+    /// [`ApiError`] when it cannot be played; the window then shows it.
+    pub async fn start_with(&self, file: &Path) -> Result<(), ApiError> {
+        self.take(Api::replaying(file).await.map(Voice::Replay).map_err(|e| failed("PH-DESK-019", &e))).await
     }
 
     /// Speaks with `opened` from now on, or says why there is none.
@@ -81,7 +112,7 @@ impl Desk {
     async fn call(&self, command: &str, arguments: &str) -> Result<Value, ApiError> {
         match &*self.voice.read().await {
             Voice::Remote(client) => client.call(command, arguments.as_bytes().to_vec()).await,
-            Voice::Own { api, .. } => api.call(&runtime::operator_of_uid(runtime::own_uid()), command, arguments.as_bytes()).await,
+            Voice::Own { api, .. } | Voice::Replay(api) => api.call(&runtime::operator_of_uid(runtime::own_uid()), command, arguments.as_bytes()).await,
             Voice::Silent(why) => Err(why.clone()),
         }
     }
@@ -184,5 +215,30 @@ pub async fn rpc(desk: State<'_, Desk>, command: String, arguments: String) -> R
 #[tauri::command]
 pub async fn start_demo(desk: State<'_, Desk>) -> Result<(), ApiError> {
     desk.leave(starting()).await;
-    desk.take(own_demo().await).await
+    desk.open(true).await
+}
+
+/// Lists the captures of this machine, newest first.
+#[tauri::command]
+pub async fn captures() -> Vec<CaptureFile> {
+    api::captures(&runtime::data_folder())
+}
+
+/// Plays a capture in place of what is watched.
+///
+/// # Errors
+/// [`ApiError`] when it cannot be played; what was watched is then still there.
+#[tauri::command]
+pub async fn open_capture(desk: State<'_, Desk>, file: PathBuf) -> Result<(), ApiError> {
+    desk.replay(&file).await
+}
+
+/// Goes back to what was watched before.
+///
+/// # Errors
+/// [`ApiError`] when it does not start again.
+#[tauri::command]
+pub async fn leave_capture(desk: State<'_, Desk>) -> Result<(), ApiError> {
+    desk.leave(starting()).await;
+    desk.open(desk.demo.load(Ordering::SeqCst)).await
 }

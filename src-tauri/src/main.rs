@@ -9,7 +9,7 @@ use std::process::ExitCode;
 use tauri::{Manager, RunEvent};
 
 const USAGE: &str =
-    "usage: pilothouse [--demo]\n  --demo  watch the demo lab, which lives inside this program; else the engine of the data folder";
+    "usage: pilothouse [--demo | CAPTURE]\n  --demo   watch the demo lab, which lives inside this program; else the engine of the data folder\n  CAPTURE  replay this file";
 
 /// Without hardware GL the web view's usual renderer draws three times slower than the plain one. The choice must stand in the
 /// environment before GTK starts, and never over the user's own.
@@ -32,21 +32,29 @@ fn main() -> ExitCode {
     choose_renderer();
     tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let demo = match &arguments[..] {
-        [] => false,
-        [one] if one == "--demo" => true,
+    let (demo, capture) = match &arguments[..] {
+        [] => (false, None),
+        [one] if one == "--demo" => (true, None),
+        [file] if !file.starts_with('-') => (false, Some(std::path::PathBuf::from(file))),
         _ => {
             eprintln!("{USAGE}");
             return ExitCode::from(2);
         }
     };
     let built = tauri::Builder::default()
-        .invoke_handler(tauri::generate_handler![engine::rpc, engine::start_demo])
+        .invoke_handler(tauri::generate_handler![engine::rpc, engine::start_demo, engine::captures, engine::open_capture, engine::leave_capture])
         .setup(move |app| {
             // the window is shown at once; a lab takes seconds to boot
             app.manage(Desk::opening());
             let app = app.handle().clone();
-            tauri::async_runtime::spawn(async move { app.state::<Desk>().open(demo).await });
+            tauri::async_runtime::spawn(async move {
+                let desk = app.state::<Desk>();
+                // what went wrong is what the window shows
+                let _ = match capture {
+                    Some(file) => desk.start_with(&file).await,
+                    None => desk.open(demo).await,
+                };
+            });
             Ok(())
         })
         .build(tauri::generate_context!("tauri.conf.json"));

@@ -11,6 +11,10 @@ export type StatusView = {
  */
 mode: string, 
 /**
+ * Changes when what was told before is void: another engine, or a replay that began again.
+ */
+epoch: string, 
+/**
  * Site or lab.
  */
 site: string, 

@@ -30,15 +30,15 @@ async function post<T>(command: CommandName, args: unknown): Promise<T> {
 }
 
 /** What the first start can ask of the desktop; a served page has none of it. */
-export type HostCommand = "start_demo";
+export type HostCommand = "start_demo" | "captures" | "open_capture" | "leave_capture";
 
 /** Asks the desktop itself, not the engine. */
-export async function host<T>(command: HostCommand): Promise<T> {
+export async function host<T>(command: HostCommand, args: Record<string, unknown> = {}): Promise<T> {
   if (!isTauri()) {
     throw { code: "PH-DESK-011", why: "this page runs in a browser; the engine that served it decides what it watches" } satisfies ApiError;
   }
   try {
-    return await invoke<T>(command);
+    return await invoke<T>(command, args);
   } catch (error) {
     throw asApiError(error);
   }

@@ -2,17 +2,20 @@
 import type { ApiError } from "../bindings/ApiError";
 import type { LabView } from "../bindings/LabView";
 import type { ProposalRow } from "../bindings/ProposalRow";
+import type { ReplayArguments } from "../bindings/ReplayArguments";
+import type { ReplayView } from "../bindings/ReplayView";
 import type { StatusView } from "../bindings/StatusView";
 import type { TimelineEntry } from "../bindings/TimelineEntry";
-import { asApiError, call } from "../platform/engine";
+import { asApiError, call, inDesktop } from "../platform/engine";
 import { Undo, type Decision, type Pending } from "./undo";
 
-export type Screen = "approvals" | "topology" | "health" | "chat" | "lab";
+export type Screen = "approvals" | "topology" | "health" | "chat" | "replay" | "lab";
 export const SCREENS: readonly { id: Screen; name: string; key: string; glyph: string }[] = [
   { id: "approvals", name: "Approvals", key: "a", glyph: "✓" },
   { id: "topology", name: "Topology", key: "t", glyph: "⌘" },
   { id: "health", name: "Health", key: "h", glyph: "∿" },
   { id: "chat", name: "Chat", key: "c", glyph: "…" },
+  { id: "replay", name: "Replay", key: "r", glyph: "↺" },
   { id: "lab", name: "Lab", key: "l", glyph: "⚗" },
 ];
 
@@ -28,6 +31,8 @@ class Desk {
   timeline = $state.raw<TimelineEntry[]>([]);
   proposals = $state.raw<ProposalRow[]>([]);
   lab = $state.raw<LabView | null>(null);
+  /** Where the replay stands; `null`: devices are watched, nothing is replayed. */
+  replay = $state.raw<ReplayView | null>(null);
   /** Device, exit, provider or proposal that is selected everywhere. */
   selected = $state<string | undefined>();
   utc = $state(false);
@@ -54,7 +59,10 @@ class Desk {
   #first = true;
 
   readonly waiting = $derived(this.proposals.filter((p) => p.status === "waiting"));
-  readonly lagMs = $derived(this.status ? Math.max(0, this.now - Date.parse(this.status.time)) : 0);
+  readonly replays = $derived(this.status?.mode === "REPLAY");
+  readonly lagMs = $derived(this.status && !this.replays ? Math.max(0, this.now - Date.parse(this.status.time)) : 0);
+  /** Screens that there is something on. */
+  readonly screens = $derived(SCREENS.filter((s) => (s.id === "lab" ? this.lab !== null : s.id === "replay" ? inDesktop || this.replays : true)));
 
   start(): () => void {
     void this.poll();
@@ -69,13 +77,24 @@ class Desk {
   async poll(): Promise<void> {
     const last = this.timeline.at(-1)?.id ?? 0;
     try {
-      const [status, news, proposals, lab] = await Promise.all([
+      const [status, since, proposals, lab, replay] = await Promise.all([
         call<StatusView>("status"),
         call<TimelineEntry[]>("timeline", last),
         call<ProposalRow[]>("history"),
         call<LabView | null>("lab"),
+        call<ReplayView | null>("replay"),
       ]);
+      // another engine, or a replay that began again: what was told before is void
+      const other = this.status !== undefined && this.status.epoch !== status.epoch;
+      const news = other ? await call<TimelineEntry[]>("timeline", 0) : since;
+      if (other) {
+        this.timeline = [];
+        this.#known.clear();
+        this.refused = undefined;
+        this.said = [];
+      }
       this.status = status;
+      this.replay = replay;
       if (news.length > 0) {
         this.timeline = [...this.timeline, ...news].slice(-TIMELINE_MAX);
       }
@@ -90,7 +109,18 @@ class Desk {
       this.starting = why.code === STARTING;
       this.error = this.starting ? undefined : why;
     }
-    this.now = Date.now();
+    // in a replay it is as late as the capture says
+    this.now = this.replays && this.status ? Date.parse(this.status.time) : Date.now();
+  }
+
+  /** Runs, stops, hurries or sets the clock of a replay. */
+  async clock(order: ReplayArguments): Promise<void> {
+    try {
+      this.replay = await call<ReplayView>("replay_control", order);
+    } catch (error) {
+      this.error = asApiError(error);
+    }
+    await this.poll();
   }
 
   /** Begins the five seconds of undo; the decision goes to the engine after them. */

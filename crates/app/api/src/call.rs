@@ -1,23 +1,25 @@
 //! The commands.
 
+use crate::health::HealthRows;
 use crate::lab::{LabControl, StrikeArguments};
+use crate::replay::{REPLAY, ReplayArguments, ReplayView, Told};
 use crate::timeline::Timeline;
 use crate::view::{
     AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
     ProposalView, RejectArguments, StatusView,
 };
-use crate::health::HealthRows;
 use crate::{agents, sentence, topology};
 use action::{OperatorId, ProposalId};
 use approval::Status;
 use network::{Freshness, SessionState};
 use pilot::{Command, Event, Happening, PilotState, ProposalState};
-use runtime::{Handle, Stopped};
+use runtime::{Handle, Player, Stopped};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio_stream::wrappers::BroadcastStream;
 use tokio_stream::{Stream, StreamExt};
 use ts_rs::TS;
@@ -70,6 +72,10 @@ pub enum CommandName {
     LabStrike,
     /// Undoes every fault.
     LabRestore,
+    /// Where the replay stands, if this is one.
+    Replay,
+    /// Runs, stops, hurries or sets its clock.
+    ReplayControl,
 }
 
 /// The use cases over one engine.
@@ -79,6 +85,9 @@ pub struct Api {
     timeline: Timeline,
     health: HealthRows,
     lab: Option<Arc<dyn LabControl>>,
+    player: Option<Arc<Player>>,
+    /// When these use cases were made: tells engines apart.
+    made: u128,
 }
 
 impl From<Stopped> for ApiError {
@@ -95,7 +104,18 @@ impl Api {
         tokio::spawn(timeline.clone().follow(engine.events()));
         let health = HealthRows::default();
         tokio::spawn(health.clone().follow(engine.clone()));
-        Self { engine, timeline, health, lab: None }
+        Self { engine, timeline, health, lab: None, player: None, made: made() }
+    }
+
+    /// Makes the use cases of a capture that is played. Must be called inside a runtime.
+    ///
+    /// # Errors
+    /// [`capture::CaptureError`] when the file cannot be played.
+    pub async fn replaying(file: &Path) -> Result<Self, capture::CaptureError> {
+        let (timeline, health) = (Timeline::default(), HealthRows::default());
+        let told = Told { timeline: timeline.clone(), health: health.clone() };
+        let player = Arc::new(Player::open(file, told).await?);
+        Ok(Self { engine: player.handle(), timeline, health, lab: None, player: Some(player), made: made() })
     }
 
     /// Gives the laboratory that the engine watches.
@@ -111,7 +131,15 @@ impl Api {
     pub async fn call(&self, operator: &str, command: &str, arguments: &[u8]) -> Result<Value, ApiError> {
         let name = serde_json::from_value(Value::String(command.to_owned()));
         match name.map_err(|_| ApiError::new("PH-API-400", format!("there is no command {command:?}")))? {
-            CommandName::Status => answer(&self.engine.read(status).await?),
+            CommandName::Status => {
+                let mut view = self.engine.read(status).await?;
+                view.epoch = format!("{}", self.made);
+                if let Some(player) = &self.player {
+                    view.mode = REPLAY.to_owned();
+                    view.epoch = format!("{}.{}", self.made, player.position().run);
+                }
+                answer(&view)
+            }
             CommandName::Probes => answer(&self.engine.read(probes).await?),
             CommandName::Topology => answer(&self.engine.read(topology::topology).await?),
             CommandName::Prefix => {
@@ -133,6 +161,14 @@ impl Api {
                 let asked = self.engine.read(move |s| agents::ask(s, a)).await??;
                 let said = tokio::task::spawn_blocking(move || asked.answer()).await;
                 answer(&said.map_err(|e| ApiError::new("PH-API-500", e.to_string()))??)
+            }
+            CommandName::Replay => answer(&self.player.as_deref().map(ReplayView::of)),
+            CommandName::ReplayControl => {
+                let wanted: ReplayArguments = parse(arguments)?;
+                let none = || ApiError::new("PH-API-404", "this engine replays no capture; see `pilotctl serve --replay`");
+                let player = self.player.as_ref().ok_or_else(none)?;
+                wanted.carry_out(player).await;
+                answer(&ReplayView::of(player))
             }
             CommandName::Lab => answer(&self.lab.as_ref().map(|lab| lab.view())),
             CommandName::LabStrike => {
@@ -249,6 +285,10 @@ fn feed(f: Freshness) -> String {
     .to_owned()
 }
 
+fn made() -> u128 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()
+}
+
 fn status(s: &PilotState) -> StatusView {
     let devices = s.network.inventory.devices.iter().filter_map(|spec| {
         let d = s.network.devices.get(&spec.id)?;
@@ -279,6 +319,7 @@ fn status(s: &PilotState) -> StatusView {
     });
     StatusView {
         mode: s.mode.to_string(),
+        epoch: String::new(),
         site: s.network.inventory.name.clone(),
         time: s.now.to_string(),
         seq: s.seq,

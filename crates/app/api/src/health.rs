@@ -121,8 +121,22 @@ impl HealthRows {
         loop {
             ticks.tick().await;
             let Ok(row) = engine.read(look).await else { return };
-            self.0.lock().unwrap_or_else(PoisonError::into_inner).push(row);
+            self.push(row);
         }
+    }
+
+    /// Adds the row of a state.
+    pub(crate) fn add(&self, s: &PilotState) {
+        self.push(look(s));
+    }
+
+    /// Drops every row.
+    pub(crate) fn clear(&self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Rows::default();
+    }
+
+    fn push(&self, row: HealthView) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(row);
     }
 
     /// Returns the rows after `since_ms`, milliseconds since 1970.

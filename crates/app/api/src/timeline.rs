@@ -49,6 +49,11 @@ impl Timeline {
         }
     }
 
+    /// Drops every entry; the numbers go on.
+    pub(crate) fn clear(&self) {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).1.clear();
+    }
+
     /// Returns the entries behind `after`, oldest first.
     #[must_use]
     pub fn since(&self, after: u64) -> Vec<TimelineEntry> {
@@ -56,7 +61,7 @@ impl Timeline {
         entries.1.iter().filter(|e| e.id > after).cloned().collect()
     }
 
-    fn add(&self, event: &Event) {
+    pub(crate) fn add(&self, event: &Event) {
         let (kind, severity, proposal) = classify(&event.what);
         self.put(kind, severity, sentence(event), Some(event.at.to_string()), proposal);
     }

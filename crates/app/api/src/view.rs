@@ -60,6 +60,8 @@ pub struct RejectArguments {
 pub struct StatusView {
     /// `SHADOW`, `LAB`, `LIVE` or `REPLAY`.
     pub mode: String,
+    /// Changes when what was told before is void: another engine, or a replay that began again.
+    pub epoch: String,
     /// Site or lab.
     pub site: String,
     /// Time of the last input.

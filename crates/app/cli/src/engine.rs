@@ -6,7 +6,7 @@ use api::{Api, LabControl, Laboratory, StatusView};
 use serde::Serialize;
 use std::future::Future;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 /// Arguments of `status`.
@@ -24,11 +24,14 @@ pub struct EventsArguments {}
 #[command(after_help = "Example: pilotctl serve --inventory site.json --bmp 127.0.0.1:17442")]
 pub struct ServeArguments {
     /// Inventory (JSON): devices, providers, exits, target groups.
-    #[arg(long, value_name = "FILE", required_unless_present = "lab")]
+    #[arg(long, value_name = "FILE", required_unless_present_any = ["lab", "replay"])]
     inventory: Option<PathBuf>,
     /// Take the inventory and secrets of a running lab.
     #[arg(long, value_name = "ID", conflicts_with = "inventory")]
     lab: Option<String>,
+    /// Play a capture instead of watching devices: nothing is decided anew and nothing is sent.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["inventory", "lab", "mode", "bmp"])]
+    replay: Option<PathBuf>,
     /// SHADOW sends nothing; LAB writes to the lab's own devices only.
     #[arg(long, value_enum, default_value_t = ModeWord::Shadow)]
     mode: ModeWord,
@@ -114,9 +117,31 @@ fn built_window() -> Option<PathBuf> {
     program.ancestors().map(|dir| dir.join("ui/dist")).find(|dir| dir.join("index.html").exists())
 }
 
+/// Runs `serve --replay` until Ctrl-C. Its socket is not the live engine's: both may run on one data folder.
+fn play(data: &Path, capture: &Path, listen: Option<SocketAddr>, ui: Option<PathBuf>) -> Ended {
+    let folder = data.join("replay");
+    std::fs::create_dir_all(&folder).map_err(|e| Failure::from_error("PH-RUN-001", &e))?;
+    blocking(async move {
+        let api = Api::replaying(capture).await.map_err(|e| Failure::from_error("", &e))?;
+        let listen = listen.map(|address| server::Listen { address, ui: ui.or_else(built_window) });
+        let server = server::Server::start(api, &folder, listen).await.map_err(|e| Failure::from_error("PH-RUN-002", &e))?;
+        eprintln!("replays {}; commands reach it with --data {}", capture.display(), folder.display());
+        if let Some(link) = &server.link {
+            eprintln!("open {link}");
+        }
+        // as for a live engine
+        let _ = tokio::signal::ctrl_c().await;
+        server.stop().await;
+        Ok(Outcome::Done)
+    })
+}
+
 /// Runs `serve` until Ctrl-C.
 pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
     let data = context.data_folder();
+    if let Some(capture) = &arguments.replay {
+        return play(&data, capture, arguments.listen, arguments.ui);
+    }
     let (inventory, secrets, instance) = match (&arguments.inventory, &arguments.lab) {
         (_, Some(id)) => {
             let instance = crate::lab::load(&data, id)?;

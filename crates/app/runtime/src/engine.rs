@@ -109,6 +109,10 @@ pub struct Handle {
 }
 
 impl Handle {
+    pub(crate) const fn new(messages: mpsc::Sender<Message>, events: broadcast::Sender<Event>) -> Self {
+        Self { messages, events }
+    }
+
     /// Carries an operator's command into the log; returns the events it caused at once.
     ///
     /// # Errors
@@ -193,7 +197,7 @@ impl Engine {
         let first = Input::State { state: Box::new(state) };
         let recovered = Input::Recovered { records: resume.open_changes };
         let task = tokio::spawn(work.run(inbox, vec![first, recovered]));
-        Ok(Self { handle: Handle { messages, events }, folder: options.data, bmp, capture, task, feeds })
+        Ok(Self { handle: Handle::new(messages, events), folder: options.data, bmp, capture, task, feeds })
     }
 
     /// Returns a way to speak to the engine.

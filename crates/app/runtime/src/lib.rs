@@ -6,8 +6,10 @@
 mod effects;
 mod engine;
 mod identity;
+mod player;
 mod supervise;
 
 pub use effects::chain;
 pub use engine::{Engine, EngineError, Handle, Options, Stopped};
 pub use identity::{data_folder, operator_of_uid, own_uid};
+pub use player::{Audience, Order, Player, Position, SPEEDS};

@@ -29,13 +29,14 @@ impl Replay {
             if until.is_some_and(|until| entry.at >= until) {
                 break;
             }
-            replay.take(entry).iter().for_each(&mut each);
+            replay.step(entry).iter().for_each(&mut each);
         }
         replay.lost_tail = reader.lost_tail();
         Ok(replay)
     }
 
-    fn take(&mut self, entry: Entry<Input>) -> Vec<Event> {
+    /// Handles one input; returns the events for people. Inputs must come in the order of the log.
+    pub fn step(&mut self, entry: Entry<Input>) -> Vec<Event> {
         self.inputs += 1;
         if let Input::Simulated { job, answer } = &entry.body {
             match self.answers.remove(job) {

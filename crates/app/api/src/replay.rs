@@ -1,0 +1,161 @@
+//! A capture that is played: where it stands, and its clock.
+
+use crate::health::HealthRows;
+use crate::timeline::Timeline;
+use pilot::{Event, PilotState};
+use runtime::{Audience, Order, Player};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+use ts_rs::TS;
+use units::Timestamp;
+
+/// Mode word of a replay; the capture's own mode is what its engine ran in.
+pub const REPLAY: &str = "REPLAY";
+
+/// Where the play stands.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct ReplayView {
+    /// The capture.
+    pub file: String,
+    /// Time of the first input, milliseconds since 1970.
+    pub first_ms: f64,
+    /// Time of the last input.
+    pub last_ms: f64,
+    /// Time that the play has reached.
+    pub at_ms: f64,
+    /// The clock runs.
+    pub playing: bool,
+    /// Times the real clock.
+    pub speed: f64,
+    /// Where the clock is being set to, while it is.
+    pub seeking_ms: Option<f64>,
+    /// Inputs handled.
+    #[ts(type = "number")]
+    pub inputs: u64,
+    /// Inputs that the capture holds.
+    #[ts(type = "number")]
+    pub inputs_total: u64,
+    /// What came out differently than when the capture was made; empty: nothing.
+    pub diverged: Vec<String>,
+    /// State hash at the end, once it is reached.
+    pub state_hash: Option<String>,
+    /// Why the end of the file cannot be read.
+    pub damaged: Option<String>,
+}
+
+#[allow(clippy::cast_precision_loss, reason = "milliseconds fit a double for 285,000 years")]
+const fn ms(at: Timestamp) -> f64 {
+    (at.nanos() / 1_000_000) as f64
+}
+
+impl ReplayView {
+    /// Reads a player.
+    pub fn of(player: &Player) -> Self {
+        let p = player.position();
+        Self {
+            file: player.file().display().to_string(),
+            first_ms: ms(p.first),
+            last_ms: ms(p.last),
+            at_ms: ms(p.at),
+            playing: p.playing,
+            speed: p.speed,
+            seeking_ms: p.seeking.map(ms),
+            inputs: p.inputs.0,
+            inputs_total: p.inputs.1,
+            diverged: p.diverged,
+            state_hash: p.state_hash,
+            damaged: p.damaged,
+        }
+    }
+}
+
+/// What the clock shall do; what is left out stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, TS)]
+#[serde(default, deny_unknown_fields)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct ReplayArguments {
+    /// Run or stop.
+    #[ts(optional)]
+    pub play: Option<bool>,
+    /// Times the real clock, 0.1–1000.
+    #[ts(optional)]
+    pub speed: Option<f64>,
+    /// Stand at the last input before this time, milliseconds since 1970.
+    #[ts(optional)]
+    pub to_ms: Option<f64>,
+}
+
+impl ReplayArguments {
+    /// Gives the orders: set the clock, its speed, then run or stop.
+    pub async fn carry_out(self, player: &Player) {
+        if let Some(to) = self.to_ms {
+            #[allow(clippy::cast_possible_truncation, reason = "saturates; the player stays within the capture")]
+            player.order(Order::Seek(Timestamp::from_millis(to as i64))).await;
+        }
+        if let Some(speed) = self.speed {
+            player.order(Order::Speed(speed)).await;
+        }
+        if let Some(play) = self.play {
+            player.order(Order::Play(play)).await;
+        }
+    }
+}
+
+/// A capture on this machine.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct CaptureFile {
+    /// Path.
+    pub file: String,
+    /// Length, bytes.
+    #[ts(type = "number")]
+    pub bytes: u64,
+    /// When it was begun, milliseconds since 1970.
+    pub begun_ms: f64,
+}
+
+/// Captures listed at most; the newest.
+const LISTED_MAX: usize = 50;
+
+/// Finds the captures of a data folder and of the demo lab in it, newest first.
+#[must_use]
+pub fn captures(data: &Path) -> Vec<CaptureFile> {
+    let folders = [data.join("captures"), data.join("demo/captures")];
+    let entries = folders.iter().filter_map(|folder| std::fs::read_dir(folder).ok()).flatten().flatten();
+    let mut found: Vec<CaptureFile> = entries
+        .filter_map(|entry| {
+            let path = entry.path();
+            // a capture is named after the moment it was begun
+            let begun: i64 = path.file_name()?.to_str()?.strip_suffix(".capture")?.parse().ok()?;
+            let bytes = entry.metadata().ok()?.len();
+            Some(CaptureFile { file: path.display().to_string(), bytes, begun_ms: ms(Timestamp::from_nanos(begun)) })
+        })
+        .collect();
+    found.sort_by(|a, b| b.begun_ms.total_cmp(&a.begun_ms));
+    found.truncate(LISTED_MAX);
+    found
+}
+
+/// Timeline and charts of a replay.
+pub struct Told {
+    /// What happened.
+    pub timeline: Timeline,
+    /// What was measured.
+    pub health: HealthRows,
+}
+
+impl Audience for Told {
+    fn restarted(&mut self) {
+        self.timeline.clear();
+        self.health.clear();
+    }
+
+    fn event(&mut self, event: &Event) {
+        self.timeline.add(event);
+    }
+
+    fn second(&mut self, state: &PilotState) {
+        self.health.add(state);
+    }
+}
