@@ -85,6 +85,12 @@ pub enum LabError {
         /// What, and what to do.
         missing: Vec<Missing>,
     },
+    /// Only simulated labs do it.
+    #[error("{what} is for simulated labs only; boot one with `pilotctl lab up --driver sim`")]
+    SimOnly {
+        /// What.
+        what: &'static str,
+    },
     /// The topology was refused.
     #[error("the topology cannot be built")]
     Topology {

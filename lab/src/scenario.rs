@@ -9,7 +9,7 @@
 //! | `flap` | the provider resets the sessions of an exit, several times | peer events |
 
 use crate::impair::Direction;
-use crate::netns::{LabError, LabInstance};
+use crate::netns::{Driver, LabError, LabInstance};
 use crate::topology::{Exit, Link, Topology};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -32,6 +32,8 @@ pub enum Place {
     Exit(String),
     /// One link (`r1-r4`), also inside our network.
     Link(String),
+    /// One of our routers.
+    Router(String),
 }
 
 /// How a link is cut.
@@ -66,6 +68,8 @@ pub enum Fault {
     },
     /// A link is cut.
     Cut(Cut),
+    /// A router loses its power; simulated labs only.
+    Unplug,
     /// Sessions are reset by the provider; [`Scenario::apply`] returns after the last one.
     Flap {
         /// How often.
@@ -96,7 +100,7 @@ pub struct Description {
 }
 
 /// Every kind there is.
-pub const DESCRIPTIONS: [Description; 5] = [
+pub const DESCRIPTIONS: [Description; 6] = [
     Description {
         name: "degrade",
         what: "Adds delay, jitter and loss to a path; its sessions stay up.",
@@ -109,6 +113,7 @@ pub const DESCRIPTIONS: [Description; 5] = [
         what: "Lets every packet of a link vanish while its carrier stays.",
         parameters: "exit=r1-ispa (or provider=, link=)",
     },
+    Description { name: "unplug", what: "Takes the power from a router; in a simulated lab only.", parameters: "router=r2" },
     Description {
         name: "flap",
         what: "Has the provider reset the sessions of an exit.",
@@ -120,7 +125,7 @@ pub const DESCRIPTIONS: [Description; 5] = [
 #[derive(Debug, thiserror::Error)]
 pub enum ScenarioError {
     /// There is no such kind.
-    #[error("there is no scenario {name:?}; there are degrade, fill, cut, cut-silent and flap")]
+    #[error("there is no scenario {name:?}; there are degrade, fill, cut, cut-silent, unplug and flap")]
     Unknown {
         /// The name asked for.
         name: String,
@@ -224,6 +229,7 @@ impl Scenario {
             "fill" => (Fault::Fill { mbit: p.number("mbit", 95.0, MAX_FILL_MBIT as f64, 1.0)? }, p.place(first_exit())?),
             "cut" => (Fault::Cut(Cut::Carrier), p.place(first_exit())?),
             "cut-silent" => (Fault::Cut(Cut::Silent), p.place(first_exit())?),
+            "unplug" => (Fault::Unplug, Place::Router(p.left.remove("router").unwrap_or_else(|| "r2".to_owned()))),
             "flap" => {
                 let times = p.number("times", 3.0, f64::from(MAX_FLAPS), 1.0)? as u32;
                 let fault = Fault::Flap { times, every_s: p.number("every", 6.0, 600.0, 1.0)? as u32 };
@@ -254,6 +260,7 @@ impl Scenario {
                 lab.impair(link, Direction::Both, dead)
             }),
             Fault::Fill { mbit } => self.each_exit(lab, |exit| lab.fill(exit, mbit * 1_000_000)),
+            Fault::Unplug => self.each_router(lab, |router| lab.power(router, false)),
             Fault::Flap { times, every_s } => {
                 for i in 0..*times {
                     if i > 0 {
@@ -274,6 +281,7 @@ impl Scenario {
         match &self.fault {
             Fault::Fill { .. } => self.each_exit(lab, |exit| lab.stop_filling(exit)),
             Fault::Flap { .. } => Ok(()),
+            Fault::Unplug => self.each_router(lab, |router| lab.power(router, true)),
             Fault::Degrade { .. } | Fault::Cut(_) => self.each_link(lab, |link| mend(lab, link)),
         }
     }
@@ -283,6 +291,15 @@ impl Scenario {
             f(&link)?;
         }
         Ok(())
+    }
+
+    fn each_router(&self, lab: &LabInstance, f: impl Fn(&str) -> Result<(), LabError>) -> Result<(), ScenarioError> {
+        let Place::Router(id) = &self.place else { return Ok(()) };
+        let ours = || lab.topology.own_nodes().map(|n| n.id.clone());
+        if !ours().any(|n| n == *id) {
+            return Err(no_place("router", id, ours()));
+        }
+        Ok(f(id)?)
     }
 
     fn each_exit(&self, lab: &LabInstance, f: impl Fn(&Exit) -> Result<(), LabError>) -> Result<(), ScenarioError> {
@@ -304,6 +321,11 @@ pub fn restore_all(lab: &LabInstance) -> Result<(), ScenarioError> {
     for exit in &lab.topology.exits {
         lab.stop_filling(exit)?;
     }
+    if lab.driver == Driver::Sim {
+        for node in lab.topology.own_nodes() {
+            lab.power(&node.id, true)?;
+        }
+    }
     Ok(())
 }
 
@@ -317,11 +339,12 @@ fn exits<'t>(t: &'t Topology, place: &Place) -> Result<Vec<&'t Exit>, ScenarioEr
     let found: Vec<&Exit> = match place {
         Place::Provider(id) => t.exits.iter().filter(|e| e.provider.as_str() == id).collect(),
         Place::Exit(id) | Place::Link(id) => t.exit(id).into_iter().collect(),
+        Place::Router(id) => t.exits.iter().filter(|e| e.device.as_str() == id).collect(),
     };
     match (found.is_empty(), place) {
         (false, _) => Ok(found),
         (true, Place::Provider(id)) => Err(no_place("provider", id, t.providers.iter().map(|p| p.id.to_string()))),
-        (true, Place::Exit(id) | Place::Link(id)) => Err(no_place("exit", id, t.exits.iter().map(|e| e.id.to_string()))),
+        (true, Place::Exit(id) | Place::Link(id) | Place::Router(id)) => Err(no_place("exit", id, t.exits.iter().map(|e| e.id.to_string()))),
     }
 }
 
@@ -332,7 +355,7 @@ fn links(t: &Topology, place: &Place) -> Result<Vec<String>, ScenarioError> {
             Some(link) => Ok(vec![link.id()]),
             None => Err(no_place("link that can be impaired", id, t.links.iter().filter(|l| l.impaired()).map(Link::id))),
         },
-        Place::Provider(_) | Place::Exit(_) => Ok(exits(t, place)?.into_iter().filter_map(|e| t.link_of(e)).map(Link::id).collect()),
+        Place::Provider(_) | Place::Exit(_) | Place::Router(_) => Ok(exits(t, place)?.into_iter().filter_map(|e| t.link_of(e)).map(Link::id).collect()),
     }
 }
 
@@ -362,7 +385,7 @@ mod tests {
     #[test]
     fn refusals_name_the_scenario_the_parameter_and_what_there_is() {
         let t = Topology::seed().unwrap();
-        assert_eq!(parse("melt", &[]).unwrap_err(), "there is no scenario \"melt\"; there are degrade, fill, cut, cut-silent and flap");
+        assert_eq!(parse("melt", &[]).unwrap_err(), "there is no scenario \"melt\"; there are degrade, fill, cut, cut-silent, unplug and flap");
         assert_eq!(parse("degrade", &[("dealy", "4")]).unwrap_err(), "scenario degrade: dealy: not a parameter of this scenario");
         assert_eq!(parse("degrade", &[("loss", "200")]).unwrap_err(), "scenario degrade: loss: 200; it must be 0 to 100");
         assert_eq!(parse("fill", &[("mbit", "much")]).unwrap_err(), "scenario fill: mbit: \"much\" is not a number");

@@ -11,6 +11,7 @@ mod clock;
 mod control;
 mod effort;
 mod face;
+mod plug;
 mod router;
 mod select;
 mod session;

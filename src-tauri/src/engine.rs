@@ -143,6 +143,7 @@ async fn on_folder(folder: &Path) -> Result<Voice, ApiError> {
         secrets: folder.join("secrets.json"),
         mode: Mode::Shadow,
         bmp: SocketAddr::from((Ipv4Addr::LOCALHOST, BMP_PORT)),
+        approval_ttl: None,
     };
     start(options, None, None).await
 }
@@ -176,6 +177,7 @@ async fn own_demo() -> Result<Voice, ApiError> {
         secrets: instance.dir.join("secrets.json"),
         mode: Mode::Lab,
         bmp: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        approval_ttl: None,
     };
     let laboratory: Arc<dyn LabControl> = Arc::new(Laboratory::new(instance.clone(), true));
     let voice = start(options, Some(laboratory), Some(sim)).await?;

@@ -5,6 +5,7 @@
 mod engine;
 
 use engine::Desk;
+use std::io::IsTerminal;
 use std::process::ExitCode;
 use tauri::{Manager, RunEvent};
 
@@ -30,7 +31,7 @@ fn choose_renderer() {
 fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     choose_renderer();
-    tracing_subscriber::fmt().with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
+    tracing_subscriber::fmt().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr).with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (demo, capture) = match &arguments[..] {
         [] => (false, None),

@@ -51,6 +51,17 @@ impl LabInstance {
         Ok(())
     }
 
+    /// Takes the power of one of our routers, or gives it back: its links lose their carriers and nothing in it answers.
+    ///
+    /// # Errors
+    /// When there is no such router, or the lab is not a simulated one.
+    pub fn power(&self, router: &str, on: bool) -> Result<(), LabError> {
+        if self.driver != Driver::Sim {
+            return Err(LabError::SimOnly { what: "unplug" });
+        }
+        self.ask_sim(&Request::Power { router: router.to_owned(), on }).map(drop)
+    }
+
     /// Has the provider reset both sessions of an exit once, as an administrator does.
     ///
     /// # Errors

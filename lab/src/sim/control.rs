@@ -7,6 +7,7 @@ use crate::impair::{Direction, Impairment};
 use crate::topology::Exit;
 use bgp::Family;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::{IpAddr, SocketAddr};
 use std::os::unix::net::UnixStream;
@@ -43,6 +44,13 @@ pub enum Request {
     Carrier {
         /// Link.
         link: String,
+        /// On or off.
+        on: bool,
+    },
+    /// Takes the power of a router, or gives it back.
+    Power {
+        /// Router.
+        router: String,
         /// On or off.
         on: bool,
     },
@@ -168,8 +176,17 @@ pub fn bind(run_dir: &Path) -> std::io::Result<UnixListener> {
     UnixListener::bind(run_dir.join(SOCKET))
 }
 
+/// What is switched outside the simulated network itself.
+#[derive(Debug)]
+pub struct Switches {
+    /// Where the engine takes BMP.
+    pub engine: watch::Sender<Option<SocketAddr>>,
+    /// Power of each face, by router.
+    pub power: BTreeMap<String, watch::Sender<bool>>,
+}
+
 /// Serves for ever.
-pub async fn serve(listener: UnixListener, clock: Clock, engine: watch::Sender<Option<SocketAddr>>) {
+pub async fn serve(listener: UnixListener, clock: Clock, switches: Switches) {
     loop {
         let Ok((mut stream, _)) = listener.accept().await else {
             tokio::time::sleep(Duration::from_millis(200)).await;
@@ -180,7 +197,7 @@ pub async fn serve(listener: UnixListener, clock: Clock, engine: watch::Sender<O
             let mut bytes = Vec::new();
             (&mut stream).take(REQUEST_MAX).read_to_end(&mut bytes).await?;
             let answer = match serde_json::from_slice(&bytes) {
-                Ok(request) => clock.touch(|w| carry_out(w, &engine, request)),
+                Ok(request) => clock.touch(|w| carry_out(w, &switches, request)),
                 Err(e) => Err(format!("not a request: {e}")),
             };
             let answer = answer.map_or_else(Answer::Refused, Answer::Done);
@@ -191,10 +208,19 @@ pub async fn serve(listener: UnixListener, clock: Clock, engine: watch::Sender<O
     }
 }
 
-fn carry_out(world: &mut World, engine: &watch::Sender<Option<SocketAddr>>, request: Request) -> Result<String, String> {
+fn carry_out(world: &mut World, switches: &Switches, request: Request) -> Result<String, String> {
     match request {
         Request::Impair { link, direction, impairment } => world.impair(link_of(world, &link)?, direction, impairment),
         Request::Carrier { link, on } => world.carrier(link_of(world, &link)?, on),
+        Request::Power { router, on } => {
+            let index = world.index(&router).ok_or_else(|| format!("no router {router}"))?;
+            let power = switches.power.get(&router).ok_or_else(|| format!("{router} is none of ours"))?;
+            // the same again must not touch carriers that another fault took
+            if power.send_if_modified(|now| std::mem::replace(now, on) != on) {
+                let links: Vec<usize> = (0..world.links.len()).filter(|l| [world.links[*l].a, world.links[*l].b].contains(&index)).collect();
+                links.into_iter().for_each(|link| world.carrier(link, on));
+            }
+        }
         Request::Reset { exit } => {
             let exit = exit_of(world, &exit)?;
             reset(world, &exit).ok_or("the exit has no sessions")?;
@@ -202,7 +228,7 @@ fn carry_out(world: &mut World, engine: &watch::Sender<Option<SocketAddr>>, requ
         Request::Fill { exit, rate_bps: 0 } => world.stop_filling(&exit_of(world, &exit)?),
         Request::Fill { exit, rate_bps } => world.fill(&exit_of(world, &exit)?, rate_bps),
         // the same address again must not end living sessions
-        Request::Attach { bmp } => drop(engine.send_if_modified(|now| std::mem::replace(now, bmp) != bmp)),
+        Request::Attach { bmp } => drop(switches.engine.send_if_modified(|now| std::mem::replace(now, bmp) != bmp)),
         Request::Vtysh { node, commands } => return vtysh(world, &node, &commands),
         Request::Ping { node, source, target, count } => {
             let index = world.index(&node).ok_or_else(|| format!("no router {node}"))?;

@@ -3,6 +3,7 @@
 use super::bmp;
 use super::clock::Clock;
 use super::effort::Effort;
+use super::plug;
 use super::show;
 use crate::RunResult;
 use crate::face::frr::{self, Daemon};
@@ -11,7 +12,7 @@ use crate::face::probes::Rates;
 use crate::face::{Tree, gnmi as gnmi_server};
 use gnmi::{Path, Value};
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,7 +59,11 @@ impl Face {
     ///
     /// # Errors
     /// What failed.
-    pub async fn run(self, clock: Clock, engine: watch::Receiver<Option<SocketAddr>>) -> RunResult {
+    pub async fn run(self, clock: Clock, engine: watch::Receiver<Option<SocketAddr>>, power: watch::Receiver<bool>) -> RunResult {
+        let inner = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
+        let (gnmi, netconf) = (inner().await?, inner().await?);
+        let plugs = [plug::serve(self.gnmi, gnmi.local_addr()?, power.clone()), plug::serve(self.netconf, netconf.local_addr()?, power.clone())];
+        let [telemetry_plug, netconf_plug] = plugs;
         let router = SimRouter { clock: clock.clone(), index: self.index, effort: Effort::default() };
         let options = NetconfOptions {
             host_key: self.host_key,
@@ -68,12 +73,14 @@ impl Face {
             faults: FaultSwitch::new(self.dir.join("face-fault")),
         };
         let (_stop, stopped) = watch::channel(false);
-        let telemetry = gnmi_server::serve(self.gnmi, self.tree.clone(), self.rates, self.tls, self.users);
+        let telemetry = gnmi_server::serve(gnmi, self.tree.clone(), self.rates, self.tls, self.users);
         tokio::select! {
             ended = telemetry => ended,
-            ended = netconf::serve(self.netconf, options, stopped) => ended,
+            ended = netconf::serve(netconf, options, stopped) => ended,
             () = frr::watch(self.tree, self.router, router) => Ok(()),
-            () = monitor(clock, self.index, engine), if self.monitored => Ok(()),
+            () = monitor(clock, self.index, engine, power), if self.monitored => Ok(()),
+            () = telemetry_plug => Ok(()),
+            () = netconf_plug => Ok(()),
         }
     }
 }
@@ -114,9 +121,10 @@ impl Daemon for SimRouter {
 }
 
 /// Keeps a BMP session with the engine while there is one.
-async fn monitor(clock: Clock, index: usize, mut engine: watch::Receiver<Option<SocketAddr>>) {
+async fn monitor(clock: Clock, index: usize, mut engine: watch::Receiver<Option<SocketAddr>>, mut power: watch::Receiver<bool>) {
     loop {
-        let to = *engine.borrow_and_update();
+        let on = *power.borrow_and_update();
+        let to = engine.borrow_and_update().filter(|_| on);
         let session = async {
             match to {
                 Some(to) => match dial(index, to).await {
@@ -133,6 +141,7 @@ async fn monitor(clock: Clock, index: usize, mut engine: watch::Receiver<Option<
         tokio::select! {
             () = session => tokio::time::sleep(RETRY).await,
             changed = engine.changed() => if changed.is_err() { return },
+            changed = power.changed() => if changed.is_err() { return },
         }
     }
 }

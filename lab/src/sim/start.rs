@@ -233,15 +233,18 @@ fn live(mut lab: LabInstance, keys: BTreeMap<String, Keys>, config: Config, read
         match build(&mut lab, &keys, &config).await {
             Ok((clock, faces, listener)) => {
                 tasks.spawn(clock.clone().run());
-                tasks.spawn(control::serve(listener, clock.clone(), engine));
+                let mut power = BTreeMap::new();
                 for face in faces {
-                    let (router, run) = (face.router.clone(), face.run(clock.clone(), address.clone()));
+                    let (switch, powered) = watch::channel(true);
+                    power.insert(face.router.clone(), switch);
+                    let (router, run) = (face.router.clone(), face.run(clock.clone(), address.clone(), powered));
                     tasks.spawn(async move {
                         if let Err(error) = run.await {
                             tracing::error!(router, error = crate::chain(error.as_ref()), "face ended");
                         }
                     });
                 }
+                tasks.spawn(control::serve(listener, clock, control::Switches { engine, power }));
                 if ready.send(lab.save().map(|()| Box::new(lab))).is_err() {
                     return;
                 }

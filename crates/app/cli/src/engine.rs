@@ -8,6 +8,7 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
@@ -38,6 +39,9 @@ pub struct ServeArguments {
     /// Where routers send BMP.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:17442")]
     bmp: SocketAddr,
+    /// How long a proposal may wait for an answer, seconds; 300 unless told.
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..=3600))]
+    approval_ttl: Option<u64>,
     /// Also serve the window and the commands over HTTP here; needs the token of `<data>/token`.
     #[arg(long, value_name = "ADDR")]
     listen: Option<SocketAddr>,
@@ -157,7 +161,8 @@ pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
         (None, None) => return Err(Failure::new("PH-CLI-013", "give --inventory FILE or --lab ID")),
     };
     blocking(async move {
-        let options = runtime::Options { data, inventory, secrets, mode: arguments.mode.into(), bmp: arguments.bmp };
+        let approval_ttl = arguments.approval_ttl.map(Duration::from_secs);
+        let options = runtime::Options { data, inventory, secrets, mode: arguments.mode.into(), bmp: arguments.bmp, approval_ttl };
         let engine = runtime::Engine::start(options).await.map_err(|e| Failure::from_error("PH-RUN-001", &e))?;
         if let Some(instance) = &instance {
             instance.attach_engine(Some(engine.bmp_address())).map_err(|e| Failure::from_error("PH-LAB-001", &e))?;

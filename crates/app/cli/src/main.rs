@@ -18,6 +18,7 @@ mod report;
 
 use clap::{Parser, Subcommand};
 use exit::Outcome;
+use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -74,7 +75,7 @@ enum Verb {
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt().with_writer(std::io::stderr).with_env_filter(tracing_subscriber::EnvFilter::new(&arguments.log)).init();
+    tracing_subscriber::fmt().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr).with_env_filter(tracing_subscriber::EnvFilter::new(&arguments.log)).init();
     let context = exit::Context { data: arguments.data, json: arguments.json };
     let outcome = match arguments.verb {
         Verb::Decode(a) => decode::decode(&context, &a),

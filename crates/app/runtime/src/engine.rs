@@ -35,6 +35,8 @@ pub struct Options {
     pub mode: Mode,
     /// Where routers send BMP.
     pub bmp: SocketAddr,
+    /// How long a proposal may wait for an answer; `None`: as the policy says.
+    pub approval_ttl: Option<Duration>,
 }
 
 /// Why an engine could not start or stop cleanly.
@@ -180,7 +182,10 @@ impl Engine {
 
         let network = Network::new(options.inventory.clone());
         let inventory = Arc::clone(&network.inventory);
-        let state = PilotState::new(options.mode, network, &resume, started);
+        let mut state = PilotState::new(options.mode, network, &resume, started);
+        if let Some(ttl) = options.approval_ttl {
+            state.policy.approval_ttl = ttl;
+        }
         // in LAB mode an inventory that no lab made is refused before anything is dialled
         let executor = match options.mode {
             Mode::Lab => Executor::for_lab(&inventory, &secrets, inventory.lab.as_deref().unwrap_or_default())?,

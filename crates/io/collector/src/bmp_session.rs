@@ -54,7 +54,7 @@ pub(crate) async fn run(
     info!(%device, "BMP session opened");
     let end = tokio::select! {
         end = read(&device, stream, &tx, counters) => end,
-        _ = cancelled => End::Replaced,
+        cancelled = cancelled => if cancelled.is_ok() { End::Replaced } else { End::Deaf },
     };
     let reason = match end {
         End::Deaf => return,

@@ -56,6 +56,7 @@ async fn run(context: &Context, scenario: &ScenarioArguments, folder: &std::path
         secrets: lab.dir.join("secrets.json"),
         mode: Mode::Lab,
         bmp: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        approval_ttl: None,
     };
     let engine = Engine::start(options).await.map_err(|e| Failure::from_error("PH-RUN-001", &e))?;
     let bmp = engine.bmp_address();
