@@ -38,7 +38,8 @@ ln -sf /opt/npm/bin/npm-cli.js "$root/usr/local/bin/npm"
 node=$(realpath "$(command -v node)")
 npm=$(dirname "$(dirname "$(realpath "$(command -v npm)")")")
 
-# In namespaces of its own: nothing has to be undone, and whatever was started in it ends with it.
+# In namespaces of its own: nothing has to be undone, and whatever was started in it ends with it. (`exit` keeps the shell in between: an X
+# server never tells process 1 that it is ready.)
 inside() { # user, command
   local user=$1; shift
   chroot "$root" chown -R --no-dereference "$user:" /srv/stranger
@@ -50,7 +51,7 @@ inside() { # user, command
     mount --bind "$4" "$root/usr/local/bin/node"; shift 4
     exec chroot --userspec="$user:$user" "$root" env -i HOME=/srv/stranger USER="$user" TERM=dumb CARGO_HOME=/srv/stranger/.cargo \
       RUSTUP_HOME=/opt/rustup RUSTUP_TOOLCHAIN="$1" PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin:/opt/cargo/bin \
-      NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt bash -euo pipefail -c "cd /srv/stranger/pilothouse; $2"
+      NODE_EXTRA_CA_CERTS=/etc/ssl/certs/ca-certificates.crt bash -euo pipefail -c "cd /srv/stranger/pilothouse; $2; exit"
   ' bash "$root" "$user" "$cargo" "${RUSTUP_HOME:-$HOME/.rustup}" "$npm" "$node" \
     "$(sed -n 's/^channel *= *"\(.*\)"/\1/p' rust-toolchain.toml)" "$*"
 }
