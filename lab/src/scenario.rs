@@ -344,7 +344,9 @@ fn exits<'t>(t: &'t Topology, place: &Place) -> Result<Vec<&'t Exit>, ScenarioEr
     match (found.is_empty(), place) {
         (false, _) => Ok(found),
         (true, Place::Provider(id)) => Err(no_place("provider", id, t.providers.iter().map(|p| p.id.to_string()))),
-        (true, Place::Exit(id) | Place::Link(id) | Place::Router(id)) => Err(no_place("exit", id, t.exits.iter().map(|e| e.id.to_string()))),
+        (true, Place::Exit(id) | Place::Link(id) | Place::Router(id)) => {
+            Err(no_place("exit", id, t.exits.iter().map(|e| e.id.to_string())))
+        }
     }
 }
 
@@ -355,7 +357,9 @@ fn links(t: &Topology, place: &Place) -> Result<Vec<String>, ScenarioError> {
             Some(link) => Ok(vec![link.id()]),
             None => Err(no_place("link that can be impaired", id, t.links.iter().filter(|l| l.impaired()).map(Link::id))),
         },
-        Place::Provider(_) | Place::Exit(_) | Place::Router(_) => Ok(exits(t, place)?.into_iter().filter_map(|e| t.link_of(e)).map(Link::id).collect()),
+        Place::Provider(_) | Place::Exit(_) | Place::Router(_) => {
+            Ok(exits(t, place)?.into_iter().filter_map(|e| t.link_of(e)).map(Link::id).collect())
+        }
     }
 }
 
@@ -385,7 +389,10 @@ mod tests {
     #[test]
     fn refusals_name_the_scenario_the_parameter_and_what_there_is() {
         let t = Topology::seed().unwrap();
-        assert_eq!(parse("melt", &[]).unwrap_err(), "there is no scenario \"melt\"; there are degrade, fill, cut, cut-silent, unplug and flap");
+        assert_eq!(
+            parse("melt", &[]).unwrap_err(),
+            "there is no scenario \"melt\"; there are degrade, fill, cut, cut-silent, unplug and flap"
+        );
         assert_eq!(parse("degrade", &[("dealy", "4")]).unwrap_err(), "scenario degrade: dealy: not a parameter of this scenario");
         assert_eq!(parse("degrade", &[("loss", "200")]).unwrap_err(), "scenario degrade: loss: 200; it must be 0 to 100");
         assert_eq!(parse("fill", &[("mbit", "much")]).unwrap_err(), "scenario fill: mbit: \"much\" is not a number");

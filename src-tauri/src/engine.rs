@@ -112,7 +112,9 @@ impl Desk {
     async fn call(&self, command: &str, arguments: &str) -> Result<Value, ApiError> {
         match &*self.voice.read().await {
             Voice::Remote(client) => client.call(command, arguments.as_bytes().to_vec()).await,
-            Voice::Own { api, .. } | Voice::Replay(api) => api.call(&runtime::operator_of_uid(runtime::own_uid()), command, arguments.as_bytes()).await,
+            Voice::Own { api, .. } | Voice::Replay(api) => {
+                api.call(&runtime::operator_of_uid(runtime::own_uid()), command, arguments.as_bytes()).await
+            }
             Voice::Silent(why) => Err(why.clone()),
         }
     }

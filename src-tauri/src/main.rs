@@ -9,8 +9,7 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use tauri::{Manager, RunEvent};
 
-const USAGE: &str =
-    "usage: pilothouse [--demo | CAPTURE]\n  --demo   watch the demo lab, which lives inside this program; else the engine of the data folder\n  CAPTURE  replay this file";
+const USAGE: &str = "usage: pilothouse [--demo | CAPTURE]\n  --demo   watch the demo lab, which lives inside this program; else the engine of the data folder\n  CAPTURE  replay this file";
 
 /// Without hardware GL the web view's usual renderer draws three times slower than the plain one. The choice must stand in the
 /// environment before GTK starts, and never over the user's own.
@@ -28,10 +27,31 @@ fn choose_renderer() {
     }
 }
 
+/// Milliseconds since this process was made; `None` where the system does not tell.
+fn age_ms() -> Option<u64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let uptime: f64 = std::fs::read_to_string("/proc/uptime").ok()?.split_whitespace().next()?.parse().ok()?;
+    // the name, in brackets, may hold spaces; the start is the 20th field after it, in ticks of 10 ms (proc(5))
+    let started: u64 = stat.rsplit_once(')')?.1.split_whitespace().nth(19)?.parse().ok()?;
+    Some(((uptime * 1000.0) as u64).saturating_sub(started * 10))
+}
+
+/// The window shows the engine's picture for the first time: said once to the log, where `pilotctl bench ui` reads it.
+#[tauri::command]
+fn painted() {
+    if let Some(ms) = age_ms() {
+        tracing::info!(ms, "first useful paint");
+    }
+}
+
 fn main() -> ExitCode {
     #[cfg(target_os = "linux")]
     choose_renderer();
-    tracing_subscriber::fmt().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr).with_env_filter(tracing_subscriber::EnvFilter::from_default_env()).init();
+    tracing_subscriber::fmt()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .init();
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let (demo, capture) = match &arguments[..] {
         [] => (false, None),
@@ -43,7 +63,14 @@ fn main() -> ExitCode {
         }
     };
     let built = tauri::Builder::default()
-        .invoke_handler(tauri::generate_handler![engine::rpc, engine::start_demo, engine::captures, engine::open_capture, engine::leave_capture])
+        .invoke_handler(tauri::generate_handler![
+            engine::rpc,
+            engine::start_demo,
+            engine::captures,
+            engine::open_capture,
+            engine::leave_capture,
+            painted
+        ])
         .setup(move |app| {
             // the window is shown at once; a lab takes seconds to boot
             app.manage(Desk::opening());

@@ -70,7 +70,7 @@ export class Browser {
     const answer = await this.runAsync(
       `const [command, body, done] = arguments;
        const tauri = window.__TAURI_INTERNALS__;
-       const call = tauri ? tauri.invoke("rpc", { command, arguments: body }) : fetch("/rpc/" + command, { method: "POST", body }).then((r) => r.json());
+       const call = tauri ? tauri.invoke("rpc", { command, arguments: body }) : fetch("/rpc/" + command, { method: "POST", body }).then((r) => (r.ok ? r.json() : r.json().then((e) => Promise.reject(e))));
        call.then((value) => done({ value }), (error) => done({ error: JSON.stringify(error) }));`,
       command,
       JSON.stringify(args),

@@ -217,7 +217,8 @@ fn carry_out(world: &mut World, switches: &Switches, request: Request) -> Result
             let power = switches.power.get(&router).ok_or_else(|| format!("{router} is none of ours"))?;
             // the same again must not touch carriers that another fault took
             if power.send_if_modified(|now| std::mem::replace(now, on) != on) {
-                let links: Vec<usize> = (0..world.links.len()).filter(|l| [world.links[*l].a, world.links[*l].b].contains(&index)).collect();
+                let links: Vec<usize> =
+                    (0..world.links.len()).filter(|l| [world.links[*l].a, world.links[*l].b].contains(&index)).collect();
                 links.into_iter().for_each(|link| world.carrier(link, on));
             }
         }

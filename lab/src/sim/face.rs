@@ -62,7 +62,8 @@ impl Face {
     pub async fn run(self, clock: Clock, engine: watch::Receiver<Option<SocketAddr>>, power: watch::Receiver<bool>) -> RunResult {
         let inner = || TcpListener::bind((Ipv4Addr::LOCALHOST, 0));
         let (gnmi, netconf) = (inner().await?, inner().await?);
-        let plugs = [plug::serve(self.gnmi, gnmi.local_addr()?, power.clone()), plug::serve(self.netconf, netconf.local_addr()?, power.clone())];
+        let plugs =
+            [plug::serve(self.gnmi, gnmi.local_addr()?, power.clone()), plug::serve(self.netconf, netconf.local_addr()?, power.clone())];
         let [telemetry_plug, netconf_plug] = plugs;
         let router = SimRouter { clock: clock.clone(), index: self.index, effort: Effort::default() };
         let options = NetconfOptions {

@@ -17,6 +17,10 @@ id: string,
  */
 status: string, 
 /**
+ * Why it was withdrawn; `None` while it was not.
+ */
+withdrawn: string | null, 
+/**
  * Which of the twelve.
  */
 action: string, 

@@ -30,7 +30,7 @@ async function post<T>(command: CommandName, args: unknown): Promise<T> {
 }
 
 /** What the first start can ask of the desktop; a served page has none of it. */
-export type HostCommand = "start_demo" | "captures" | "open_capture" | "leave_capture";
+export type HostCommand = "start_demo" | "captures" | "open_capture" | "leave_capture" | "painted";
 
 /** Asks the desktop itself, not the engine. */
 export async function host<T>(command: HostCommand, args: Record<string, unknown> = {}): Promise<T> {

@@ -399,6 +399,10 @@ fn proposal(s: &PilotState, id: ProposalId) -> Option<ProposalView> {
             Status::Superseded { .. } => "withdrawn",
         }
         .to_owned(),
+        withdrawn: match &item.status {
+            Status::Superseded { why, .. } => Some(why.clone()),
+            _ => None,
+        },
         action: record.proposal.action.kind,
         tier: record.verdict.final_tier.number(),
         summary: record.proposal.summary.clone(),

@@ -195,6 +195,8 @@ pub struct ProposalView {
     pub id: ProposalId,
     /// Where it stands.
     pub status: String,
+    /// Why it was withdrawn; `None` while it was not.
+    pub withdrawn: Option<String>,
     /// Which of the twelve.
     #[ts(type = "string")]
     pub action: ActionType,

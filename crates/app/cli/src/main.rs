@@ -5,6 +5,7 @@
 
 mod agents;
 mod audit;
+mod bench;
 mod client;
 mod collect;
 mod decode;
@@ -69,13 +70,19 @@ enum Verb {
     Lab(lab::Arguments),
     /// Plots what a scenario or a change did.
     Report(report::Arguments),
+    /// Measures this build on this machine.
+    Bench(bench::Arguments),
     /// What is missing on this machine and how to get it.
     Doctor,
 }
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    tracing_subscriber::fmt().with_ansi(std::io::stderr().is_terminal()).with_writer(std::io::stderr).with_env_filter(tracing_subscriber::EnvFilter::new(&arguments.log)).init();
+    tracing_subscriber::fmt()
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr)
+        .with_env_filter(tracing_subscriber::EnvFilter::new(&arguments.log))
+        .init();
     let context = exit::Context { data: arguments.data, json: arguments.json };
     let outcome = match arguments.verb {
         Verb::Decode(a) => decode::decode(&context, &a),
@@ -92,6 +99,7 @@ fn main() -> ExitCode {
         Verb::Audit(a) => audit::run(&context, &a),
         Verb::Lab(a) => lab::run(&context, a),
         Verb::Report(a) => report::run(&context, &a),
+        Verb::Bench(a) => bench::run(&context, &a),
         Verb::Doctor => doctor::run(&context),
     };
     match outcome {

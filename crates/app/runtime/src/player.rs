@@ -10,7 +10,7 @@ use serde::de::IgnoredAny;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, mpsc, oneshot};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
 use units::Timestamp;
@@ -75,7 +75,7 @@ pub enum Order {
 pub struct Player {
     handle: Handle,
     file: PathBuf,
-    orders: mpsc::Sender<Order>,
+    orders: mpsc::Sender<(Order, oneshot::Sender<()>)>,
     position: Arc<Mutex<Position>>,
     task: JoinHandle<()>,
 }
@@ -142,10 +142,12 @@ impl Player {
         self.position.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// Gives an order; it is carried out between two inputs.
+    /// Gives an order and returns when it is taken up, between two inputs; a long way to seek is then still under way.
     pub async fn order(&self, order: Order) {
+        let (taken, answer) = oneshot::channel();
         // a play that has ended obeys no more, and says so when it is read
-        let _ = self.orders.send(order).await;
+        let _ = self.orders.send((order, taken)).await;
+        let _ = answer.await;
     }
 
     /// Ends the play.
@@ -209,7 +211,7 @@ struct Play {
 }
 
 impl Play {
-    async fn run(mut self, mut inbox: mpsc::Receiver<Message>, mut orders: mpsc::Receiver<Order>) {
+    async fn run(mut self, mut inbox: mpsc::Receiver<Message>, mut orders: mpsc::Receiver<(Order, oneshot::Sender<()>)>) {
         self.begin();
         loop {
             self.fetch();
@@ -225,7 +227,11 @@ impl Play {
                     Some(message) => self.answer(message),
                     None => return,
                 },
-                Some(order) = orders.recv() => self.obey(order),
+                Some((order, taken)) = orders.recv() => {
+                    self.obey(order);
+                    // who gave it may be gone
+                    let _ = taken.send(());
+                }
                 () = wait(due) => match seeking {
                     Some(target) => self.hurry(target),
                     None => self.step(),

@@ -98,9 +98,11 @@ pub(crate) fn tick(turn: &mut Turn<'_>) {
             Event::FindingOpened { finding } => {
                 turn.record(None, Happening::FindingOpened { finding: finding.id, summary: decision::trouble(&turn.s.network, &finding) });
                 turn.s.decide_after.insert(finding.id, now);
+                proposals::supersede_into(turn, &finding);
             }
             Event::FindingUpdated { finding, scope_changed } => {
                 if scope_changed {
+                    proposals::supersede_into(turn, &finding);
                     proposals::supersede_for(turn, finding.id, "the finding concerns other paths now");
                     turn.s.decide_after.insert(finding.id, now);
                 }

@@ -9,6 +9,7 @@ use change::{DevicePlan, Plan};
 use config::{edit, openconfig};
 use core::time::Duration;
 use guardrail::{Confidence, Decision as Ruling, Execution, Mode, Predicted, Request, TwinCheck};
+use perception::Finding;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use units::{Ratio, Timestamp};
@@ -425,6 +426,9 @@ fn changed_since(turn: &Turn<'_>, record: &ProposalRecord, checks: &[TwinCheck],
             return Some(format!("the configuration of {} changed since the proposal was made", device.device));
         }
     }
+    if let Some(why) = turn.s.perception.findings().find_map(|f| leads_into(record, f)) {
+        return Some(why);
+    }
     if let Some(failed) = checks.iter().find(|c| !c.passed) {
         return Some(format!("check {} fails now: {}", failed.id, failed.detail));
     }
@@ -465,6 +469,26 @@ pub(crate) fn supersede_for(turn: &mut Turn<'_>, finding: FindingId, why: &str) 
     for proposal in waiting {
         void(turn, proposal, why);
     }
+}
+
+/// Withdraws what waits and leads to where it is bad now; what it answered is decided again at once.
+pub(crate) fn supersede_into(turn: &mut Turn<'_>, finding: &Finding) {
+    let open = |p: &ProposalRecord| matches!(p.state, ProposalState::Waiting | ProposalState::Rechecking { .. });
+    let waiting: Vec<(ProposalId, Option<FindingId>, String)> =
+        turn.s.proposals.iter().filter(|(_, p)| open(p)).filter_map(|(id, p)| Some((*id, p.finding, leads_into(p, finding)?))).collect();
+    for (proposal, answered, why) in waiting {
+        void(turn, proposal, &why);
+        if let Some(after) = answered.and_then(|f| turn.s.decide_after.get_mut(&f)) {
+            *after = turn.s.now;
+        }
+    }
+}
+
+/// Says that a proposal moves prefixes to an exit that a finding is about.
+fn leads_into(record: &ProposalRecord, finding: &Finding) -> Option<String> {
+    let mut targets = record.proposal.prediction.moves.iter().flat_map(|m| m.to.iter());
+    let exit = targets.find(|to| finding.exits.contains(to))?;
+    Some(format!("it leads to {exit}, which is degraded itself now ({})", finding.id))
 }
 
 fn void(turn: &mut Turn<'_>, proposal: ProposalId, why: &str) {

@@ -1,0 +1,88 @@
+//! `pilotctl bench`: figures of this build on this machine.
+
+use crate::exit::{Context, Ended, Failure, Outcome};
+use clap::Subcommand;
+use serde::{Deserialize, Serialize};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+
+/// Arguments of `bench`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Example: pilotctl bench ui --json")]
+pub struct Arguments {
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, Subcommand)]
+enum What {
+    /// The window: first useful paint, processor time at rest, panning a drawing of 200 nodes. Needs the source tree, Node, WebKitWebDriver
+    /// and, without a display, Xvfb.
+    Ui {
+        /// The desktop program; without it the one beside this program.
+        #[arg(long, value_name = "PROGRAM")]
+        window: Option<PathBuf>,
+    },
+}
+
+/// What the window's measuring script prints.
+#[derive(Debug, Serialize, Deserialize)]
+struct Figures {
+    first_paint_ms: Vec<u64>,
+    idle_percent: f64,
+    pan_ms: Pan,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+struct Pan {
+    nodes: u32,
+    median: f64,
+    p95: f64,
+    empty_median: f64,
+    ratio: f64,
+}
+
+/// Runs `bench`.
+pub fn run(context: &Context, arguments: &Arguments) -> Ended {
+    let What::Ui { window } = &arguments.what;
+    let own = std::env::current_exe().map_err(|e| Failure::from_error("PH-CLI-014", &e))?;
+    let window = window.clone().unwrap_or_else(|| own.with_file_name("pilothouse"));
+    if !window.exists() {
+        return Err(Failure::new("PH-CLI-015", format!("{} is not built: cargo build --release --package pilothouse", window.display())));
+    }
+    let script = own.ancestors().chain(std::env::current_dir().iter().map(PathBuf::as_path)).map(|d| d.join("ui/tests/bench.mjs"));
+    let script = script.into_iter().find(|s| s.exists());
+    let script =
+        script.ok_or_else(|| Failure::new("PH-CLI-016", "the measuring script is part of the source tree; run this in a checkout"))?;
+    let mut command = if std::env::var_os("DISPLAY").is_some() {
+        Command::new("node")
+    } else {
+        let mut command = Command::new("xvfb-run");
+        command.args(["-a", "-s", "-screen 0 1280x800x24", "dbus-run-session", "--", "node"]);
+        command
+    };
+    // without hardware GL the other renderer draws three times slower; the program chooses it itself, its driver does not
+    if !std::path::Path::new("/dev/dri").exists() {
+        command.env("WEBKIT_DISABLE_DMABUF_RENDERER", "1");
+    }
+    eprintln!("measuring {}; this takes about two minutes", window.display());
+    let ran = command.arg(&script).arg(&own).arg(&window).env("NO_AT_BRIDGE", "1").stderr(Stdio::inherit()).output();
+    let ran = ran.map_err(|e| Failure::from_error("PH-CLI-017", &e))?;
+    let figures: Figures = serde_json::from_slice(&ran.stdout)
+        .map_err(|e| Failure::new("PH-CLI-018", format!("the measurement gave no figures ({e}); what it said stands above")))?;
+    if context.json {
+        crate::engine::print_json(&figures);
+    } else {
+        let mut paints = figures.first_paint_ms.clone();
+        paints.sort_unstable();
+        let (median, worst) = (paints.get(paints.len() / 2).unwrap_or(&0), paints.last().unwrap_or(&0));
+        println!("first useful paint  {median} ms, slowest of {}: {worst} ms", paints.len());
+        println!("at rest             {:.2} % of one core", figures.idle_percent);
+        let p = &figures.pan_ms;
+        println!(
+            "panning {} nodes   {:.1} ms a frame, 95 % within {:.1} ms; {:.2} × an empty drawing ({:.1} ms)",
+            p.nodes, p.median, p.p95, p.ratio, p.empty_median
+        );
+    }
+    Ok(Outcome::Done)
+}
