@@ -96,7 +96,7 @@ window='
   import -window root "$HOME/window.png"
   # the renderer is chosen by a second start of the same program: the last one is the window
   kill "$(pgrep -n -x pilothouse)"; wait $run || true
-  case $state in *\"mode\":\"LAB\"*\"synced\"*) echo "the window is open, the lab is in it" ;; *) echo "no lab: $state"; exit 1 ;; esac
+  case $state in *\"synced\"*\"mode\":\"LAB\"*) echo "the window is open, the lab is in it" ;; *) echo "no lab: $state"; exit 1 ;; esac
 '
 echo "$window" >"$root/tmp/window.sh"
 if [ $again = no ]; then

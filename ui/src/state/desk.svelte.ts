@@ -24,6 +24,24 @@ const POLL_MS = 1_000;
 const STARTING = "PH-DESK-017";
 const TIMELINE_MAX = 1_000;
 
+/** What this window was told before; a web view without storage forgets it. */
+function remembered(name: string, otherwise: boolean): boolean {
+  try {
+    return (localStorage.getItem(name) ?? String(otherwise)) === "true";
+  } catch {
+    return otherwise;
+  }
+}
+
+function remember(name: string, value: boolean): boolean {
+  try {
+    localStorage.setItem(name, String(value));
+  } catch {
+    // it is kept as long as the window is open
+  }
+  return value;
+}
+
 class Desk {
   screen = $state<Screen>("topology");
   status = $state.raw<StatusView | undefined>();
@@ -35,11 +53,11 @@ class Desk {
   replay = $state.raw<ReplayView | null>(null);
   /** Device, exit, provider or proposal that is selected everywhere. */
   selected = $state<string | undefined>();
-  utc = $state(false);
+  utc = $state(remembered("utc", false));
   now = $state(Date.now());
   /** Counts polls that succeeded; screens fetch their own data behind it. */
   tick = $state(0);
-  inspector = $state(true);
+  inspector = $state(remembered("inspector", true));
   keys = $state(false);
   palette = $state(false);
   /** Said by a screen reader at once. */
@@ -63,6 +81,15 @@ class Desk {
   readonly lagMs = $derived(this.status && !this.replays ? Math.max(0, this.now - Date.parse(this.status.time)) : 0);
   /** Screens that there is something on. */
   readonly screens = $derived(SCREENS.filter((s) => (s.id === "lab" ? this.lab !== null : s.id === "replay" ? inDesktop || this.replays : true)));
+
+  /** Local time or UTC, for this window from now on. */
+  toggleUtc(): void {
+    this.utc = remember("utc", !this.utc);
+  }
+
+  toggleInspector(): void {
+    this.inspector = remember("inspector", !this.inspector);
+  }
 
   start(): () => void {
     void this.poll();

@@ -50,8 +50,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
     if !window.exists() {
         return Err(Failure::new("PH-CLI-015", format!("{} is not built: cargo build --release --package pilothouse", window.display())));
     }
-    let script = own.ancestors().chain(std::env::current_dir().iter().map(PathBuf::as_path)).map(|d| d.join("ui/tests/bench.mjs"));
-    let script = script.into_iter().find(|s| s.exists());
+    let here = std::env::current_dir().unwrap_or_default();
+    let script = own.ancestors().chain(here.ancestors()).map(|d| d.join("ui/tests/bench.mjs")).find(|s| s.exists());
     let script =
         script.ok_or_else(|| Failure::new("PH-CLI-016", "the measuring script is part of the source tree; run this in a checkout"))?;
     let mut command = if std::env::var_os("DISPLAY").is_some() {

@@ -89,3 +89,20 @@ fn an_engineer_breaks_approves_by_mouse_and_sees_it_confirmed() {
 fn an_engineer_does_all_of_it_by_keyboard() {
     play(&["--keyboard"]);
 }
+
+#[test]
+fn what_a_stranger_tries_is_shown() {
+    if let Some(why) = missing() {
+        println!("skipped: {why}");
+        return;
+    }
+    let _turn = ONE.lock().unwrap_or_else(PoisonError::into_inner);
+    let data = tempfile::tempdir().unwrap();
+    let mut node = Command::new("node");
+    node.arg(root().join("ui/tests/stranger.mjs")).args(["chromium", env!("CARGO_BIN_EXE_pilotctl")]);
+    node.arg("--pictures").arg(root().join("target/pictures/stranger")).env("PILOTHOUSE_DATA", data.path());
+    let tried = node.output().unwrap();
+    let text = format!("{}{}", String::from_utf8_lossy(&tried.stdout), String::from_utf8_lossy(&tried.stderr));
+    assert!(tried.status.success(), "{text}");
+    println!("{text}");
+}

@@ -1,0 +1,120 @@
+//! A capture that is played: its clock, its looks, and what it refuses.
+
+use action::OperatorId;
+use capture::{Replay, Writer};
+use network::{Inventory, Network};
+use pilot::{Command, Event, Happening, Input, Mode, PilotState, Resume};
+use runtime::{Audience, Order, Player};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+use units::Timestamp;
+
+const INPUTS: i64 = 121;
+
+#[derive(Clone, Default)]
+struct Heard(Arc<Mutex<(u32, u32)>>);
+
+impl Audience for Heard {
+    fn restarted(&mut self) {
+        self.0.lock().unwrap().0 += 1;
+    }
+
+    fn event(&mut self, _: &Event) {}
+
+    fn second(&mut self, _: &PilotState) {
+        self.0.lock().unwrap().1 += 1;
+    }
+}
+
+fn at(index: i64) -> Timestamp {
+    Timestamp::from_millis(1_700_000_000_000 + index * 500)
+}
+
+/// One minute of an engine without devices: a state, then two ticks a second.
+fn captured(folder: &Path) -> PathBuf {
+    let file = folder.join("minute.capture");
+    let mut writer = Writer::create(&file).unwrap();
+    let state = PilotState::new(Mode::Shadow, Network::new(Inventory::empty("nowhere")), &Resume::default(), at(0));
+    writer.append(1, at(0), &Input::State { state: Box::new(state) }).unwrap();
+    for i in 1..INPUTS {
+        writer.append(1 + i as u64, at(i), &Input::Tick).unwrap();
+        // several frames, so that a cut file loses only the last
+        if i % 40 == 0 {
+            writer.flush_durable().unwrap();
+        }
+    }
+    writer.flush_durable().unwrap();
+    file
+}
+
+async fn until(player: &Player, holds: impl Fn(&runtime::Position) -> bool) -> runtime::Position {
+    for _ in 0..500 {
+        let position = player.position();
+        if holds(&position) {
+            return position;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("{:?}", player.position());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_plays_stops_seeks_and_ends_as_offline() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = captured(folder.path());
+    let heard = Heard::default();
+    let player = Player::open(&file, heard.clone()).await.unwrap();
+    let site = player.handle().read(|s| s.network.inventory.name.clone()).await.unwrap();
+    assert_eq!(site, "nowhere", "the first input is the state, and it is there at once");
+    assert!(!player.position().playing && player.position().inputs == (1, INPUTS as u64));
+
+    player.order(Order::Speed(20.0)).await;
+    player.order(Order::Play(true)).await;
+    let on_its_way = until(&player, |p| p.at > at(4)).await;
+    assert!(on_its_way.state_hash.is_none(), "a minute at twenty times its speed takes three seconds");
+    player.order(Order::Play(false)).await;
+    let stopped = player.position().at;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    assert_eq!(player.position().at, stopped);
+
+    player.order(Order::Seek(at(INPUTS))).await;
+    let end = until(&player, |p| p.state_hash.is_some()).await;
+    assert_eq!(end.state_hash, Some(Replay::run(&file, None, |_| {}).unwrap().state_hash()));
+    assert_eq!((end.inputs, end.diverged.len(), end.playing), ((INPUTS as u64, INPUTS as u64), 0, false));
+    assert!(heard.0.lock().unwrap().1 >= 60, "every second is told");
+
+    player.order(Order::Seek(at(30))).await;
+    let back = until(&player, |p| p.seeking.is_none()).await;
+    assert_eq!((back.run, back.at, back.inputs.0), (1, at(30), 30), "inputs before that time, from the start again");
+    assert_eq!(heard.0.lock().unwrap().0, 1);
+    let now = player.handle().read(|s| s.now).await.unwrap();
+    assert_eq!(now, at(29));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_refuses_every_command() {
+    let folder = tempfile::tempdir().unwrap();
+    let player = Player::open(&captured(folder.path()), Heard::default()).await.unwrap();
+    let told = player.handle().submit(OperatorId::new("uid:0 root"), Command::Kill).await.unwrap();
+    assert!(matches!(&told[..], [Event { what: Happening::Refused { code, .. }, .. }] if code == "PH-RUN-010"), "{told:?}");
+    assert!(!player.handle().read(|s| s.killed).await.unwrap());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_ends_early_is_played_so_far_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = captured(folder.path());
+    let bytes = std::fs::read(&file).unwrap();
+    std::fs::write(&file, &bytes[..bytes.len() - 5]).unwrap();
+    let player = Player::open(&file, Heard::default()).await.unwrap();
+    let position = player.position();
+    assert!(position.damaged.as_deref().is_some_and(|d| d.contains("no whole frame")), "{position:?}");
+    assert!(position.inputs.1 > 0 && position.inputs.1 < INPUTS as u64);
+    player.order(Order::Seek(at(INPUTS))).await;
+    let end = until(&player, |p| p.state_hash.is_some()).await;
+    assert_eq!(end.inputs.0, position.inputs.1);
+
+    std::fs::write(&file, b"not a capture").unwrap();
+    assert!(Player::open(&file, Heard::default()).await.is_err());
+}
