@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Drives the real window through the demo journey, by mouse and by keyboard, under Xvfb. Pictures stay in target/pictures.
+# Drives the real window under Xvfb: the demo journey by mouse and by keyboard, and what a stranger tries. Pictures stay in target/pictures.
 # Needs xvfb, webkit2gtk-driver, dbus and imagemagick (Debian).
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -23,13 +23,18 @@ rm -rf "${data:?}"/*
 echo "demo lab, by keyboard"; drive window-keyboard --keyboard
 rm -rf "${data:?}"/*
 
+echo "what a stranger tries"
+cargo build --package cli --package lab
+pilotctl=$target/debug/pilotctl
+xvfb-run -a -s '-screen 0 1280x800x24' dbus-run-session -- \
+  node ui/tests/stranger.mjs window "$pilotctl" "$target/debug/pilothouse" --pictures "$target/pictures/window-stranger"
+rm -rf "${data:?}"/*
+
 if [ "$(id -u)" != 0 ]; then
   echo "not root: the journey on FRR, BIRD and GoBGP is left out"
   exit
 fi
 echo "routers in namespaces, by mouse: the window finds the engine that runs"
-cargo build --package cli --package lab
-pilotctl=$target/debug/pilotctl
 lab=$("$pilotctl" --json lab up --driver netns | python3 -c 'import json, sys; print(json.load(sys.stdin)["id"])')
 "$pilotctl" serve --lab "$lab" --mode lab --bmp 127.0.0.1:0 &
 engine=$!
