@@ -1,9 +1,9 @@
-// What a stranger tries, on the simulated lab: a small window, 200 % zoom, taking a rejection back, rejecting, a second fault while a card
+// What a stranger tries, on the simulated lab: a small window, 200 % zoom, a router named like markup, taking a rejection back, rejecting, a second fault while a card
 // waits, letting a card expire, unplugging a router, killing the engine in the middle of a change, and the capture in Replay.
 //
 //   node stranger.mjs chromium PILOTCTL              in Chromium against `pilotctl serve`
 //   node stranger.mjs window PILOTCTL PILOTHOUSE     in the desktop's window, which finds the engine of $PILOTHOUSE_DATA
-// Options: --pictures DIR, --only PART (comma-separated: sizes, reject, second, expire, unplug, kill, replay)
+// Options: --pictures DIR, --only PART (comma-separated: sizes, hostile, reject, second, expire, unplug, kill, replay)
 import { execFile, spawn } from "node:child_process";
 import { mkdir, readdir } from "node:fs/promises";
 import { createServer } from "node:net";
@@ -120,6 +120,33 @@ const parts = {
       }
     }
     await browser.resize(1280, 800);
+  },
+
+  // a host name comes from a device: it is text, whatever it holds
+  async hostile() {
+    await browser.run(`
+      const evil = '<img src=x onerror="window.owned = 1"><script>window.owned = 1</scr' + 'ipt>';
+      const swap = (v) => JSON.parse(JSON.stringify(v ?? null).replaceAll("edge-router-01", JSON.stringify(evil).slice(1, -1)));
+      const tauri = window.__TAURI_INTERNALS__;
+      if (tauri) {
+        const real = tauri.invoke;
+        tauri.invoke = (...all) => real(...all).then(swap);
+        window.honest = () => (tauri.invoke = real);
+      } else {
+        const real = window.fetch;
+        window.fetch = (...all) => real(...all).then(async (r) => new Response(JSON.stringify(swap(await r.json())), { status: r.status }));
+        window.honest = () => (window.fetch = real);
+      }`);
+    for (const key of ["t", "h", "c", "a"]) {
+      await go(key);
+      await sleep(1500);
+      const found = await browser.run("return { images: document.querySelectorAll('img').length, owned: window.owned ?? null, text: document.body.innerText.includes('<img src=x') }");
+      assert.deepEqual({ images: found.images, owned: found.owned }, { images: 0, owned: null }, `a device's words were taken for markup (g ${key})`);
+      assert.ok(found.text || key === "a", `the device's words are not shown (g ${key})`);
+      await picture(`hostile-${key}`);
+    }
+    await browser.run("window.honest()");
+    await browser.until("honest words", 10_000, async () => !(await browser.text()).includes("<img src=x"));
   },
 
   async reject() {
