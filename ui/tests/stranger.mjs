@@ -124,19 +124,9 @@ const parts = {
 
   // a host name comes from a device: it is text, whatever it holds
   async hostile() {
-    await browser.run(`
+    await browser.tamper(`
       const evil = '<img src=x onerror="window.owned = 1"><script>window.owned = 1</scr' + 'ipt>';
-      const swap = (v) => JSON.parse(JSON.stringify(v ?? null).replaceAll("edge-router-01", JSON.stringify(evil).slice(1, -1)));
-      const tauri = window.__TAURI_INTERNALS__;
-      if (tauri) {
-        const real = tauri.invoke;
-        tauri.invoke = (...all) => real(...all).then(swap);
-        window.honest = () => (tauri.invoke = real);
-      } else {
-        const real = window.fetch;
-        window.fetch = (...all) => real(...all).then(async (r) => new Response(JSON.stringify(swap(await r.json())), { status: r.status }));
-        window.honest = () => (window.fetch = real);
-      }`);
+      return JSON.parse(JSON.stringify(value ?? null).replaceAll("edge-router-01", JSON.stringify(evil).slice(1, -1)));`);
     for (const key of ["t", "h", "c", "a"]) {
       await go(key);
       await sleep(1500);
@@ -145,7 +135,7 @@ const parts = {
       assert.ok(found.text || key === "a", `the device's words are not shown (g ${key})`);
       await picture(`hostile-${key}`);
     }
-    await browser.run("window.honest()");
+    await browser.honest();
     await browser.until("honest words", 10_000, async () => !(await browser.text()).includes("<img src=x"));
   },
 

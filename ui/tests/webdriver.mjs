@@ -81,6 +81,26 @@ export class Browser {
     return answer.value;
   }
 
+  /** Lets `script`, the body of a function of `command` and `value`, change what the page hears from its engine, until `honest`. */
+  tamper(script) {
+    return this.run(
+      `const change = (command, value) => { ${script} };
+       window.realFetch ??= window.fetch;
+       window.fetch = async (to, how) => {
+         const response = await window.realFetch(to, how);
+         const url = String(to);
+         // the desktop's door is a scheme of its own; the command stands in the body
+         const command = url.startsWith("ipc:") ? (() => { try { return JSON.parse(how.body).command; } catch { return undefined; } })() : url.split("/rpc/")[1];
+         if (!command || !response.ok) return response;
+         return new Response(JSON.stringify(change(command, await response.json())), { status: response.status, headers: response.headers });
+       };`,
+    );
+  }
+
+  honest() {
+    return this.run("window.fetch = window.realFetch ?? window.fetch");
+  }
+
   async find(css) {
     return (await request(this.#at("/element"), "POST", { using: "css selector", value: css }))[ELEMENT];
   }

@@ -20,6 +20,8 @@ export const SCREENS: readonly { id: Screen; name: string; key: string; glyph: s
 ];
 
 const POLL_MS = 1_000;
+/** In a calm network that nobody touches every second poll is left out: a window beside others costs next to nothing. */
+const TOUCHED_MS = 10_000;
 /** What the desktop says until its engine answers. */
 const STARTING = "PH-DESK-017";
 const TIMELINE_MAX = 1_000;
@@ -77,6 +79,11 @@ class Desk {
   #first = true;
 
   readonly waiting = $derived(this.proposals.filter((p) => p.status === "waiting"));
+  /** Nothing is open that somebody may wait for. */
+  readonly calm = $derived(
+    this.status !== undefined && this.error === undefined && this.pending === undefined && this.replay === null &&
+      this.status.findings.length === 0 && this.status.waiting === 0 && this.status.changing === 0,
+  );
   readonly replays = $derived(this.status?.mode === "REPLAY");
   readonly lagMs = $derived(this.status && !this.replays ? Math.max(0, this.now - Date.parse(this.status.time)) : 0);
   /** Screens that there is something on. */
@@ -93,12 +100,21 @@ class Desk {
 
   start(): () => void {
     void this.poll();
+    let even = false;
+    let touched = Date.now();
     const timer = setInterval(() => {
-      if (!document.hidden) {
+      even = !even;
+      if (!document.hidden && (even || !this.calm || Date.now() - touched < TOUCHED_MS)) {
         void this.poll();
       }
     }, POLL_MS);
-    return () => clearInterval(timer);
+    const touch = (): void => void (touched = Date.now());
+    const touches = ["pointerdown", "keydown", "wheel"] as const;
+    touches.forEach((kind) => addEventListener(kind, touch, { passive: true, capture: true }));
+    return () => {
+      clearInterval(timer);
+      touches.forEach((kind) => removeEventListener(kind, touch, { capture: true }));
+    };
   }
 
   async poll(): Promise<void> {

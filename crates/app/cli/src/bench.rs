@@ -38,6 +38,8 @@ struct Pan {
     nodes: u32,
     median: f64,
     p95: f64,
+    near_median: f64,
+    near_p95: f64,
     empty_median: f64,
     ratio: f64,
 }
@@ -80,8 +82,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
         println!("at rest             {:.2} % of one core", figures.idle_percent);
         let p = &figures.pan_ms;
         println!(
-            "panning {} nodes   {:.1} ms a frame, 95 % within {:.1} ms; {:.2} × an empty drawing ({:.1} ms)",
-            p.nodes, p.median, p.p95, p.ratio, p.empty_median
+            "panning {} nodes   {:.1} ms a frame, 95 % within {:.1} ms; near, with labels {:.1} ms, 95 % within {:.1} ms; {:.2} × an empty drawing ({:.1} ms)",
+            p.nodes, p.median, p.p95, p.near_median, p.near_p95, p.ratio, p.empty_median
         );
     }
     Ok(Outcome::Done)
