@@ -68,9 +68,8 @@ class Desk {
   starting = $state(false);
   /** A decision that can still be taken back. */
   pending = $state.raw<Pending | undefined>();
-  /** What became of the last decision, and what went wrong with it. */
-  said = $state.raw<string[]>([]);
-  refused = $state.raw<ApiError | undefined>();
+  /** What became of the last decision: of which proposal, in sentences, and what went wrong with it. */
+  decided = $state.raw<{ id: string; said: string[]; refused?: ApiError } | undefined>();
   readonly #undo = new Undo(
     (decision) => void this.#send(decision),
     (pending) => (this.pending = pending),
@@ -133,8 +132,7 @@ class Desk {
       if (other) {
         this.timeline = [];
         this.#known.clear();
-        this.refused = undefined;
-        this.said = [];
+        this.decided = undefined;
       }
       this.status = status;
       this.replay = replay;
@@ -169,8 +167,7 @@ class Desk {
   /** Begins the five seconds of undo; the decision goes to the engine after them. */
   decide(decision: Decision): void {
     if (this.#undo.decide(decision)) {
-      this.refused = undefined;
-      this.said = [];
+      this.decided = undefined;
     }
   }
 
@@ -181,19 +178,20 @@ class Desk {
   takeBack(): void {
     const taken = this.#undo.takeBack();
     if (taken) {
-      this.said = [`${taken.id}: ${taken.what === "approve" ? "approval" : "rejection"} taken back, nothing was sent`];
+      this.decided = { id: taken.id, said: [`${taken.what === "approve" ? "approval" : "rejection"} taken back, nothing was sent`] };
     }
   }
 
   async #send(decision: Decision): Promise<void> {
     const { id, hash, reason, typed } = decision;
     try {
-      this.said =
+      const said =
         decision.what === "approve"
           ? await call<string[]>("approve", { id, plan_hash: hash, typed_target: typed })
           : await call<string[]>("reject", { id, reason });
+      this.decided = { id, said };
     } catch (error) {
-      this.refused = asApiError(error);
+      this.decided = { id, said: [], refused: asApiError(error) };
     }
     await this.poll();
   }
