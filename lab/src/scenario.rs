@@ -13,6 +13,7 @@ use crate::netns::{Driver, LabError, LabInstance};
 use crate::topology::{Exit, Link, Topology};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 use std::time::Duration;
 
 /// Resets of one `flap`, at most.
@@ -204,6 +205,39 @@ impl Parameters<'_> {
             0 => Ok(default),
             1 => Ok(found.remove(0)),
             _ => Err(self.wrong("exit", "name one of provider, exit and link")),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Provider(id) => write!(f, "provider {id}"),
+            Self::Exit(id) => write!(f, "exit {id}"),
+            Self::Link(id) => write!(f, "link {id}"),
+            Self::Router(id) => write!(f, "router {id}"),
+        }
+    }
+}
+
+/// As a sentence's middle: `provider isp-a: +40.0 ms, 2.00 % loss`.
+impl fmt::Display for Scenario {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: ", self.place)?;
+        match &self.fault {
+            Fault::Degrade { added_us, loss_ppm, direction, .. } => {
+                let way = match direction {
+                    Direction::Both => "",
+                    Direction::Ab => ", outbound only",
+                    Direction::Ba => ", inbound only",
+                };
+                write!(f, "+{:.1} ms, {:.2} % loss{way}", *added_us as f64 / 1000.0, f64::from(*loss_ppm) / 1e4)
+            }
+            Fault::Fill { mbit } => write!(f, "{mbit} Mbit/s added"),
+            Fault::Cut(Cut::Carrier) => f.write_str("cut, with loss of light"),
+            Fault::Cut(Cut::Silent) => f.write_str("cut, silently"),
+            Fault::Unplug => f.write_str("unplugged"),
+            Fault::Flap { times, every_s } => write!(f, "sessions reset {times} times, {every_s} s apart"),
         }
     }
 }
@@ -402,6 +436,14 @@ mod tests {
             links(&t, &nowhere.place).unwrap_err().to_string(),
             "the topology has no exit \"r9-ispa\"; it has r1-ispa, r1-ispb, r2-ispb, r2-ispc"
         );
+    }
+
+    #[test]
+    fn what_happens_is_told_in_words() {
+        let said = |name: &str, given: &[(&str, &str)]| parse(name, given).unwrap().to_string();
+        assert_eq!(said("degrade", &[("delay", "40"), ("loss", "2")]), "provider isp-a: +40.0 ms, 2.00 % loss");
+        assert_eq!(said("unplug", &[]), "router r2: unplugged");
+        assert_eq!(said("cut", &[("link", "r1-r4")]), "link r1-r4: cut, with loss of light");
     }
 
     #[test]

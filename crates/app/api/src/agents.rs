@@ -1,5 +1,6 @@
 //! Agents: one per device, read only. What they say comes from `agent`; here it gets its shape.
 
+use crate::call::health_of;
 use crate::view::ApiError;
 use action::DeviceId;
 use agent::{Alert, AlertChange, Answer, Look, Sample, Tool, Value};
@@ -177,7 +178,7 @@ fn named(s: &PilotState, asked: &str) -> Option<DeviceId> {
 
 fn view(s: &PilotState, id: &DeviceId) -> Option<AgentView> {
     let (spec, device) = (s.network.inventory.device(id)?, s.network.devices.get(id)?);
-    let health = s.perception.health(&s.network, id);
+    let health = health_of(s, id);
     let stale = |promised: bool, freshness: Freshness, stale: bool| (promised || freshness != Freshness::Unknown) && stale;
     let old = stale(spec.gnmi.is_some(), device.gnmi, device.gnmi_is_stale(s.now))
         || stale(spec.bmp.is_some(), device.bmp, device.bmp_is_stale(s.now));

@@ -9,9 +9,10 @@ use crate::view::{
     ProposalView, RejectArguments, StatusView,
 };
 use crate::{agents, sentence, topology};
-use action::{OperatorId, ProposalId};
+use action::{DeviceId, OperatorId, ProposalId};
 use approval::Status;
 use network::{Freshness, SessionState};
+use perception::HealthScore;
 use pilot::{Command, Event, Happening, PilotState, ProposalState};
 use runtime::{Handle, Player, Stopped};
 use serde::de::DeserializeOwned;
@@ -285,6 +286,14 @@ fn feed(f: Freshness) -> String {
     .to_owned()
 }
 
+/// Returns the health score of a device that reports. What one reported that is silent now, or never did, is no score.
+pub fn health_of(s: &PilotState, device: &DeviceId) -> Option<HealthScore> {
+    let state = s.network.devices.get(device)?;
+    let silent = matches!(state.gnmi, Freshness::Stale { .. }) || state.gnmi_is_stale(s.now);
+    let reports = state.gnmi.last().is_some() && !silent;
+    reports.then(|| s.perception.health(&s.network, device)).flatten()
+}
+
 fn made() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()
 }
@@ -300,7 +309,7 @@ fn status(s: &PilotState) -> StatusView {
             gnmi: feed(d.gnmi),
             configured: d.config.is_some(),
             sessions: (count(up), count(d.sessions.len())),
-            health: s.perception.health(&s.network, &spec.id).map(|h| h.score.get()),
+            health: health_of(s, &spec.id).map(|h| h.score.get()),
             agreement: s.agreement.get(&spec.id).map(|a| AgreementView {
                 equal: a.equal,
                 compared: a.compared,

@@ -3,7 +3,7 @@
 //! The engine keeps what it judges by (a minute at the fastest probing); the quarter of an hour that people look at is kept here. It is
 //! for display only and decides nothing.
 
-use crate::call::path_state;
+use crate::call::{health_of, path_state};
 use pilot::PilotState;
 use runtime::Handle;
 use serde::{Deserialize, Serialize};
@@ -248,10 +248,8 @@ fn look(s: &PilotState) -> HealthView {
             in_bps: vec![inward],
         }
     };
-    let device = |d: &network::DeviceSpec| DeviceSeries {
-        device: d.id.to_string(),
-        health: vec![s.perception.health(n, &d.id).map(|h| h.score.get())],
-    };
+    let device =
+        |d: &network::DeviceSpec| DeviceSeries { device: d.id.to_string(), health: vec![health_of(s, &d.id).map(|h| h.score.get())] };
     #[allow(clippy::cast_precision_loss, reason = "milliseconds fit a double for 285,000 years")]
     let at = (s.now.nanos() / 1_000_000) as f64;
     HealthView {

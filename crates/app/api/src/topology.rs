@@ -1,5 +1,6 @@
 //! The network as a drawing: nodes in layers, links with load per direction, exits.
 
+use crate::call::health_of;
 use action::{DeviceId, ExitId};
 use bgp::Prefix;
 use core::net::IpAddr;
@@ -128,7 +129,7 @@ pub fn topology(s: &PilotState) -> TopologyView {
             layer,
             row: place(layer),
             fresh: (spec.bmp.is_none() || fresh(&device.bmp)) && (spec.gnmi.is_none() || fresh(&device.gnmi)),
-            health: s.perception.health(n, &spec.id).map(|h| h.score.get()),
+            health: health_of(s, &spec.id).map(|h| h.score.get()),
             sessions: (crate::call::count(up), crate::call::count(device.sessions.len())),
             finding: None,
         });

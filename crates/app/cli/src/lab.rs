@@ -82,6 +82,8 @@ pub enum Name {
     Fill,
     /// The provider resets its sessions again and again.
     Flap,
+    /// A router loses its power, in a simulated lab.
+    Unplug,
 }
 
 /// How the routers treat what is written.
@@ -124,6 +126,9 @@ pub struct ScenarioArguments {
     /// Approve what is proposed (LAB mode only; audited as automatic).
     #[arg(long, requires = "headless")]
     pub auto_approve: bool,
+    /// Router that loses its power.
+    #[arg(long, default_value = "r2")]
+    pub router: String,
     /// Provider whose links are hit.
     #[arg(long, default_value = "isp-a")]
     pub provider: String,

@@ -80,6 +80,7 @@ async fn run(context: &Context, scenario: &ScenarioArguments, folder: &std::path
 /// Disturbs the lab as the scenario says; returns what was done.
 pub fn disturb(lab: &LabInstance, scenario: &ScenarioArguments) -> Result<String, Failure> {
     let places: Vec<Place> = match &scenario.exit[..] {
+        _ if scenario.name == Name::Unplug => vec![Place::Router(scenario.router.clone())],
         [] => vec![Place::Provider(scenario.provider.clone())],
         exits => exits.iter().map(|e| Place::Exit(e.clone())).collect(),
     };
@@ -91,6 +92,7 @@ pub fn disturb(lab: &LabInstance, scenario: &ScenarioArguments) -> Result<String
             Name::CutSilent => Fault::Degrade { added_us: 0, jitter_us: 0, loss_ppm: 1_000_000, direction: Direction::Ab },
             Name::Cut => Fault::Cut(Cut::Carrier),
             Name::Fill => Fault::Fill { mbit: scenario.mbit },
+            Name::Unplug => Fault::Unplug,
             Name::Flap => Fault::Flap { times: scenario.times, every_s: FLAP_EVERY_S },
         };
         done.push(strike(lab, fault, place)?);
@@ -129,18 +131,9 @@ fn degraded(delay_ms: f64, loss: f64) -> Fault {
 }
 
 fn strike(lab: &LabInstance, fault: Fault, place: Place) -> Result<String, Failure> {
-    let text = match &fault {
-        Fault::Degrade { added_us, loss_ppm, .. } => {
-            format!(
-                "{place:?} +{:.1} ms, {:.2} % loss",
-                f64::from(u32::try_from(*added_us).unwrap_or(u32::MAX)) / 1000.0,
-                f64::from(*loss_ppm) / 1e4
-            )
-        }
-        other => format!("{place:?} {other:?}"),
-    };
-    Scenario { fault, place }.apply(lab).map_err(|e| Failure::from_error("PH-LAB-008", &e))?;
-    Ok(text)
+    let scenario = Scenario { fault, place };
+    scenario.apply(lab).map_err(|e| Failure::from_error("PH-LAB-008", &e))?;
+    Ok(scenario.to_string())
 }
 
 struct Player<'a> {
