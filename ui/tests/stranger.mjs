@@ -8,6 +8,7 @@ import { execFile, spawn } from "node:child_process";
 import { mkdir, readdir } from "node:fs/promises";
 import { createServer } from "node:net";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import assert from "node:assert/strict";
 import { Browser, KEYS, sleep } from "./webdriver.mjs";
@@ -25,13 +26,14 @@ if (pictures) {
 const began = Date.now();
 const say = (text) => console.log(`${((Date.now() - began) / 1000).toFixed(1).padStart(7)} s  ${text}`);
 const run = async (...args) => (await promisify(execFile)(pilotctl, args, { maxBuffer: 1 << 28 })).stdout;
+const pages = fileURLToPath(new URL("../dist", import.meta.url));
 const APPROVAL_TTL_S = 45;
 
 /** A `pilotctl serve` that has printed its link. */
 class Engine {
   static async start(...args) {
     const engine = new Engine();
-    engine.process = spawn(pilotctl, ["serve", "--listen", "127.0.0.1:0", ...args], { stdio: ["ignore", "inherit", "pipe"] });
+    engine.process = spawn(pilotctl, ["serve", "--listen", "127.0.0.1:0", "--ui", pages, ...args], { stdio: ["ignore", "inherit", "pipe"] });
     engine.ended = new Promise((resolve) => engine.process.once("exit", resolve));
     engine.link = await new Promise((resolve, reject) => {
       createInterface({ input: engine.process.stderr }).on("line", (line) => (line.startsWith("open ") ? resolve(line.slice(5)) : console.error(`        serve: ${line}`)));
