@@ -38,6 +38,10 @@ async function picture(name) {
 async function checked(screen) {
   await browser.keys("g", { approvals: "a", topology: "t", health: "h", chat: "c", lab: "l" }[screen]);
   await browser.until(`screen ${screen}`, 5000, () => browser.run("return location.hash.startsWith('#/' + arguments[0])", screen));
+  await browser.keys("?");
+  await browser.until(`the keys of ${screen}`, 5000, async () => /everything by name/.test(await browser.text("dialog")));
+  await browser.keys(KEYS.escape);
+  await browser.until("no keys", 5000, async () => (await browser.text("dialog")) === "");
   await sleep(1500);
   await picture(screen);
   if (axe) {

@@ -4,6 +4,7 @@
 //! for display only and decides nothing.
 
 use crate::call::{health_of, path_state};
+use crate::topology::rates;
 use pilot::PilotState;
 use runtime::Handle;
 use serde::{Deserialize, Serialize};
@@ -238,8 +239,7 @@ fn look(s: &PilotState) -> HealthView {
         }
     };
     let exit = |e: &network::ExitSpec| {
-        let interface = n.devices.get(&e.device).and_then(|d| d.interfaces.get(&e.interface));
-        let (inward, outward) = interface.and_then(|i| i.rate_bps).map_or((None, None), |(i, o)| (Some(i), Some(o)));
+        let (inward, outward) = rates(n, &e.device, &e.interface);
         ExitSeries {
             exit: e.id.to_string(),
             provider: e.provider.to_string(),

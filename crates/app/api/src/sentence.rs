@@ -27,7 +27,8 @@ pub fn sentence(event: &Event) -> String {
         }
         Happening::Blocked { summary, reasons } => format!("blocked: {summary} – {}", reasons.join("; ")),
         Happening::Proposed { proposal, tier, summary, expires, .. } => {
-            format!("{proposal} (tier {}) waits until {expires}: {summary}", tier.number())
+            let at = expires.to_string();
+            format!("{proposal} (tier {}) waits until {}Z: {summary}", tier.number(), at.get(11..19).unwrap_or(&at))
         }
         Happening::Approved { proposal, by, automatic } => {
             format!("{proposal} approved by {by}{}", if *automatic { ", automatically" } else { "" })

@@ -154,10 +154,10 @@ pub fn topology(s: &PilotState) -> TopologyView {
 
 fn exit_link(n: &Network, exit: &ExitSpec) -> LinkView {
     let device = n.devices.get(&exit.device);
-    let interface = device.and_then(|d| d.interfaces.get(&exit.interface));
+    let interface = reported(n, &exit.device, &exit.interface);
     let sessions = device.into_iter().flat_map(|d| &d.sessions).filter(|(neighbor, _)| exit.neighbors.contains(neighbor));
     let (up, all) = sessions.fold((0, 0), |(up, all), (_, x)| (up + u32::from(x.state == SessionState::Established), all + 1));
-    let (inward, outward) = rates(interface);
+    let (inward, outward) = rates(n, &exit.device, &exit.interface);
     LinkView {
         id: exit.id.to_string(),
         a: exit.device.to_string(),
@@ -171,8 +171,15 @@ fn exit_link(n: &Network, exit: &ExitSpec) -> LinkView {
     }
 }
 
-fn rates(interface: Option<&Interface>) -> (Option<f64>, Option<f64>) {
-    interface.and_then(|i| i.rate_bps).map_or((None, None), |(inward, outward)| (Some(inward), Some(outward)))
+/// Returns an interface as its router reports it; what a silent router reported once is no state.
+fn reported<'n>(n: &'n Network, device: &DeviceId, interface: &str) -> Option<&'n Interface> {
+    let device = n.devices.get(device).filter(|d| !matches!(d.gnmi, Freshness::Stale { .. }))?;
+    device.interfaces.get(interface)
+}
+
+/// Returns bit/s into and out of an interface.
+pub fn rates(n: &Network, device: &DeviceId, interface: &str) -> (Option<f64>, Option<f64>) {
+    reported(n, device, interface).and_then(|i| i.rate_bps).map_or((None, None), |(inward, outward)| (Some(inward), Some(outward)))
 }
 
 /// Two routers with addresses in one subnet have a link, as their configurations say.
@@ -199,9 +206,10 @@ fn inner_links(n: &Network) -> Vec<LinkView> {
         }
     }
     let link = |((a, b), (at_a, at_b)): ((&DeviceId, &DeviceId), (&str, &str))| {
-        let end = |d: &DeviceId, i: &str| n.devices.get(d).and_then(|d| d.interfaces.get(i));
-        let (into_a, out_of_a) = rates(end(a, at_a));
-        let both = [end(a, at_a).and_then(|i| i.oper_up), end(b, at_b).and_then(|i| i.oper_up)];
+        let (into_a, out_of_a) = rates(n, a, at_a);
+        // a silent end: the other one counts the same packets
+        let (into_b, out_of_b) = rates(n, b, at_b);
+        let both = [(a, at_a), (b, at_b)].map(|(d, i)| reported(n, d, i).and_then(|i| i.oper_up));
         LinkView {
             id: format!("{a}-{b}"),
             a: a.to_string(),
@@ -209,8 +217,8 @@ fn inner_links(n: &Network) -> Vec<LinkView> {
             exit: false,
             up: if both.contains(&Some(false)) { Some(false) } else { both[0].or(both[1]) },
             sessions: (0, 0),
-            forward_bps: out_of_a,
-            backward_bps: into_a,
+            forward_bps: out_of_a.or(into_b),
+            backward_bps: into_a.or(out_of_b),
             capacity_bps: 0,
         }
     };

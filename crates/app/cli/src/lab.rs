@@ -86,6 +86,22 @@ pub enum Name {
     Unplug,
 }
 
+/// A number between 0 and `max`.
+fn within(text: &str, max: f64) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(value) if (0.0..=max).contains(&value) => Ok(value),
+        _ => Err(format!("it must be a number from 0 to {max}")),
+    }
+}
+
+fn added_ms(text: &str) -> Result<f64, String> {
+    within(text, 5000.0)
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    within(text, 1.0)
+}
+
 /// How the routers treat what is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum DropWrites {
@@ -133,10 +149,10 @@ pub struct ScenarioArguments {
     #[arg(long, default_value = "isp-a")]
     pub provider: String,
     /// Added one-way delay, both ways, milliseconds.
-    #[arg(long, default_value_t = 40.0)]
+    #[arg(long, default_value_t = 40.0, value_parser = added_ms, allow_negative_numbers = true)]
     pub delay_ms: f64,
     /// Loss, 0–1.
-    #[arg(long, default_value_t = 0.0)]
+    #[arg(long, default_value_t = 0.0, value_parser = share, allow_negative_numbers = true)]
     pub loss: f64,
     /// Only these exits, not all of the provider.
     #[arg(long, value_name = "EXIT")]

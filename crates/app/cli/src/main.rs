@@ -77,6 +77,15 @@ enum Verb {
 }
 
 fn main() -> ExitCode {
+    // a reader that has seen enough (`| head`) is no fault: the standard library would panic
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        let text = panic.payload_as_str().unwrap_or_default();
+        if text.starts_with("failed printing to stdout") {
+            std::process::exit(141);
+        }
+        usual(panic);
+    }));
     let arguments = Arguments::parse();
     tracing_subscriber::fmt()
         .with_ansi(std::io::stderr().is_terminal())

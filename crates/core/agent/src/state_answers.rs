@@ -19,6 +19,13 @@ const HISTORY_LINES: usize = 8;
 pub fn health(look: &Look<'_>, id: &DeviceId, state: &Device) -> Draft {
     let Some(health) = look.perception.health(look.network, id) else { return Draft::say("My health is not known yet.") };
     let mut draft = Draft::default();
+    if state.gnmi_is_stale(look.now) {
+        // what was reported once is no health
+        let heard = state.gnmi.last().map_or_else(|| "never".to_owned(), |t| t.to_string());
+        draft.line(format!("My health is not known: nothing is heard from me (last {heard}). It was {:.2} then.", health.score.get()));
+        draft.sample(Sample::number("health_score", health.score.get(), state.gnmi.last(), "computed from the last readings"));
+        return draft;
+    }
     let lost = |hundredths: u32| format!("-{}.{:02}", hundredths / 100, hundredths % 100);
     let parts: Vec<String> = health.parts.iter().map(|p| format!("{} {}", cause(&p.cause), lost(p.hundredths))).collect();
     let because = if parts.is_empty() { "nothing was subtracted".to_owned() } else { parts.join(", ") };

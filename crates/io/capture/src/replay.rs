@@ -68,7 +68,7 @@ impl Replay {
         &self.diverged
     }
 
-    /// Returns the bytes at the end that are no whole frame: what they held was never acknowledged.
+    /// Returns the bytes at the end that are no whole frame: of a program that was stopped while it wrote, or of a copy that is not complete.
     #[must_use]
     pub const fn lost_tail(&self) -> u64 {
         self.lost_tail

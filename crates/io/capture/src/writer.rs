@@ -5,6 +5,7 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use units::Timestamp;
 
@@ -40,7 +41,7 @@ impl Writer {
     pub fn create(path: &Path) -> Result<Self, CaptureError> {
         let io = |doing| move |source| CaptureError::Io { doing, path: path.to_owned(), source };
         if let Some(folder) = path.parent() {
-            std::fs::create_dir_all(folder).map_err(io("making the folder of"))?;
+            std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io("making the folder of"))?;
         }
         let mut file = File::options().write(true).create_new(true).open(path).map_err(io("creating"))?;
         file.write_all(&MAGIC).map_err(io("writing"))?;
