@@ -70,7 +70,9 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
     eprintln!("measuring {}; this takes about two minutes", window.display());
     let ran = command.arg(&script).arg(&own).arg(&window).env("NO_AT_BRIDGE", "1").stderr(Stdio::inherit()).output();
     let ran = ran.map_err(|e| Failure::from_error("PH-CLI-017", &e))?;
-    let figures: Figures = serde_json::from_slice(&ran.stdout)
+    // services that the desktop starts print on the same stream
+    let said = ran.stdout.split(|b| *b == b'\n').find(|line| line.starts_with(b"{")).unwrap_or_default();
+    let figures: Figures = serde_json::from_slice(said)
         .map_err(|e| Failure::new("PH-CLI-018", format!("the measurement gave no figures ({e}); what it said stands above")))?;
     if context.json {
         crate::engine::print_json(&figures);
