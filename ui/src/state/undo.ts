@@ -12,30 +12,19 @@ export type Decision = {
 
 export type Pending = Decision & { until: number };
 
-/** Time, so that a test needs none. */
-export type Clock = { now: () => number; after: (ms: number, run: () => void) => unknown; cancel: (timer: unknown) => void };
-
-const wall: Clock = {
-  now: () => Date.now(),
-  after: (ms, run) => setTimeout(run, ms),
-  cancel: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
-};
-
 /** A decision can be taken back for this long. */
 export const UNDO_MS = 5_000;
 
 export class Undo {
   #pending: Pending | undefined;
-  #timer: unknown;
+  #timer: ReturnType<typeof setTimeout> | undefined;
 
   readonly #send: (decision: Decision) => void;
   readonly #changed: (pending: Pending | undefined) => void;
-  readonly #clock: Clock;
 
-  constructor(send: (decision: Decision) => void, changed: (pending: Pending | undefined) => void, clock: Clock = wall) {
+  constructor(send: (decision: Decision) => void, changed: (pending: Pending | undefined) => void) {
     this.#send = send;
     this.#changed = changed;
-    this.#clock = clock;
   }
 
   /** Begins the undo time; false while another decision waits for its end. */
@@ -43,14 +32,14 @@ export class Undo {
     if (this.#pending) {
       return false;
     }
-    this.#set({ ...decision, until: this.#clock.now() + UNDO_MS });
-    this.#timer = this.#clock.after(UNDO_MS, () => {
+    this.#set({ ...decision, until: Date.now() + UNDO_MS });
+    this.#timer = setTimeout(() => {
       const due = this.#pending;
       this.#set(undefined);
       if (due) {
         this.#send(due);
       }
-    });
+    }, UNDO_MS);
     return true;
   }
 
@@ -65,7 +54,7 @@ export class Undo {
   takeBack(): Decision | undefined {
     const taken = this.#pending;
     if (taken) {
-      this.#clock.cancel(this.#timer);
+      clearTimeout(this.#timer);
       this.#set(undefined);
     }
     return taken;

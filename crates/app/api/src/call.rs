@@ -289,9 +289,7 @@ fn feed(f: Freshness) -> String {
 /// Returns the health score of a device that reports. What one reported that is silent now, or never did, is no score.
 pub fn health_of(s: &PilotState, device: &DeviceId) -> Option<HealthScore> {
     let state = s.network.devices.get(device)?;
-    let silent = matches!(state.gnmi, Freshness::Stale { .. }) || state.gnmi_is_stale(s.now);
-    let reports = state.gnmi.last().is_some() && !silent;
-    reports.then(|| s.perception.health(&s.network, device)).flatten()
+    (!state.gnmi_is_stale(s.now)).then(|| s.perception.health(&s.network, device)).flatten()
 }
 
 fn made() -> u128 {

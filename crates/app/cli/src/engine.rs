@@ -30,7 +30,7 @@ pub struct ServeArguments {
     /// Take the inventory and secrets of a running lab.
     #[arg(long, value_name = "ID", conflicts_with = "inventory")]
     lab: Option<String>,
-    /// Play a capture instead of watching devices: nothing is decided anew and nothing is sent.
+    /// Play a capture instead of watching devices: the same decisions again, and nothing is sent.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["inventory", "lab", "mode", "bmp"])]
     replay: Option<PathBuf>,
     /// SHADOW sends nothing; LAB writes to the lab's own devices only.

@@ -67,10 +67,7 @@ pub fn capture(context: &Context, arguments: &CaptureArguments) -> Ended {
         }
         CaptureVerb::Verify { file } => match capture::info(file) {
             Ok(info) if info.lost_tail_bytes > 0 => {
-                println!(
-                    "intact up to {} inputs, digest {}; the last {} bytes are no whole frame: a program that was stopped while it wrote, or a copy that is not complete",
-                    info.records, info.digest, info.lost_tail_bytes
-                );
+                println!("intact up to {} inputs, digest {}; {}", info.records, info.digest, capture::cut_short(info.lost_tail_bytes));
                 Ok(Outcome::Partly)
             }
             Ok(info) => {
@@ -110,10 +107,7 @@ pub fn replay(context: &Context, arguments: &Arguments) -> Ended {
         return Err(Failure::from_error("PH-CLI-006", &error));
     }
     if replay.lost_tail() > 0 {
-        eprintln!(
-            "the last {} bytes are no whole frame: a program that was stopped while it wrote, or a copy that is not complete",
-            replay.lost_tail()
-        );
+        eprintln!("{}", capture::cut_short(replay.lost_tail()));
     }
     if arguments.state {
         crate::engine::print_json(replay.state());

@@ -190,9 +190,7 @@ fn scan(file: &Path) -> Result<Scan, CaptureError> {
     }
     let lost = reader.lost_tail();
     if lost > 0 {
-        damaged = Some(format!(
-            "the last {lost} bytes are no whole frame: a program that was stopped while it wrote, or a copy that is not complete"
-        ));
+        damaged = Some(capture::cut_short(lost));
     }
     let scan = found.ok_or_else(|| CaptureError::NotACapture { path: file.to_owned() })?;
     Ok(Scan { damaged, ..scan })

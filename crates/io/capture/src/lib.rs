@@ -106,5 +106,11 @@ pub enum CaptureError {
     },
 }
 
+/// Says what `bytes` at the end of a file are that make no whole frame.
+#[must_use]
+pub fn cut_short(bytes: u64) -> String {
+    format!("the last {bytes} bytes are no whole frame: a program that was stopped while it wrote, or a copy that is not complete")
+}
+
 #[cfg(test)]
 mod tests;
