@@ -25,6 +25,9 @@ const SETTINGS: [(&str, &str); 10] = [
     ("ipv6/conf/default/dad_transmits", "0"),
     ("ipv6/conf/default/accept_ra", "0"),
 ];
+/// How long a neighbour's link address is believed, milliseconds: four hours, the usual ARP lifetime of a router. Linux asks again after
+/// 15 to 45 s; a link dead in one direction would then lose the other one too, by the lab's own doing.
+const NEIGHBOUR_MS: u32 = 14_400_000;
 /// These must take, or the lab cannot work.
 const NEEDED: [&str; 2] = ["ipv4/ip_forward", "ipv6/conf/all/forwarding"];
 
@@ -114,6 +117,7 @@ fn node_lines(lab: &LabInstance, node: &Node) -> Vec<String> {
         lines.extend(["dc", "dchosts"].map(|i| format!("link set {i} up")));
     }
     for port in t.ports(&node.id) {
+        lines.extend(["arp_cache", "ndisc_cache"].map(|c| format!("ntable change name {c} dev {} base_reachable {NEIGHBOUR_MS}", port.peer)));
         lines.push(format!("link set {} up", port.peer));
         if node.daemon != Daemon::Frr {
             lines.push(format!("addr add {}/31 dev {}", port.v4, port.peer));
