@@ -24,11 +24,11 @@ pub struct Entry<T> {
     pub body: T,
 }
 
-/// A capture being read, record by record.
+/// A capture being read, record by record, from a file unless said otherwise.
 #[derive(Debug)]
-pub struct Reader<T> {
+pub struct Reader<T, R = File> {
     path: PathBuf,
-    file: BufReader<File>,
+    file: BufReader<R>,
     offset: u64,
     content: Vec<u8>,
     position: usize,
@@ -46,7 +46,17 @@ impl<T: DeserializeOwned> Reader<T> {
     /// [`CaptureError`] when it is none, or of a newer version.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
         let io = |source| CaptureError::Io { doing: "opening", path: path.to_owned(), source };
-        let mut file = BufReader::new(File::open(path).map_err(io)?);
+        Self::new(path, File::open(path).map_err(io)?)
+    }
+}
+
+impl<T: DeserializeOwned, R: Read> Reader<T, R> {
+    /// Reads a capture from `input`; `path` is only its name in errors.
+    ///
+    /// # Errors
+    /// [`CaptureError`] when it is none, or of a newer version.
+    pub fn new(path: &Path, input: R) -> Result<Self, CaptureError> {
+        let mut file = BufReader::new(input);
         let mut head = [0; FILE_HEADER];
         let not = |_| CaptureError::NotACapture { path: path.to_owned() };
         file.read_exact(&mut head).map_err(not)?;
@@ -167,7 +177,7 @@ fn fill(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
     Ok(got)
 }
 
-impl<T: DeserializeOwned> Iterator for Reader<T> {
+impl<T: DeserializeOwned, R: Read> Iterator for Reader<T, R> {
     type Item = Result<Entry<T>, CaptureError>;
 
     fn next(&mut self) -> Option<Self::Item> {
