@@ -315,7 +315,11 @@ impl Play {
     /// Keeps the state when it is time to; the next input must not be taken from the reader yet.
     fn keep(&mut self) {
         let inputs = self.replay.inputs();
-        if self.next.is_some() || inputs == 0 || inputs % self.keep_every != 0 || self.kept.last().is_some_and(|k| k.replay.inputs() >= inputs) {
+        if self.next.is_some()
+            || inputs == 0
+            || inputs % self.keep_every != 0
+            || self.kept.last().is_some_and(|k| k.replay.inputs() >= inputs)
+        {
             return;
         }
         self.kept.push(Kept { at: self.at(|p| p.at), mark: self.reader.mark(), replay: self.replay.clone() });
