@@ -1,1 +1,0 @@
-//! Files that others recorded: BMP streams, pcap, MRT, gNMI dumps, compressed or not.

@@ -1,1 +1,0 @@
-//! Flow export datagrams (NetFlow v9, IPFIX, sFlow v5) to flow records.
