@@ -8,7 +8,7 @@ cd "$(dirname "$0")/.."
 root=$PWD
 target=${CARGO_TARGET_DIR:-$root/target}
 triple=$(rustc -vV | sed -n 's/^host: //p')
-programs=$target/fuzz/$triple/release
+programs=${PILOTHOUSE_FUZZERS:-$target/fuzz/$triple/release}
 
 build() {
   local coverage="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
@@ -43,6 +43,7 @@ run() {
 
 case ${1:-} in
   build) build ;;
-  run) shift; [ -x "$programs/$(names | head -n 1)" ] || build >/dev/null; run "${@:-15}" ;;
+  # who names the folder has built; else what is fuzzed is the source as it is now
+  run) shift; [ -n "${PILOTHOUSE_FUZZERS:-}" ] || build >/dev/null; run "${@:-15}" ;;
   *) sed -n '2,6s/^# //p' "$0"; exit 2 ;;
 esac

@@ -244,7 +244,7 @@ fn a_flap_by_the_provider_is_counted(lab: &LabInstance) {
     for (exit, node, neighbor) in [("r1-ispa", "r1", "172.31.1.1"), ("r1-ispb", "r1", "172.31.2.1"), ("r2-ispc", "r2", "172.31.4.1")] {
         let before = dropped(node, neighbor);
         scenario("flap", &[("exit", exit), ("times", "1")]).apply(lab).unwrap();
-        wait_until(exit, Duration::from_secs(20), || dropped(node, neighbor) > before);
+        wait_until(exit, Duration::from_secs(20), || dropped(node, neighbor) == before + 1);
     }
     for (node, neighbor) in [("r1", "172.31.1.1"), ("r1", "172.31.2.1"), ("r2", "172.31.4.1")] {
         wait_until(neighbor, Duration::from_secs(60), || session_up(lab, node, neighbor));

@@ -101,7 +101,7 @@ pub enum ReplayStep {
 }
 
 impl ReplayArguments {
-    /// Gives the orders: set the clock, its speed, then run or stop.
+    /// Gives the orders: set the clock, step, its speed, then run or stop.
     pub async fn carry_out(self, player: &Player) {
         if let Some(to) = self.to_ms {
             #[allow(clippy::cast_possible_truncation, reason = "saturates; the player stays within the capture")]

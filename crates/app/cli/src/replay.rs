@@ -146,7 +146,14 @@ fn redact(file: &Path, copy: &Path) -> Ended {
     let mut writer = capture::Writer::create(copy).map_err(unusable)?;
     let (mut texts, mut inputs) = (0, 0u64);
     for entry in &mut reader {
-        let mut entry = entry.map_err(unusable)?;
+        let mut entry = match entry {
+            Ok(entry) => entry,
+            Err(damage) => {
+                // what came before the damage is a copy worth having
+                writer.flush_durable().map_err(unusable)?;
+                return Err(unusable(damage));
+            }
+        };
         texts += capture::redact(&mut entry.body);
         writer.append(entry.seq, entry.at, &entry.body).map_err(unusable)?;
         inputs += 1;

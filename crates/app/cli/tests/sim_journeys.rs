@@ -50,6 +50,12 @@ fn a_copy_without_texts_decides_the_same(data: &Path, capture: &Path, decisions:
     let copy = data.join("copy.capture");
     let redacted = pilotctl(data).args(["capture", "redact"]).arg(capture).arg(&copy).output().unwrap();
     assert!(redacted.status.success(), "{}", text(&redacted));
+    // as configurations write it; those of the lab describe every neighbour
+    let described = |file: &Path| {
+        let exported = text(&pilotctl(data).args(["capture", "export"]).arg(file).output().unwrap());
+        exported.matches(" description ").count() - exported.matches(" description (redacted)").count()
+    };
+    assert!(described(capture) > 0 && described(&copy) == 0, "{} of {}", described(&copy), described(capture));
     let replayed = pilotctl(data).arg("replay").arg(&copy).arg("--decisions").output().unwrap();
     assert!(replayed.status.success(), "{}", text(&replayed));
     let events = |out: &[u8]| {
@@ -67,8 +73,17 @@ fn an_exported_stream_is_the_one_that_came(data: &Path, capture: &Path) {
     std::fs::write(&file, &stream.stdout).unwrap();
     let decoded = pilotctl(data).args(["decode", "bmp"]).arg(&file).output().unwrap();
     assert!(decoded.status.success(), "{}", text(&decoded));
-    let messages = String::from_utf8_lossy(&decoded.stdout).lines().count();
-    assert!(messages > 200, "{messages} messages of r1");
+    let exported = pilotctl(data).args(["capture", "export"]).arg(capture).output().unwrap();
+    let came: String = String::from_utf8_lossy(&exported.stdout)
+        .lines()
+        .filter_map(|line| {
+            let observation = serde_json::from_str::<Value>(line).ok()?["body"]["observation"].take();
+            let of_r1 = observation["source"] == "bmp" && observation["device"] == "r1";
+            observation["event"]["bytes"].as_str().filter(|_| of_r1).map(str::to_owned)
+        })
+        .collect();
+    let written: String = stream.stdout.iter().map(|b| format!("{b:02x}")).collect();
+    assert!(!came.is_empty() && written == came, "{} bytes written, {} came", written.len() / 2, came.len() / 2);
     let none = pilotctl(data).args(["capture", "export", "--as", "bmp", "--device", "r9"]).arg(capture).output().unwrap();
     assert!(none.status.code() == Some(2) && text(&none).contains("it holds BMP of: r1, r2, r3"), "{}", text(&none));
 }

@@ -364,7 +364,11 @@ impl Play {
     fn obey(&mut self, order: Order) {
         match order {
             Order::Play(playing) => {
-                self.at(|p| p.playing = playing && p.state_hash.is_none());
+                let stop_seeking = std::mem::take(&mut self.to_event);
+                self.at(|p| {
+                    p.playing = playing && p.state_hash.is_none();
+                    p.seeking = p.seeking.filter(|_| !stop_seeking);
+                });
                 self.hold();
             }
             Order::Speed(speed) => {
@@ -380,7 +384,7 @@ impl Play {
                 self.at(|p| p.seeking = Some(target));
             }
             Order::Step => {
-                self.at(|p| p.playing = false);
+                self.at(|p| (p.playing, p.seeking) = (false, None));
                 self.keep();
                 self.fetch();
                 self.step();
@@ -430,8 +434,11 @@ impl Play {
         self.audience.rewound(if inputs == 0 { from } else { from.plus(Duration::from_nanos(1)) });
         if inputs == 0 {
             self.begin();
+        } else {
+            // what the audience shows as the newest is that of a later time
+            self.audience.second(self.replay.state());
+            self.hold();
         }
-        self.hold();
     }
 
     fn answer(&self, message: Message) {

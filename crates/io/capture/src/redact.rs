@@ -3,20 +3,15 @@
 //! Secrets never enter a capture; this is for what an operator would rather not tell a colleague elsewhere: descriptions of interfaces and
 //! neighbours, and what a router says of itself in BMP. Prefixes, AS numbers and addresses stay: without them there is nothing to look at.
 
-use bmp_words::{INITIATION, SYS_DESCR, SYS_NAME};
 use serde_json::Value;
 
 /// Stands where a text stood.
 const INSTEAD: &str = "(redacted)";
 
-mod bmp_words {
-    /// Message type (RFC 7854 §4.3).
-    pub const INITIATION: u8 = 4;
-    /// Information TLVs (RFC 7854 §4.4).
-    pub const SYS_DESCR: u16 = 1;
-    /// As above.
-    pub const SYS_NAME: u16 = 2;
-}
+/// BMP message type (RFC 7854 §4.3).
+const INITIATION: u8 = 4;
+/// Information TLVs `sysDescr` and `sysName` (RFC 7854 §4.4).
+const SYS_WORDS: [u16; 2] = [1, 2];
 
 /// Replaces the texts in one input; returns how many were replaced.
 pub fn redact(input: &mut Value) -> u64 {
@@ -24,14 +19,16 @@ pub fn redact(input: &mut Value) -> u64 {
         Value::Object(map) => {
             // one leaf of a device: {"path": "…/description", "value": {…}}
             let leaf = map.get("path").and_then(Value::as_str).is_some_and(|p| p.ends_with("/description"));
+            let message = map.get("event").and_then(Value::as_str) == Some("message");
             let mut count = 0;
             for (key, value) in map.iter_mut() {
                 count += match (key.as_str(), &mut *value) {
-                    ("description", Value::String(text)) => replace(text),
+                    // what a router says of itself stands in a state too
+                    ("description" | "sys_name", Value::String(text)) => replace(text),
                     ("value", value) if leaf => replace_all(value),
-                    ("bytes", Value::String(hex)) => bmp(hex),
+                    ("bytes", Value::String(hex)) if message => bmp(hex),
                     // a running configuration, whole
-                    ("text" | "running" | "config", Value::String(text)) => configuration(text),
+                    ("text", Value::String(text)) => configuration(text),
                     (_, value) => redact(value),
                 };
             }
@@ -89,7 +86,7 @@ fn bmp(text: &mut String) -> u64 {
         let (kind, length) = (u16::from_be_bytes([a, b]), usize::from(u16::from_be_bytes([c, d])));
         at += 4;
         let Some(value) = bytes.get_mut(at..at + length) else { break };
-        if matches!(kind, SYS_DESCR | SYS_NAME) {
+        if SYS_WORDS.contains(&kind) {
             value.fill(b'x');
             count += 1;
         }
@@ -108,16 +105,18 @@ mod tests {
 
     #[test]
     fn what_people_wrote_is_replaced_and_the_rest_stays() {
-        let initiation = format!("03{:08x}04{}{}", 6 + 4 + 2 + 4 + 3, "00020002 7231".replace(' ', ""), "000000036f6c61");
+        let initiation = format!("03{:08x}04{}{}", 6 + 4 + 2 + 4 + 3, "000200027231", "000000036f6c61");
         let mut input = json!({
             "observation": {"updates": [
                 {"path": "/interfaces/interface[name=eth0]/config/description", "value": {"json": "to Ruben's house"}},
                 {"path": "/interfaces/interface[name=eth0]/state", "value": {"json": {"description": "secret site", "mtu": 1500}}},
             ]},
+            "event": "message",
             "bytes": initiation,
+            "bmp_session": {"sys_name": "core-of-Foo"},
             "text": "interface eth0\n description customer Foo\n mtu 9000\nrouter bgp 65001\n neighbor 10.0.0.1 description Foo\n",
         });
-        assert_eq!(redact(&mut input), 5);
+        assert_eq!(redact(&mut input), 6);
         let text = input.to_string();
         for word in ["Ruben", "secret site", "Foo", "7231"] {
             assert!(!text.contains(word), "{word}: {text}");
