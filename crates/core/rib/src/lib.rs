@@ -1,0 +1,1 @@
+//! Routes by prefix, of many peers and views, with shared attributes.

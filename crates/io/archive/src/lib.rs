@@ -1,0 +1,1 @@
+//! Files that others recorded: BMP streams, pcap, MRT, gNMI dumps, compressed or not.
