@@ -1,5 +1,6 @@
 //! What a BMP session has taught so far: who is up, and how each peer's NLRI and AS numbers are written.
 
+use crate::distinguisher::Distinguisher;
 use crate::family::AfiSafi;
 use crate::message::PeerUp;
 use crate::nlri::Writing;
@@ -21,16 +22,16 @@ pub struct Codec {
     peers: BTreeMap<PeerKey, PeerState>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct PeerKey {
     kind: PeerKind,
-    distinguisher: String,
+    distinguisher: Distinguisher,
     address: IpAddr,
 }
 
 impl PeerKey {
-    fn of(peer: &Peer) -> Self {
-        Self { kind: peer.kind, distinguisher: peer.distinguisher.clone(), address: peer.address }
+    const fn of(peer: &Peer) -> Self {
+        Self { kind: peer.kind, distinguisher: peer.distinguisher, address: peer.address }
     }
 }
 

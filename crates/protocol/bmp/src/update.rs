@@ -149,7 +149,7 @@ fn mandatory(found: &mut Attributes<'_>, out: &mut RouteMonitoring, plain: bool,
         return;
     }
     for (kind, wanted) in [(code::ORIGIN, true), (code::AS_PATH, true), (code::NEXT_HOP, plain)] {
-        if !wanted || found.seen.contains(&kind) {
+        if !wanted || found.seen.contains(kind) {
             continue;
         }
         if kind == code::NEXT_HOP && out.peer.view != View::AdjRibInPre {
