@@ -23,13 +23,14 @@ pub mod json;
 mod message;
 mod nlri;
 mod open;
+mod outline;
 mod peer;
 mod reader;
 mod repair;
 mod report;
 mod update;
 
-pub use codec::Codec;
+pub use codec::{Codec, PeerContext};
 pub use decode::decode;
 pub use distinguisher::{Distinguisher, NoDistinguisher};
 pub use error::{Action, DecodeError, Fault};
@@ -40,5 +41,6 @@ pub use message::{
     RouteMonitoring, Statistics, Termination, Tlv,
 };
 pub use open::{AddPath, Capability, Open};
+pub use outline::{Bits, BitsOf, Outline};
 pub use peer::{Peer, PeerKind, View};
 pub use repair::Repair;

@@ -1,0 +1,286 @@
+//! A path-compressed binary trie of prefixes: nodes lie in one vector, twenty bytes an IPv4 node.
+//!
+//! A node is a prefix that has paths, or a fork that two others need. Walked node first, then the branch of bit 0, then that of bit 1, the
+//! prefixes come in the order of address and length.
+
+use crate::paths::List;
+
+/// No node.
+const NONE: u32 = u32::MAX;
+
+/// An address as a number, most significant bit first.
+pub(crate) trait Key: Copy + Eq + core::fmt::Debug {
+    /// Bits of an address.
+    const BITS: u8;
+    /// Says whether bit `at` is set; bit 0 is the highest.
+    fn bit(self, at: u8) -> bool;
+    /// Counts the leading bits that both share.
+    fn shared(self, other: Self) -> u8;
+    /// Clears everything behind the first `length` bits.
+    fn cut(self, length: u8) -> Self;
+    /// Takes the highest bits of a left-aligned address.
+    fn of_aligned(bits: u128) -> Self;
+    /// Aligns the address left.
+    fn aligned(self) -> u128;
+}
+
+macro_rules! key {
+    ($number:ty, $bits:literal) => {
+        impl Key for $number {
+            const BITS: u8 = $bits;
+            fn bit(self, at: u8) -> bool {
+                self & (1 << ($bits - 1 - at)) != 0
+            }
+            fn shared(self, other: Self) -> u8 {
+                (self ^ other).leading_zeros() as u8
+            }
+            fn cut(self, length: u8) -> Self {
+                if length == 0 { 0 } else { self & (<$number>::MAX << ($bits - length)) }
+            }
+            fn of_aligned(bits: u128) -> Self {
+                (bits >> (128 - $bits)) as Self
+            }
+            fn aligned(self) -> u128 {
+                (self as u128) << (128 - $bits)
+            }
+        }
+    };
+}
+key!(u32, 32);
+key!(u128, 128);
+
+/// A prefix with its paths, or a fork without.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Node<K> {
+    pub key: K,
+    children: [u32; 2],
+    pub paths: List,
+    pub length: u8,
+}
+
+/// The prefixes of one family.
+#[derive(Clone, Debug)]
+pub(crate) struct Trie<K> {
+    nodes: Vec<Node<K>>,
+    /// Unused nodes, chained by their first child.
+    free: u32,
+    root: u32,
+    prefixes: usize,
+}
+
+impl<K: Key> Trie<K> {
+    pub const fn new() -> Self {
+        Self { nodes: Vec::new(), free: NONE, root: NONE, prefixes: 0 }
+    }
+
+    /// Returns how many prefixes have paths.
+    pub const fn len(&self) -> usize {
+        self.prefixes
+    }
+
+    /// Returns the bytes of all nodes, unused ones included.
+    pub const fn bytes(&self) -> usize {
+        self.nodes.capacity() * size_of::<Node<K>>()
+    }
+
+    pub fn node(&self, at: u32) -> &Node<K> {
+        &self.nodes[at as usize]
+    }
+
+    /// Returns the node of a prefix and whether it has paths, making the node where there is none.
+    /// The caller gives it paths, or calls [`Trie::remove`].
+    pub fn entry(&mut self, key: K, length: u8) -> &mut Node<K> {
+        let (mut parent, mut at) = (None, self.root);
+        while let Some(node) = self.nodes.get(at as usize) {
+            let shared = node.key.shared(key).min(node.length);
+            if shared < node.length || node.length >= length {
+                return self.entry_above(parent, at, shared.min(length), key, length);
+            }
+            let side = usize::from(key.bit(node.length));
+            parent = Some((at, side));
+            at = node.children[side];
+        }
+        let new = self.make(key, length);
+        self.hang(parent, new);
+        self.made(new)
+    }
+
+    /// Finds or makes a prefix at or above node `below`, with which it shares `shared` bits.
+    fn entry_above(&mut self, parent: Option<(u32, usize)>, below: u32, shared: u8, key: K, length: u8) -> &mut Node<K> {
+        let found = self.node(below).key;
+        if shared == length && self.node(below).length == length {
+            if self.node(below).paths.is_empty() {
+                self.prefixes += 1;
+            }
+            return &mut self.nodes[below as usize];
+        }
+        let new = self.make(key, length);
+        if shared == length {
+            self.nodes[new as usize].children[usize::from(found.bit(length))] = below;
+            self.hang(parent, new);
+        } else {
+            let fork = self.make(key.cut(shared), shared);
+            let side = usize::from(found.bit(shared));
+            self.nodes[fork as usize].children[side] = below;
+            self.nodes[fork as usize].children[1 - side] = new;
+            self.hang(parent, fork);
+        }
+        self.made(new)
+    }
+
+    fn made(&mut self, new: u32) -> &mut Node<K> {
+        self.prefixes += 1;
+        &mut self.nodes[new as usize]
+    }
+
+    fn make(&mut self, key: K, length: u8) -> u32 {
+        let node = Node { key, children: [NONE; 2], paths: List::default(), length };
+        if self.free != NONE {
+            let at = self.free;
+            self.free = self.nodes[at as usize].children[0];
+            self.nodes[at as usize] = node;
+            return at;
+        }
+        if self.nodes.len() == self.nodes.capacity() {
+            // an eighth more at a time: doubling would waste what a full table needs
+            self.nodes.reserve_exact(self.nodes.len() / 8 + 64);
+        }
+        self.nodes.push(node);
+        (self.nodes.len() - 1) as u32
+    }
+
+    fn hang(&mut self, parent: Option<(u32, usize)>, child: u32) {
+        match parent {
+            Some((at, side)) => self.nodes[at as usize].children[side] = child,
+            None => self.root = child,
+        }
+    }
+
+    /// Returns the place of a prefix that has paths.
+    pub fn find(&self, key: K, length: u8) -> Option<u32> {
+        let mut at = self.root;
+        loop {
+            let node = self.nodes.get(at as usize)?;
+            if node.length >= length {
+                return (node.length == length && node.key == key && !node.paths.is_empty()).then_some(at);
+            }
+            at = node.children[usize::from(key.bit(node.length))];
+        }
+    }
+
+    /// Returns the places of all prefixes that have paths, in the order of their making.
+    pub fn places(&self) -> Vec<u32> {
+        (0_u32..).zip(&self.nodes).filter(|(_, n)| !n.paths.is_empty()).map(|(at, _)| at).collect()
+    }
+
+    pub fn paths_mut(&mut self, at: u32) -> &mut List {
+        &mut self.nodes[at as usize].paths
+    }
+
+    /// Takes a prefix out whose paths are all gone.
+    pub fn remove(&mut self, key: K, length: u8) {
+        let (mut above, mut parent, mut at) = (None, None, self.root);
+        while let Some(node) = self.nodes.get(at as usize) {
+            if node.length >= length {
+                break;
+            }
+            let side = usize::from(key.bit(node.length));
+            above = parent;
+            parent = Some((at, side));
+            at = node.children[side];
+        }
+        if self.nodes.get(at as usize).is_none_or(|n| n.length != length || n.key != key) {
+            return;
+        }
+        self.prefixes -= 1;
+        match self.node(at).children {
+            [NONE, NONE] => {
+                self.hang(parent, NONE);
+                self.discard(at);
+                self.unfork(above, parent);
+            }
+            [NONE, only] | [only, NONE] => {
+                self.hang(parent, only);
+                self.discard(at);
+            }
+            // it stays as a fork
+            _ => {}
+        }
+    }
+
+    /// Takes out a fork that lost one of its two branches.
+    fn unfork(&mut self, above: Option<(u32, usize)>, parent: Option<(u32, usize)>) {
+        let Some((fork, side)) = parent else { return };
+        let node = self.node(fork);
+        if node.paths.is_empty() {
+            let other = node.children[1 - side];
+            self.hang(above, other);
+            self.discard(fork);
+        }
+    }
+
+    fn discard(&mut self, at: u32) {
+        self.nodes[at as usize].children[0] = self.free;
+        self.nodes[at as usize].paths = List::default();
+        self.free = at;
+    }
+
+    /// Calls `each` for every prefix with paths that holds `key`, the shortest first.
+    pub fn holding(&self, key: K, mut each: impl FnMut(&Node<K>)) {
+        let mut at = self.root;
+        while let Some(node) = self.nodes.get(at as usize) {
+            if node.key.shared(key) < node.length {
+                return;
+            }
+            if !node.paths.is_empty() {
+                each(node);
+            }
+            if node.length == K::BITS {
+                return;
+            }
+            at = node.children[usize::from(key.bit(node.length))];
+        }
+    }
+
+    /// Returns all prefixes with paths, in order.
+    pub fn all(&self) -> Walk<'_, K> {
+        self.covered(K::of_aligned(0), 0)
+    }
+
+    /// Returns the prefixes with paths inside `key`/`length`, itself included, in order.
+    pub fn covered(&self, key: K, length: u8) -> Walk<'_, K> {
+        let mut at = self.root;
+        while let Some(node) = self.nodes.get(at as usize) {
+            if node.key.shared(key) < node.length.min(length) {
+                at = NONE;
+            } else if node.length < length {
+                at = node.children[usize::from(key.bit(node.length))];
+            } else {
+                break;
+            }
+        }
+        Walk { trie: self, next: if at == NONE { Vec::new() } else { vec![at] } }
+    }
+}
+
+/// Prefixes in order.
+#[derive(Clone, Debug)]
+pub(crate) struct Walk<'a, K> {
+    trie: &'a Trie<K>,
+    next: Vec<u32>,
+}
+
+impl<'a, K: Key> Iterator for Walk<'a, K> {
+    type Item = &'a Node<K>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            let node = self.trie.node(self.next.pop()?);
+            let [zero, one] = node.children;
+            self.next.extend([one, zero].iter().filter(|c| **c != NONE));
+            if !node.paths.is_empty() {
+                return Some(node);
+            }
+        }
+    }
+}
