@@ -1,9 +1,10 @@
 //! Attribute blocks as they stood on the wire, and the set that each was decoded to, so that equal bytes are not decoded twice.
 //!
-//! A block is remembered only when it decoded without a fault and without a repair that depends on more than its bytes.
+//! A block is remembered only when it decoded without a fault and without a repair that depends on more than its bytes. It keeps its set:
+//! what a peer announces, withdraws and announces again is known all the time. The memory is bounded, and a new block lets an old one go.
 
 use crate::hash::hash;
-use crate::intern::Handle;
+use crate::intern::{Interner, heap_bytes};
 use bgp::Asn;
 
 /// Blocks remembered: enough for what a router repeats within seconds. A new one takes the place of an old one.
@@ -36,14 +37,15 @@ struct Block {
     /// Where the second and the third begin.
     cuts: [u16; 2],
     manner: Manner,
-    set: Handle,
+    set: u32,
     front: Option<[Asn; 2]>,
 }
 
 /// What is known of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Known {
-    pub set: Handle,
+    /// Place of its set.
+    pub set: u32,
     /// First two AS numbers of the path.
     pub front: Option<[Asn; 2]>,
 }
@@ -83,15 +85,15 @@ impl Blocks {
         self.bytes + self.blocks.capacity() * size_of::<Option<Block>>()
     }
 
-    /// Looks a block up; the set may be gone meanwhile.
+    /// Looks a block up.
     pub fn get(&self, manner: Manner, pieces: &[&[u8]; 3]) -> Option<Known> {
         let hash = hash_of(manner, pieces);
         let block = self.blocks.get(hash as usize % BLOCKS)?.as_ref()?;
         (block.hash == hash && block.is(manner, pieces)).then_some(Known { set: block.set, front: block.front })
     }
 
-    /// Remembers a block.
-    pub fn insert(&mut self, manner: Manner, pieces: &[&[u8]; 3], known: Known) {
+    /// Remembers a block and holds its set.
+    pub fn insert(&mut self, manner: Manner, pieces: &[&[u8]; 3], known: Known, sets: &mut Interner) {
         let [a, b, c] = pieces;
         if a.len() + b.len() + c.len() > BLOCK_BYTES {
             return;
@@ -103,9 +105,11 @@ impl Blocks {
         // at most BLOCK_BYTES
         let cuts = [a.len() as u16, (a.len() + b.len()) as u16];
         let block = Block { hash, bytes: pieces.concat().into(), cuts, manner, set: known.set, front: known.front };
-        self.bytes += crate::intern::heap_bytes(block.bytes.len());
-        let place = &mut self.blocks[hash as usize % BLOCKS];
-        self.bytes -= place.as_ref().map_or(0, |old| crate::intern::heap_bytes(old.bytes.len()));
-        *place = Some(block);
+        self.bytes += heap_bytes(block.bytes.len());
+        sets.retain(known.set);
+        if let Some(old) = self.blocks[hash as usize % BLOCKS].replace(block) {
+            self.bytes -= heap_bytes(old.bytes.len());
+            sets.release(old.set);
+        }
     }
 }

@@ -55,16 +55,15 @@ impl Rib {
         let source = state.sources.get(outline.peer)?;
         let readers = Readers::of(outline, source)?;
         let set = match outline.announced {
-            Some((_, _)) => {
+            Some(_) => {
                 let known = self.blocks.get(manner(outline, source), &outline.attributes)?;
-                let as_sent = !source.context.own_as_in_front(&source.peer, known.front);
-                Some(known.set).filter(|set| as_sent && self.store.sets.is_current(*set))
+                if source.context.own_as_in_front(&source.peer, known.front) {
+                    return None;
+                }
+                Some(known.set)
             }
             None => None,
         };
-        if outline.announced.is_some() && set.is_none() {
-            return None;
-        }
         let (number, up, repair) = (source.table, source.context.up, source.peer.repair);
         for repair in (!up).then_some(Repair::RoutesWithoutPeerUp).into_iter().chain(repair) {
             *state.counts.repairs.entry(repair).or_default() += 1;
@@ -80,12 +79,9 @@ impl Rib {
         }
         if let (Some((family, routes)), Some(set)) = (readers.announced, set) {
             self.heard(number, family, now);
-            // held for the time of the change, in which its last path may move on
-            self.store.sets.retain(set.place);
             for bits in routes {
-                self.place(number, family, bits, set.place, now);
+                self.place(number, family, bits, set, now);
             }
-            self.store.sets.release(set.place);
         }
         Some(())
     }
@@ -108,8 +104,8 @@ impl Rib {
         let mut spelling = Vec::new();
         attributes::write(&mut spelling, path, &m.extra, first.next_hop);
         let place = self.store.sets.intern(&spelling);
-        let known = Known { set: self.store.sets.handle(place), front: path.as_path.front() };
-        self.blocks.insert(manner(outline, source), &outline.attributes, known);
+        let known = Known { set: place, front: path.as_path.front() };
+        self.blocks.insert(manner(outline, source), &outline.attributes, known, &mut self.store.sets);
         self.store.sets.release(place);
     }
 }

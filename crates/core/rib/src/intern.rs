@@ -13,15 +13,6 @@ struct Set {
     references: u32,
     /// Part of the hash; while the place is unused, the next unused place.
     hash: u32,
-    /// Counts how often the place was used again, so that what remembers a place notices.
-    generation: u32,
-}
-
-/// A place in the table, and which of its uses is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Handle {
-    pub place: u32,
-    pub generation: u32,
 }
 
 /// The table of attribute sets in their canonical spelling.
@@ -78,11 +69,11 @@ impl Interner {
     }
 
     fn place(&mut self, bytes: &[u8], hash: u32) -> u32 {
-        let set = Set { bytes: bytes.into(), references: 1, hash, generation: 0 };
+        let set = Set { bytes: bytes.into(), references: 1, hash };
         let at = self.free;
         if let Some(unused) = self.sets.get_mut(at as usize) {
             self.free = unused.hash;
-            *unused = Set { generation: unused.generation, ..set };
+            *unused = set;
             return at;
         }
         if self.sets.len() == self.sets.capacity() {
@@ -90,16 +81,6 @@ impl Interner {
         }
         self.sets.push(set);
         (self.sets.len() - 1) as u32
-    }
-
-    /// Returns what to remember of a place.
-    pub fn handle(&self, place: u32) -> Handle {
-        Handle { place, generation: self.sets.get(place as usize).map_or(0, |s| s.generation) }
-    }
-
-    /// Says whether the use of a place that was remembered is still the present one.
-    pub fn is_current(&self, handle: Handle) -> bool {
-        self.sets.get(handle.place as usize).is_some_and(|s| s.generation == handle.generation && s.references > 0)
     }
 
     /// Counts one more reference.
@@ -136,7 +117,7 @@ impl Interner {
         self.index[hole] = NONE;
         let set = &mut self.sets[place as usize];
         self.bytes -= heap_bytes(set.bytes.len());
-        *set = Set { bytes: Box::default(), references: 0, hash: self.free, generation: set.generation.wrapping_add(1) };
+        *set = Set { bytes: Box::default(), references: 0, hash: self.free };
         self.free = place;
         self.live -= 1;
     }
@@ -189,12 +170,7 @@ mod tests {
             }
             for (bytes, (place, count)) in model {
                 prop_assert_eq!(interner.get(place), &bytes[..]);
-                let handle = interner.handle(place);
-                for _ in 0..count {
-                    prop_assert!(interner.is_current(handle));
-                    interner.release(place);
-                }
-                prop_assert!(!interner.is_current(handle));
+                (0..count).for_each(|_| interner.release(place));
             }
             prop_assert_eq!((interner.len(), interner.bytes), (0, 0));
         }

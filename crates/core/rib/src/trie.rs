@@ -1,4 +1,5 @@
-//! A path-compressed binary trie of prefixes: nodes lie in one vector, twenty bytes an IPv4 node.
+//! A path-compressed binary trie of prefixes: nodes lie in one vector, twenty bytes an IPv4 node. The first 16 bits of an address choose
+//! one of 65,536 roots, prefixes shorter than that have a root of their own: most of the way down is one step.
 //!
 //! A node is a prefix that has paths, or a fork that two others need. Walked node first, then the branch of bit 0, then that of bit 1, the
 //! prefixes come in the order of address and length.
@@ -7,6 +8,10 @@ use crate::paths::List;
 
 /// No node.
 const NONE: u32 = u32::MAX;
+/// Bits that choose the root.
+const ROOT_BITS: u8 = 16;
+/// The root of prefixes that are shorter.
+const SHORT: usize = 1 << ROOT_BITS;
 
 /// An address as a number, most significant bit first.
 pub(crate) trait Key: Copy + Eq + core::fmt::Debug {
@@ -64,13 +69,25 @@ pub(crate) struct Trie<K> {
     nodes: Vec<Node<K>>,
     /// Unused nodes, chained by their first child.
     free: u32,
-    root: u32,
+    /// Empty until the first prefix comes.
+    roots: Vec<u32>,
     prefixes: usize,
+}
+
+/// What a node hangs on: a root, or a branch of another node.
+#[derive(Clone, Copy, Debug)]
+enum Hook {
+    Root(usize),
+    Branch(u32, usize),
+}
+
+fn root_of<K: Key>(key: K, length: u8) -> usize {
+    if length < ROOT_BITS { SHORT } else { (key.aligned() >> (128 - ROOT_BITS)) as usize }
 }
 
 impl<K: Key> Trie<K> {
     pub const fn new() -> Self {
-        Self { nodes: Vec::new(), free: NONE, root: NONE, prefixes: 0 }
+        Self { nodes: Vec::new(), free: NONE, roots: Vec::new(), prefixes: 0 }
     }
 
     /// Returns how many prefixes have paths.
@@ -80,7 +97,7 @@ impl<K: Key> Trie<K> {
 
     /// Returns the bytes of all nodes, unused ones included.
     pub const fn bytes(&self) -> usize {
-        self.nodes.capacity() * size_of::<Node<K>>()
+        self.nodes.capacity() * size_of::<Node<K>>() + self.roots.capacity() * size_of::<u32>()
     }
 
     pub fn node(&self, at: u32) -> &Node<K> {
@@ -90,23 +107,27 @@ impl<K: Key> Trie<K> {
     /// Returns the node of a prefix and whether it has paths, making the node where there is none.
     /// The caller gives it paths, or calls [`Trie::remove`].
     pub fn entry(&mut self, key: K, length: u8) -> &mut Node<K> {
-        let (mut parent, mut at) = (None, self.root);
+        if self.roots.is_empty() {
+            self.roots = vec![NONE; SHORT + 1];
+        }
+        let root = root_of(key, length);
+        let (mut hook, mut at) = (Hook::Root(root), self.roots[root]);
         while let Some(node) = self.nodes.get(at as usize) {
             let shared = node.key.shared(key).min(node.length);
             if shared < node.length || node.length >= length {
-                return self.entry_above(parent, at, shared.min(length), key, length);
+                return self.entry_above(hook, at, shared.min(length), key, length);
             }
             let side = usize::from(key.bit(node.length));
-            parent = Some((at, side));
+            hook = Hook::Branch(at, side);
             at = node.children[side];
         }
         let new = self.make(key, length);
-        self.hang(parent, new);
+        self.hang(hook, new);
         self.made(new)
     }
 
     /// Finds or makes a prefix at or above node `below`, with which it shares `shared` bits.
-    fn entry_above(&mut self, parent: Option<(u32, usize)>, below: u32, shared: u8, key: K, length: u8) -> &mut Node<K> {
+    fn entry_above(&mut self, hook: Hook, below: u32, shared: u8, key: K, length: u8) -> &mut Node<K> {
         let found = self.node(below).key;
         if shared == length && self.node(below).length == length {
             if self.node(below).paths.is_empty() {
@@ -117,13 +138,13 @@ impl<K: Key> Trie<K> {
         let new = self.make(key, length);
         if shared == length {
             self.nodes[new as usize].children[usize::from(found.bit(length))] = below;
-            self.hang(parent, new);
+            self.hang(hook, new);
         } else {
             let fork = self.make(key.cut(shared), shared);
             let side = usize::from(found.bit(shared));
             self.nodes[fork as usize].children[side] = below;
             self.nodes[fork as usize].children[1 - side] = new;
-            self.hang(parent, fork);
+            self.hang(hook, fork);
         }
         self.made(new)
     }
@@ -149,16 +170,16 @@ impl<K: Key> Trie<K> {
         (self.nodes.len() - 1) as u32
     }
 
-    fn hang(&mut self, parent: Option<(u32, usize)>, child: u32) {
-        match parent {
-            Some((at, side)) => self.nodes[at as usize].children[side] = child,
-            None => self.root = child,
+    fn hang(&mut self, hook: Hook, child: u32) {
+        match hook {
+            Hook::Branch(at, side) => self.nodes[at as usize].children[side] = child,
+            Hook::Root(root) => self.roots[root] = child,
         }
     }
 
     /// Returns the place of a prefix that has paths.
     pub fn find(&self, key: K, length: u8) -> Option<u32> {
-        let mut at = self.root;
+        let mut at = *self.roots.get(root_of(key, length))?;
         loop {
             let node = self.nodes.get(at as usize)?;
             if node.length >= length {
@@ -179,14 +200,16 @@ impl<K: Key> Trie<K> {
 
     /// Takes a prefix out whose paths are all gone.
     pub fn remove(&mut self, key: K, length: u8) {
-        let (mut above, mut parent, mut at) = (None, None, self.root);
+        let root = root_of(key, length);
+        let Some(first) = self.roots.get(root) else { return };
+        let (mut above, mut hook, mut at) = (Hook::Root(root), Hook::Root(root), *first);
         while let Some(node) = self.nodes.get(at as usize) {
             if node.length >= length {
                 break;
             }
             let side = usize::from(key.bit(node.length));
-            above = parent;
-            parent = Some((at, side));
+            above = hook;
+            hook = Hook::Branch(at, side);
             at = node.children[side];
         }
         if self.nodes.get(at as usize).is_none_or(|n| n.length != length || n.key != key) {
@@ -195,12 +218,12 @@ impl<K: Key> Trie<K> {
         self.prefixes -= 1;
         match self.node(at).children {
             [NONE, NONE] => {
-                self.hang(parent, NONE);
+                self.hang(hook, NONE);
                 self.discard(at);
-                self.unfork(above, parent);
+                self.unfork(above, hook);
             }
             [NONE, only] | [only, NONE] => {
-                self.hang(parent, only);
+                self.hang(hook, only);
                 self.discard(at);
             }
             // it stays as a fork
@@ -209,8 +232,8 @@ impl<K: Key> Trie<K> {
     }
 
     /// Takes out a fork that lost one of its two branches.
-    fn unfork(&mut self, above: Option<(u32, usize)>, parent: Option<(u32, usize)>) {
-        let Some((fork, side)) = parent else { return };
+    fn unfork(&mut self, above: Hook, hook: Hook) {
+        let Hook::Branch(fork, side) = hook else { return };
         let node = self.node(fork);
         if node.paths.is_empty() {
             let other = node.children[1 - side];
@@ -227,18 +250,20 @@ impl<K: Key> Trie<K> {
 
     /// Calls `each` for every prefix with paths that holds `key`, the shortest first.
     pub fn holding(&self, key: K, mut each: impl FnMut(&Node<K>)) {
-        let mut at = self.root;
-        while let Some(node) = self.nodes.get(at as usize) {
-            if node.key.shared(key) < node.length {
-                return;
+        for root in [SHORT, root_of(key, K::BITS)] {
+            let mut at = self.roots.get(root).copied().unwrap_or(NONE);
+            while let Some(node) = self.nodes.get(at as usize) {
+                if node.key.shared(key) < node.length {
+                    break;
+                }
+                if !node.paths.is_empty() {
+                    each(node);
+                }
+                if node.length == K::BITS {
+                    break;
+                }
+                at = node.children[usize::from(key.bit(node.length))];
             }
-            if !node.paths.is_empty() {
-                each(node);
-            }
-            if node.length == K::BITS {
-                return;
-            }
-            at = node.children[usize::from(key.bit(node.length))];
         }
     }
 
@@ -249,17 +274,30 @@ impl<K: Key> Trie<K> {
 
     /// Returns the prefixes with paths inside `key`/`length`, itself included, in order.
     pub fn covered(&self, key: K, length: u8) -> Walk<'_, K> {
-        let mut at = self.root;
+        if self.roots.is_empty() {
+            return Walk { trie: self, short: Vec::new(), next: Vec::new(), roots: 0..0 };
+        }
+        let below = |root: usize| self.below(self.roots[root], key, length).into_iter().collect();
+        let first = root_of(key, ROOT_BITS);
+        if length < ROOT_BITS {
+            let roots = first..first + (1 << (ROOT_BITS - length));
+            return Walk { trie: self, short: below(SHORT), next: Vec::new(), roots };
+        }
+        Walk { trie: self, short: Vec::new(), next: below(first), roots: 0..0 }
+    }
+
+    /// Returns the highest node at or below `at` that lies inside a prefix.
+    fn below(&self, mut at: u32, key: K, length: u8) -> Option<u32> {
         while let Some(node) = self.nodes.get(at as usize) {
             if node.key.shared(key) < node.length.min(length) {
-                at = NONE;
-            } else if node.length < length {
-                at = node.children[usize::from(key.bit(node.length))];
-            } else {
-                break;
+                return None;
             }
+            if node.length >= length {
+                return Some(at);
+            }
+            at = node.children[usize::from(key.bit(node.length))];
         }
-        Walk { trie: self, next: if at == NONE { Vec::new() } else { vec![at] } }
+        None
     }
 }
 
@@ -267,7 +305,33 @@ impl<K: Key> Trie<K> {
 #[derive(Clone, Debug)]
 pub(crate) struct Walk<'a, K> {
     trie: &'a Trie<K>,
+    /// Nodes that are still to be walked, the next one last: of prefixes shorter than [`ROOT_BITS`], and of the present root.
+    short: Vec<u32>,
     next: Vec<u32>,
+    /// Roots that are still to be walked.
+    roots: core::ops::Range<usize>,
+}
+
+impl<'a, K: Key> Walk<'a, K> {
+    /// Returns the next short prefix if it belongs before everything of `root`.
+    fn short_before(&mut self, root: usize) -> Option<&'a Node<K>> {
+        while let Some(node) = self.short.last().map(|at| self.trie.node(*at)) {
+            if root_of(node.key, ROOT_BITS) > root {
+                return None;
+            }
+            self.short.pop();
+            push(&mut self.short, node);
+            if !node.paths.is_empty() {
+                return Some(node);
+            }
+        }
+        None
+    }
+}
+
+fn push<K>(stack: &mut Vec<u32>, node: &Node<K>) {
+    let [zero, one] = node.children;
+    stack.extend([one, zero].iter().filter(|c| **c != NONE));
 }
 
 impl<'a, K: Key> Iterator for Walk<'a, K> {
@@ -275,12 +339,18 @@ impl<'a, K: Key> Iterator for Walk<'a, K> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let node = self.trie.node(self.next.pop()?);
-            let [zero, one] = node.children;
-            self.next.extend([one, zero].iter().filter(|c| **c != NONE));
-            if !node.paths.is_empty() {
-                return Some(node);
+            while let Some(at) = self.next.pop() {
+                let node = self.trie.node(at);
+                push(&mut self.next, node);
+                if !node.paths.is_empty() {
+                    return Some(node);
+                }
             }
+            if let Some(short) = self.short_before(self.roots.start) {
+                return Some(short);
+            }
+            let root = self.roots.next()?;
+            self.next.extend(self.trie.roots.get(root).filter(|at| **at != NONE));
         }
     }
 }
