@@ -346,11 +346,13 @@ impl<'a, K: Key> Iterator for Walk<'a, K> {
                     return Some(node);
                 }
             }
+            let rest = self.trie.roots.get(self.roots.clone()).unwrap_or_default();
+            self.roots.start += rest.iter().position(|at| *at != NONE).unwrap_or(rest.len());
             if let Some(short) = self.short_before(self.roots.start) {
                 return Some(short);
             }
             let root = self.roots.next()?;
-            self.next.extend(self.trie.roots.get(root).filter(|at| **at != NONE));
+            self.next.extend(self.trie.roots.get(root));
         }
     }
 }
