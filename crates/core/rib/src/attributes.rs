@@ -265,25 +265,27 @@ mod tests {
         let first = (origin, prop::collection::vec(segment, 0..3), any::<Option<IpAddr>>(), any::<Option<u32>>(), any::<Option<u32>>());
         let second = (words(), prop::collection::vec(any::<(u32, u32, u32)>(), 0..3), any::<Option<u32>>(), words(), any::<bool>());
         let third = (any::<Option<(u32, u32)>>(), any::<Option<u32>>(), any::<Option<u64>>(), any::<Vec<u8>>(), any::<Vec<String>>());
-        (first, second, third).prop_map(|((origin, path, next_hop, med, local_pref), (words, large, originator, clusters, atomic), rest)| {
-            let (aggregator, otc, aigp, unknown, ext_communities) = rest;
-            Attributes {
-                path: PathAttributes {
-                    origin,
-                    as_path: AsPath::new(path),
-                    next_hop,
-                    med,
-                    local_pref,
-                    communities: words.into_iter().map(Community).collect(),
-                    large_communities: large.into_iter().map(|(a, b, c)| LargeCommunity(a, b, c)).collect(),
-                    originator_id: originator.map(Ipv4Addr::from),
-                    cluster_list: clusters.into_iter().map(Ipv4Addr::from).collect(),
-                    atomic_aggregate: atomic,
-                    aggregator: aggregator.map(|(asn, id)| Aggregator { asn: Asn(asn), id: Ipv4Addr::from(id) }),
-                },
-                extra: MonitoredExtra { ext_communities, otc, aigp, unknown },
-            }
-        })
+        (first, second, third).prop_map(
+            |((origin, path, next_hop, med, local_pref), (words, large, originator, clusters, atomic), rest)| {
+                let (aggregator, otc, aigp, unknown, ext_communities) = rest;
+                Attributes {
+                    path: PathAttributes {
+                        origin,
+                        as_path: AsPath::new(path),
+                        next_hop,
+                        med,
+                        local_pref,
+                        communities: words.into_iter().map(Community).collect(),
+                        large_communities: large.into_iter().map(|(a, b, c)| LargeCommunity(a, b, c)).collect(),
+                        originator_id: originator.map(Ipv4Addr::from),
+                        cluster_list: clusters.into_iter().map(Ipv4Addr::from).collect(),
+                        atomic_aggregate: atomic,
+                        aggregator: aggregator.map(|(asn, id)| Aggregator { asn: Asn(asn), id: Ipv4Addr::from(id) }),
+                    },
+                    extra: MonitoredExtra { ext_communities, otc, aigp, unknown },
+                }
+            },
+        )
     }
 
     fn spelling(a: &Attributes) -> Vec<u8> {

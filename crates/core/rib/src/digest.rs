@@ -14,13 +14,18 @@ impl Rib {
         let mut out = Sha256::new();
         // routers by name, so that the order of their first messages does not count
         let mut order: Vec<_> = self.tables().collect();
-        order.sort_by(|a, b| (a.router, &a.key.peer, &a.key.instance, a.key.view).cmp(&(b.router, &b.key.peer, &b.key.instance, b.key.view)));
+        order.sort_by(|a, b| {
+            (a.router, &a.key.peer, &a.key.instance, a.key.view).cmp(&(b.router, &b.key.peer, &b.key.instance, b.key.view))
+        });
         let mut ranks: BTreeMap<TableId, u32> = BTreeMap::new();
         for (rank, table) in (0_u32..).zip(&order) {
             ranks.insert(table.id, rank);
             let key = table.key;
             text(&mut out, table.router);
-            text(&mut out, &format!("{:?} {} {} {} {:?}", key.peer.kind, key.peer.distinguisher, key.peer.address, key.peer.bgp_id, key.view));
+            text(
+                &mut out,
+                &format!("{:?} {} {} {} {:?}", key.peer.kind, key.peer.distinguisher, key.peer.address, key.peer.bgp_id, key.view),
+            );
             text(&mut out, key.instance.as_deref().unwrap_or_default());
             for (family, status) in &table.families {
                 text(&mut out, &family.to_string());

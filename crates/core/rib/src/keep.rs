@@ -154,9 +154,7 @@ const fn allows(reason: &DownReason, notification: bool) -> bool {
         DownReason::RemoteNoNotification => true,
         DownReason::LocalFsmEvent(event) => *event == TCP_CONNECTION_FAILS,
         DownReason::LocalNotification(Notification { code, subcode, .. })
-        | DownReason::RemoteNotification(Notification { code, subcode, .. }) => {
-            notification && !(*code == CEASE && *subcode == HARD_RESET)
-        }
+        | DownReason::RemoteNotification(Notification { code, subcode, .. }) => notification && !(*code == CEASE && *subcode == HARD_RESET),
         DownReason::Deconfigured | DownReason::LocalTlv(_) | DownReason::Unknown(_) => false,
     }
 }

@@ -255,4 +255,3 @@ fn prefix_of<K: Key>(node: &Node<K>) -> Option<Prefix> {
     let address: IpAddr = if K::BITS == 32 { Ipv4Addr::from((bits >> 96) as u32).into() } else { Ipv6Addr::from(bits).into() };
     Prefix::new(address, node.length)
 }
-

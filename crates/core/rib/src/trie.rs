@@ -356,3 +356,62 @@ impl<'a, K: Key> Iterator for Walk<'a, K> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::paths::{Lists, Path};
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
+
+    /// Puts in and takes out, and holds the order and every search against a set.
+    fn check<K: Key + Ord>(steps: Vec<(bool, K, u8)>) -> Result<(), TestCaseError> {
+        let (mut trie, mut lists, mut model) = (Trie::new(), Lists::new(), BTreeSet::new());
+        for (put, key, length) in &steps {
+            let (key, length) = (key.cut(*length), *length);
+            if *put {
+                let list = &mut trie.entry(key, length).paths;
+                prop_assert_eq!(list.is_empty(), model.insert((key, length)));
+                if list.is_empty() {
+                    lists.insert(list, 0, Path::default());
+                }
+            } else if let Some(at) = trie.find(key, length) {
+                prop_assert!(model.remove(&(key, length)));
+                lists.remove(trie.paths_mut(at), 0);
+                trie.remove(key, length);
+            }
+            prop_assert_eq!(trie.len(), model.len());
+        }
+        let all: Vec<(K, u8)> = trie.all().map(|n| (n.key, n.length)).collect();
+        prop_assert_eq!(&all, &model.iter().copied().collect::<Vec<_>>());
+        for (_, key, length) in steps {
+            let (key, length) = (key.cut(length), length);
+            prop_assert_eq!(trie.find(key, length).is_some(), model.contains(&(key, length)));
+            let inside: Vec<(K, u8)> = trie.covered(key, length).map(|n| (n.key, n.length)).collect();
+            prop_assert_eq!(inside, model.iter().copied().filter(|(k, l)| *l >= length && k.cut(length) == key).collect::<Vec<_>>());
+            let mut holding = Vec::new();
+            trie.holding(key, |n| holding.push((n.key, n.length)));
+            let mut wanted: Vec<(K, u8)> = model.iter().copied().filter(|(k, l)| key.cut(*l) == *k).collect();
+            wanted.sort_by_key(|(_, l)| *l);
+            prop_assert_eq!(holding, wanted);
+        }
+        Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn ipv4_prefixes_are_kept_in_order(
+            steps in prop::collection::vec((prop::bool::weighted(0.7), prop_oneof![0_u32..64, any::<u32>()], 0_u8..=32), 1..200),
+        ) {
+            // low numbers crowd under few forks, at the bottom and, reversed, at the top
+            check(steps.into_iter().map(|(put, key, length)| (put, if length % 2 == 0 { key } else { key.reverse_bits() }, length)).collect())?;
+        }
+
+        #[test]
+        fn ipv6_prefixes_are_kept_in_order(
+            steps in prop::collection::vec((prop::bool::weighted(0.7), prop_oneof![0_u128..64, any::<u128>()], 0_u8..=128), 1..200),
+        ) {
+            check(steps.into_iter().map(|(put, key, length)| (put, if length % 2 == 0 { key } else { key.reverse_bits() }, length)).collect())?;
+        }
+    }
+}

@@ -15,11 +15,20 @@ use wire::Peer;
 
 const ROUTERS: [&str; 2] = ["r1", "r2"];
 const FOUR: [&str; 12] = [
-    "0.0.0.0/0", "10.0.0.0/8", "10.0.0.0/15", "10.0.0.0/16", "10.0.0.0/24", "10.0.0.128/25", "10.0.0.129/32", "10.1.0.0/16", "11.0.0.0/8",
-    "128.0.0.0/1", "203.0.113.0/24", "255.255.255.255/32",
+    "0.0.0.0/0",
+    "10.0.0.0/8",
+    "10.0.0.0/15",
+    "10.0.0.0/16",
+    "10.0.0.0/24",
+    "10.0.0.128/25",
+    "10.0.0.129/32",
+    "10.1.0.0/16",
+    "11.0.0.0/8",
+    "128.0.0.0/1",
+    "203.0.113.0/24",
+    "255.255.255.255/32",
 ];
-const SIX: [&str; 7] =
-    ["::/0", "2000::/3", "2001:db8::/32", "2001:db8::/48", "2001:db8:0:1::/64", "2001:db8::1/128", "ffff::/16"];
+const SIX: [&str; 7] = ["::/0", "2000::/3", "2001:db8::/32", "2001:db8::/48", "2001:db8:0:1::/64", "2001:db8::1/128", "ffff::/16"];
 
 #[derive(Clone, Debug)]
 enum Step {
@@ -293,6 +302,75 @@ proptest! {
         check_queries(&slow, &model);
         prop_assert_eq!(fast.counts(routers[0]).map(|c| c.repairs.clone()), slow.counts(routers[0]).map(|c| c.repairs.clone()));
     }
+}
+
+/// What both ways say of the same messages: tables, faults, counts.
+fn both_ways(messages: &[Vec<u8>]) -> Result<(), TestCaseError> {
+    let (mut fast, mut slow, mut codec) = (Rib::default(), Rib::default(), Codec::default());
+    let router = fast.router("r1").unwrap();
+    slow.router("r1");
+    for bytes in messages {
+        let said = fast.ingest(router, bytes, Timestamp::EPOCH).map_err(|e| e.to_string());
+        let wanted = bmp::decode(bytes, &mut codec).map_err(|e| {
+            if let Some(salvage) = e.salvage.clone().filter(|_| e.action == bmp::Action::TreatAsWithdraw) {
+                slow.apply(router, &Message::RouteMonitoring(salvage), Timestamp::EPOCH);
+            }
+            e.to_string()
+        });
+        let wanted = wanted.map(|m| slow.apply(router, &m, Timestamp::EPOCH));
+        prop_assert_eq!(said, wanted);
+    }
+    prop_assert_eq!(told(&fast), told(&slow));
+    prop_assert_eq!(fast.state_hash(), slow.state_hash());
+    prop_assert_eq!(fast.counts(router).map(|c| &c.repairs), slow.counts(router).map(|c| &c.repairs));
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 3000, ..ProptestConfig::default() })]
+
+    /// A byte that differs must not be overlooked because the rest is known.
+    #[test]
+    fn damaged_messages_cost_the_same_both_ways(
+        up in any::<bool>(), six in any::<bool>(), flags in prop_oneof![Just(0_u8), Just(wire::POST)],
+        flips in prop::collection::vec((6_usize..400, any::<u8>()), 1..4), known in 1_usize..3,
+    ) {
+        let peer = Peer { flags, ..wire::peer(2) };
+        let routes: &[&str] = if six { &SIX[1..4] } else { &FOUR[1..5] };
+        let good = wire::announce(peer, routes, 3);
+        let mut bad = good.clone();
+        for (at, value) in flips {
+            let length = bad.len();
+            bad[6 + at % (length - 6)] = value;
+        }
+        let mut messages = if up { vec![wire::peer_up(peer)] } else { Vec::new() };
+        messages.extend(vec![good.clone(); known]);
+        messages.extend([bad.clone(), good, bad, wire::withdraw(peer, &routes[..1])]);
+        both_ways(&messages)?;
+    }
+}
+
+/// FRR 8.4.4 writes its own AS in front; whether that is a repair depends on the peer and not only on the bytes.
+#[test]
+fn a_repair_that_depends_on_the_peer_is_made_both_ways() {
+    let (peer, post) = (wire::peer(2), Peer { flags: wire::OUT, ..wire::peer(2) });
+    let path = [65_001, peer.asn(), 64_999];
+    let told = |p: Peer| wire::announce_path(p, &FOUR[1..3], &path);
+    // before the Peer Up nothing is known of the router's AS: the path stands as it was sent, and is remembered so
+    let messages = [told(peer), told(peer), wire::peer_up(peer), told(peer), told(peer), told(post), told(post)];
+    both_ways(&messages).unwrap();
+    let mut rib = Rib::default();
+    let router = rib.router("r1").unwrap();
+    let mut paths = Vec::new();
+    for bytes in &messages {
+        rib.ingest(router, bytes, Timestamp::EPOCH).unwrap();
+        let first = rib.iter(Family::Ipv4Unicast).next().map(|r| r.attributes().path.as_path.to_string());
+        paths.extend(first);
+    }
+    let (sent, repaired) = ("65001 64502 64999", "64502 64999");
+    assert_eq!(paths, [sent, sent, sent, repaired, repaired, repaired, repaired]);
+    let frr = bmp::Repair::FrrOwnAsInFront;
+    assert_eq!(rib.counts(router).unwrap().repairs.get(&frr), Some(&2));
 }
 
 fn probe(peer: Peer) -> bmp::Peer {

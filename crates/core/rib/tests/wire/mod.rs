@@ -111,6 +111,14 @@ pub fn announce(peer: Peer, routes: &[&str], med: u32) -> Vec<u8> {
     announce_with(peer, &routes, med, &[])
 }
 
+/// Announces IPv4 routes with this AS_PATH.
+pub fn announce_path(peer: Peer, routes: &[&str], path: &[u32]) -> Vec<u8> {
+    let mut value = vec![2, u8::try_from(path.len()).unwrap()];
+    path.iter().for_each(|asn| value.extend(asn.to_be_bytes()));
+    let all = [attribute(0x40, 1, &[0]), attribute(0x40, 2, &value), attribute(0x40, 3, &[10, 0, 0, peer.number])].concat();
+    update(peer, &[], &all, &nlri(&routes.iter().map(|r| (*r, None)).collect::<Vec<_>>()))
+}
+
 /// Withdraws routes of one family.
 pub fn withdraw_with(peer: Peer, routes: &[Route<'_>]) -> Vec<u8> {
     if routes.iter().any(|(p, _)| p.contains(':')) {
