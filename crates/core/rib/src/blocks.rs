@@ -85,6 +85,11 @@ impl Blocks {
         self.bytes + self.blocks.capacity() * size_of::<Option<Block>>()
     }
 
+    /// Returns the set of each block.
+    pub fn sets(&self) -> impl Iterator<Item = u32> {
+        self.blocks.iter().flatten().map(|b| b.set)
+    }
+
     /// Looks a block up.
     pub fn get(&self, manner: Manner, pieces: &[&[u8]; 3]) -> Option<Known> {
         let hash = hash_of(manner, pieces);

@@ -41,6 +41,11 @@ impl Interner {
         self.bytes + self.sets.capacity() * size_of::<Set>() + self.index.capacity() * size_of::<u32>()
     }
 
+    /// Returns how often a set is referred to.
+    pub fn references(&self, place: u32) -> u32 {
+        self.sets.get(place as usize).map_or(0, |s| s.references)
+    }
+
     pub fn get(&self, place: u32) -> &[u8] {
         self.sets.get(place as usize).map_or(&[], |s| &s.bytes)
     }

@@ -173,10 +173,13 @@ impl Rib {
         self.store.live
     }
 
-    /// Returns how many different attribute sets there are.
+    /// Returns how many different attribute sets paths have. Sets that are only remembered (see [`Memory::blocks_bytes`]) do not count.
     #[must_use]
-    pub const fn attribute_sets(&self) -> usize {
-        self.store.sets.len()
+    pub fn attribute_sets(&self) -> usize {
+        let mut held: BTreeMap<u32, u32> = BTreeMap::new();
+        self.blocks.sets().for_each(|set| *held.entry(set).or_default() += 1);
+        let idle = held.iter().filter(|(set, blocks)| self.store.sets.references(**set) == **blocks).count();
+        self.store.sets.len() - idle
     }
 
     /// Returns an estimate of the memory in use.

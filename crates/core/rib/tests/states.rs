@@ -337,6 +337,12 @@ fn attributes_go_with_their_last_route() {
         take(&mut rib, &wire::withdraw(Peer { number, flags: wire::POST, ..P }, &R));
     }
     assert_eq!((rib.routes(), rib.attribute_sets(), rib.prefixes(Family::Ipv4Unicast)), (0, 0, 0));
+    // the other way in remembers what it decoded, within its bound, and says so
+    let mut s = Scene::new();
+    s.take(&wire::announce(P, &R, 1));
+    assert_eq!(s.rib.attribute_sets(), 1);
+    s.take(&wire::withdraw(P, &R));
+    assert_eq!(s.rib.attribute_sets(), 0);
 }
 
 #[test]

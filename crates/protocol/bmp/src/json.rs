@@ -110,7 +110,9 @@ fn nlri(n: &Nlri, afi_safi: AfiSafi, announced: bool) -> Value {
     out
 }
 
-fn attributes(a: &PathAttributes, extra: &MonitoredExtra) -> Value {
+/// Returns the object of an attribute set; its next hop stands with the routes.
+#[must_use]
+pub fn attributes(a: &PathAttributes, extra: &MonitoredExtra) -> Value {
     json!({
         "origin": a.origin, "as_path": a.as_path.to_string(), "med": a.med, "local_pref": a.local_pref,
         "communities": a.communities.iter().map(ToString::to_string).collect::<Vec<_>>(),

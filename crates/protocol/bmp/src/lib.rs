@@ -41,6 +41,6 @@ pub use message::{
     RouteMonitoring, Statistics, Termination, Tlv,
 };
 pub use open::{AddPath, Capability, Open};
-pub use outline::{Bits, BitsOf, Outline};
+pub use outline::{Bits, BitsOf, Outline, sent_at};
 pub use peer::{Peer, PeerKind, View};
 pub use repair::Repair;

@@ -8,7 +8,7 @@
 //! [`crate::decode`], which says the same of it and more.
 
 use crate::attribute::code;
-use crate::peer::Peer;
+use crate::peer::{Peer, peer_time};
 use crate::reader::Reader;
 use bgp::Family;
 
@@ -110,6 +110,17 @@ impl<'a> Outline<'a> {
         field.first_chunk_mut::<PEER_BYTES>()?.copy_from_slice(self.peer);
         Peer::read(&mut Reader::new(&field)).ok()
     }
+}
+
+/// Returns the sender's time of a whole message with a per-peer header, nanoseconds since the Unix epoch; `None` where it wrote zero.
+#[must_use]
+pub fn sent_at(bytes: &[u8]) -> Option<i64> {
+    // Initiation and Termination have no such header
+    if matches!(bytes.get(5)?, 4 | 5) {
+        return None;
+    }
+    let [a, b, c, d, e, f, g, h] = *bytes.get(6 + PEER_BYTES..)?.first_chunk::<8>()?;
+    peer_time(u32::from_be_bytes([a, b, c, d]), u32::from_be_bytes([e, f, g, h]))
 }
 
 fn counted(bytes: &[u8]) -> Option<(&[u8], &[u8])> {

@@ -94,8 +94,7 @@ impl Peer {
         let (address, repair) = address(flags & FLAG_IPV6 != 0 && kind != PeerKind::LocRib, r.array("the peer address")?);
         let asn = Asn(r.u32("the peer AS")?);
         let bgp_id = Ipv4Addr::from(r.u32("the peer BGP identifier")?);
-        let seconds = i64::from(r.u32("the timestamp")?);
-        let micros = i64::from(r.u32("the timestamp")?);
+        let time = peer_time(r.u32("the timestamp")?, r.u32("the timestamp")?);
         Ok(Self {
             kind,
             distinguisher,
@@ -104,10 +103,15 @@ impl Peer {
             bgp_id,
             view: view(kind, flags),
             as_width: if kind != PeerKind::LocRib && flags & FLAG_TWO_OCTET_AS != 0 { 2 } else { 4 },
-            time: (seconds != 0 || micros != 0).then_some(seconds * SECOND + micros * MICROSECOND),
+            time,
             repair,
         })
     }
+}
+
+/// Reads the two timestamp fields (RFC 7854 §4.2); both zero is no time.
+pub(crate) fn peer_time(seconds: u32, micros: u32) -> Option<i64> {
+    (seconds != 0 || micros != 0).then(|| i64::from(seconds) * SECOND + i64::from(micros) * MICROSECOND)
 }
 
 const fn view(kind: PeerKind, flags: u8) -> View {

@@ -4,21 +4,8 @@
 /// Bytes of UPDATE that a router packs (RFC 4271 §4.1).
 const UPDATE_MAX: usize = 4096;
 /// Prefix lengths of the IPv4 table, per mille (BGP reports of 2025, rounded).
-const LENGTHS_V4: [(u8, u32); 13] = [
-    (24, 600),
-    (23, 100),
-    (22, 110),
-    (21, 48),
-    (20, 45),
-    (19, 26),
-    (18, 14),
-    (17, 9),
-    (16, 34),
-    (15, 6),
-    (14, 4),
-    (13, 2),
-    (12, 2),
-];
+const LENGTHS_V4: [(u8, u32); 13] =
+    [(24, 600), (23, 100), (22, 110), (21, 48), (20, 45), (19, 26), (18, 14), (17, 9), (16, 34), (15, 6), (14, 4), (13, 2), (12, 2)];
 /// The same for IPv6.
 const LENGTHS_V6: [(u8, u32); 12] =
     [(48, 470), (32, 135), (44, 90), (40, 85), (46, 45), (36, 40), (47, 35), (29, 35), (45, 25), (42, 20), (33, 10), (34, 10)];
@@ -98,18 +85,21 @@ impl Plan {
             let mut from = 0;
             while from < length {
                 let mut left = dice.below(100);
-                let (_, least, most) = *SHARING.iter().find(|(w, _, _)| left < *w || { left -= w; false }).unwrap_or(&SHARING[0]);
+                let (_, least, most) = *SHARING
+                    .iter()
+                    .find(|(w, _, _)| {
+                        left < *w || {
+                            left -= w;
+                            false
+                        }
+                    })
+                    .unwrap_or(&SHARING[0]);
                 let to = (from + (least + dice.below(most - least + 1)) as usize).min(length);
                 groups.push((family, from..to));
                 from = to;
             }
         }
         Self { v4, v6, groups }
-    }
-
-    /// Returns how many prefixes there are.
-    pub fn prefixes(&self) -> usize {
-        self.v4.len() + self.v6.len()
     }
 
     /// Returns how many attribute sets there are.
