@@ -157,10 +157,13 @@ impl Rib {
         self.routers.get(router.0 as usize).map(|r| &r.counts)
     }
 
-    /// Returns how many prefixes of a family have at least one path, those included whose table let go of them and which are still to be
-    /// taken out.
+    /// Returns how many prefixes of a family have at least one path. Walks them all while there are paths that their table let go of.
     #[must_use]
-    pub const fn prefixes(&self, family: Family) -> usize {
+    pub fn prefixes(&self, family: Family) -> usize {
+        if self.store.dead > 0 {
+            let mut last = None;
+            return self.iter(family).filter(|r| last.replace(r.prefix()) != Some(r.prefix())).count();
+        }
         match family {
             Family::Ipv4Unicast => self.store.v4.len(),
             Family::Ipv6Unicast => self.store.v6.len(),

@@ -351,7 +351,7 @@ fn machine() -> String {
 }
 
 fn print(report: &Report) {
-    let row = |name: &str, s: &Speed| println!("{name:<28} {:>6.2} M messages/s  {:>6.0} MB/s", s.messages_per_s / 1e6, s.megabytes_per_s);
+    let row = |name: &str, s: &Speed| println!("{name:<34} {:>6.2} M messages/s  {:>6.0} MB/s", s.messages_per_s / 1e6, s.megabytes_per_s);
     println!(
         "{}; {} messages, {} bytes ({}), again and again",
         report.machine, report.stream.messages, report.stream.bytes, report.stream.source
