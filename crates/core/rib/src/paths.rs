@@ -28,9 +28,6 @@ pub(crate) struct Path {
     pub since_s: u32,
 }
 
-/// Tables that a tag can tell apart.
-pub(crate) const MAX_TABLES: u32 = 1 << 22;
-
 /// What tells a path from the others of its prefix, ordered by table and identifier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct PathKey(u64);

@@ -3,7 +3,6 @@
 use crate::attributes::{self, Attributes};
 use crate::blocks::Blocks;
 use crate::keep::{Hold, NO_LLGR, Restart};
-use crate::paths::MAX_TABLES;
 use crate::routes::{Announcement, Store};
 use crate::source::Sources;
 use crate::table::{Counted, FAMILIES, FamilyStatus, FamilyTable, INITIAL_MAX, INITIAL_QUIET, PeerKey, RouterId, Table, TableId, TableKey};
@@ -16,6 +15,8 @@ use units::Timestamp;
 
 /// Routers that one RIB takes; more than one program can listen to.
 const MAX_ROUTERS: usize = 65_536;
+/// Tables that one RIB takes, those that are gone included: 200 routers with 1,300 each. What comes above is refused and counted.
+const MAX_TABLES: u32 = 1 << 18;
 /// Last epoch before the epochs of a table are numbered anew.
 const LAST_EPOCH: u8 = u8::MAX - 1;
 /// Paths kept when nothing else is asked for: forty full feeds, 2 GB.
@@ -45,7 +46,7 @@ pub(crate) struct Router {
     pub last_route: Timestamp,
     pub counts: RouterCounts,
     pub sources: Sources,
-    /// What the last Peer Up said of each peer; its key has no BGP identifier of its own (see [`PeerKey`]).
+    /// What the last Peer Up said of each peer.
     restarts: BTreeMap<PeerKey, Restart>,
     instances: BTreeMap<PeerKey, String>,
 }

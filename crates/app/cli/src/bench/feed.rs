@@ -26,7 +26,7 @@ impl Dice {
 
     /// A number below `n`.
     fn below(&mut self, n: u32) -> u32 {
-        ((self.roll() >> 32) * u64::from(n) >> 32) as u32
+        (((self.roll() >> 32) * u64::from(n)) >> 32) as u32
     }
 
     fn pick<const N: usize>(&mut self, weights: &[(u8, u32); N]) -> u8 {
