@@ -1,9 +1,12 @@
 //! `pilotctl bench`: figures of this build on this machine.
 
+mod feed;
+mod ingest;
+
 use crate::exit::{Context, Ended, Failure, Outcome};
 use clap::Subcommand;
 use serde::{Deserialize, Serialize};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Arguments of `bench`.
@@ -16,6 +19,8 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum What {
+    /// BMP: messages a second from a socket into the tables, against the parsing alone of others; bytes a route.
+    Ingest(ingest::Arguments),
     /// The window: first useful paint, processor time at rest, panning a drawing of 200 nodes. Needs the source tree, Node, WebKitWebDriver
     /// and, without a display, Xvfb.
     Ui {
@@ -46,9 +51,15 @@ struct Pan {
 
 /// Runs `bench`.
 pub fn run(context: &Context, arguments: &Arguments) -> Ended {
-    let What::Ui { window } = &arguments.what;
+    match &arguments.what {
+        What::Ingest(arguments) => ingest::run(context, arguments),
+        What::Ui { window } => ui(context, window.as_deref()),
+    }
+}
+
+fn ui(context: &Context, window: Option<&Path>) -> Ended {
     let own = std::env::current_exe().map_err(|e| Failure::from_error("PH-CLI-014", &e))?;
-    let window = window.clone().unwrap_or_else(|| own.with_file_name("pilothouse"));
+    let window = window.map_or_else(|| own.with_file_name("pilothouse"), Path::to_path_buf);
     if !window.exists() {
         return Err(Failure::new("PH-CLI-015", format!("{} is not built: cargo build --release --package pilothouse", window.display())));
     }

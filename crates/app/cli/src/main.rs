@@ -16,6 +16,7 @@ mod lab;
 mod queue;
 mod replay;
 mod report;
+mod tables;
 
 use clap::{Parser, Subcommand};
 use exit::Outcome;
@@ -44,8 +45,8 @@ struct Arguments {
 enum Verb {
     /// Decodes files into one JSON object a message.
     Decode(decode::Arguments),
-    /// The RIB after a stream of BMP.
-    Rib(decode::RibArguments),
+    /// The routes after streams of BMP.
+    Rib(tables::Arguments),
     /// Runs the collector alone.
     Collect(collect::Arguments),
     /// What a capture holds.
@@ -95,7 +96,7 @@ fn main() -> ExitCode {
     let context = exit::Context { data: arguments.data, json: arguments.json };
     let outcome = match arguments.verb {
         Verb::Decode(a) => decode::decode(&context, &a),
-        Verb::Rib(a) => decode::rib(&context, &a),
+        Verb::Rib(a) => tables::run(&context, &a),
         Verb::Collect(a) => collect::run(&context, a),
         Verb::Capture(a) => replay::capture(&context, &a),
         Verb::Replay(a) => replay::replay(&context, &a),

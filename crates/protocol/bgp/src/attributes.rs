@@ -83,6 +83,15 @@ impl AsPath {
         })?
     }
 
+    /// Returns the first two AS numbers where the path begins with a sequence of at least two.
+    #[must_use]
+    pub fn front(&self) -> Option<[Asn; 2]> {
+        match self.0.first() {
+            Some(Segment::Sequence(v)) => v.first_chunk().copied(),
+            _ => None,
+        }
+    }
+
     /// Says whether `asn` occurs anywhere.
     #[must_use]
     pub fn contains(&self, asn: Asn) -> bool {

@@ -6,7 +6,6 @@ use crate::reader::Reader;
 use crate::repair::Repair;
 use bgp::{Aggregator, AsPath, Asn, Community, LargeCommunity, Origin, PathAttributes, Segment};
 use core::net::{IpAddr, Ipv4Addr};
-use std::collections::BTreeSet;
 
 const OPTIONAL: u8 = 0x80;
 const TRANSITIVE: u8 = 0x40;
@@ -14,12 +13,38 @@ const EXTENDED_LENGTH: u8 = 0x10;
 /// Stands for a 4-octet AS in a 2-octet path (RFC 6793 §9).
 const AS_TRANS: u32 = 23456;
 
+/// Type codes that occurred, a bit each.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Seen([u128; 2]);
+
+impl Seen {
+    /// Adds a code; false when it was there.
+    const fn insert(&mut self, code: u8) -> bool {
+        let [low, high] = &mut self.0;
+        let half = if code < 128 { low } else { high };
+        let bit = 1 << (code % 128);
+        let new = *half & bit == 0;
+        *half |= bit;
+        new
+    }
+
+    pub const fn contains(self, code: u8) -> bool {
+        let [low, high] = self.0;
+        (if code < 128 { low } else { high }) >> (code % 128) & 1 != 0
+    }
+
+    pub const fn len(self) -> u32 {
+        let [low, high] = self.0;
+        low.count_ones() + high.count_ones()
+    }
+}
+
 /// Everything that stood between the withdrawn routes and the NLRI.
 #[derive(Debug, Default)]
 pub(crate) struct Attributes<'a> {
     pub path: PathAttributes,
     pub extra: MonitoredExtra,
-    pub seen: BTreeSet<u8>,
+    pub seen: Seen,
     pub reach: Option<Reader<'a>>,
     pub unreach: Option<Reader<'a>>,
     pub faults: Vec<Fault>,
@@ -249,7 +274,10 @@ fn words<'b>(kind: u8, bytes: &'b [u8], section: &str) -> Result<impl Iterator<I
 }
 
 fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
-    items.collect::<BTreeSet<T>>().into_iter().collect()
+    let mut out: Vec<T> = items.collect();
+    out.sort_unstable();
+    out.dedup();
+    out
 }
 
 fn aggregator(kind: u8, bytes: &[u8]) -> Result<Aggregator, Bad> {

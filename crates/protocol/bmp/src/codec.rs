@@ -1,11 +1,12 @@
 //! What a BMP session has taught so far: who is up, and how each peer's NLRI and AS numbers are written.
 
+use crate::distinguisher::Distinguisher;
 use crate::family::AfiSafi;
 use crate::message::PeerUp;
 use crate::nlri::Writing;
 use crate::peer::{Peer, PeerKind, View};
 use crate::repair::Repair;
-use bgp::Asn;
+use bgp::{Asn, Family};
 use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,16 +22,16 @@ pub struct Codec {
     peers: BTreeMap<PeerKey, PeerState>,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 struct PeerKey {
     kind: PeerKind,
-    distinguisher: String,
+    distinguisher: Distinguisher,
     address: IpAddr,
 }
 
 impl PeerKey {
-    fn of(peer: &Peer) -> Self {
-        Self { kind: peer.kind, distinguisher: peer.distinguisher.clone(), address: peer.address }
+    const fn of(peer: &Peer) -> Self {
+        Self { kind: peer.kind, distinguisher: peer.distinguisher, address: peer.address }
     }
 }
 
@@ -43,7 +44,47 @@ struct PeerState {
     add_path_out: BTreeSet<AfiSafi>,
 }
 
+/// What a session taught about one peer: as much as is needed to read its NLRI without [`crate::decode`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerContext {
+    /// A Peer Up was seen and no Peer Down after it.
+    pub up: bool,
+    /// AS of the router that sends.
+    pub own_asn: Option<Asn>,
+    /// IPv4 and IPv6 unicast NLRI carry path identifiers.
+    add_path: [bool; 2],
+}
+
+impl PeerContext {
+    /// Says whether NLRI carry path identifiers; where no OPEN was seen they are tried without first.
+    #[must_use]
+    pub const fn add_path(&self, family: Family) -> bool {
+        let [four, six] = self.add_path;
+        match family {
+            Family::Ipv4Unicast => four,
+            Family::Ipv6Unicast => six,
+        }
+    }
+
+    /// Says whether a path that begins with the sequence `front` has the router's own AS in front of what `peer` sent.
+    ///
+    /// FRR 8.4.4 writes paths of eBGP peers so. Taken literally every such route would be a loop.
+    #[must_use]
+    pub fn own_as_in_front(&self, peer: &Peer, front: Option<[Asn; 2]>) -> bool {
+        let Some(own) = self.own_asn else { return false };
+        peer.view.is_adj_rib_in() && own != peer.asn && front == Some([own, peer.asn])
+    }
+}
+
 impl Codec {
+    /// Returns what is known of a peer.
+    #[must_use]
+    pub fn context(&self, peer: &Peer) -> PeerContext {
+        let writes = |family| self.writing(peer, family) == Writing::AddPath;
+        let add_path = [writes(AfiSafi::IPV4_UNICAST), writes(AfiSafi::IPV6_UNICAST)];
+        PeerContext { up: self.is_up(peer), own_asn: self.own_asn(peer), add_path }
+    }
+
     /// Makes the state at the start of a session. `own_asn` is the AS of the router that sends, where known before its first Peer Up.
     #[must_use]
     pub const fn new(own_asn: Option<Asn>) -> Self {

@@ -1,10 +1,8 @@
 //! Cutting a byte stream into BMP messages (RFC 7854 §4.1).
 
-use std::collections::VecDeque;
-
 /// Length of the common header; nothing can be shorter.
 pub const MIN_MESSAGE_BYTES: usize = 6;
-/// Longest message accepted: 256 times the largest plain BGP message, so that every sender seen fits and a lying length field cannot make
+/// Longest message accepted unless [`Framer::with_limit`] says otherwise: 256 times the largest plain BGP message, so that every sender seen fits and a lying length field cannot make
 /// us allocate.
 pub const MAX_MESSAGE_BYTES: usize = 1 << 20;
 /// BMP versions accepted: 3 (RFC 7854) and 4 (draft-ietf-grow-bmp-tlv, tolerated).
@@ -19,6 +17,15 @@ pub struct Frame {
     pub bytes: Vec<u8>,
 }
 
+/// One whole message where it stands in the framer's buffer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameRef<'a> {
+    /// Offset of its first byte in the stream.
+    pub offset: u64,
+    /// The bytes.
+    pub bytes: &'a [u8],
+}
+
 /// The stream is no BMP, or no longer. There is no way to find the next message: the session is over.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum FrameError {
@@ -31,21 +38,32 @@ pub enum FrameError {
         version: u8,
     },
     /// The length is impossible.
-    #[error("the message at byte {offset} of the stream says it is {length} bytes long; 6 to {MAX_MESSAGE_BYTES} are possible")]
+    #[error("the message at byte {offset} of the stream says it is {length} bytes long; 6 to {limit} are possible")]
     Length {
         /// Where the message starts.
         offset: u64,
         /// What it says.
         length: u32,
+        /// Longest message that is accepted.
+        limit: usize,
     },
 }
 
 /// Collects bytes and gives whole messages. Holds at most one unfinished message and what was pushed last.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Framer {
-    buffer: VecDeque<u8>,
+    buffer: Vec<u8>,
+    /// Bytes at the front of the buffer that were given out.
+    given: usize,
     offset: u64,
+    limit: usize,
     dead: bool,
+}
+
+impl Default for Framer {
+    fn default() -> Self {
+        Self::with_limit(MAX_MESSAGE_BYTES)
+    }
 }
 
 impl Framer {
@@ -55,17 +73,30 @@ impl Framer {
         Self::default()
     }
 
+    /// Makes a framer that accepts messages up to `limit` bytes; never less than a header.
+    #[must_use]
+    pub const fn with_limit(limit: usize) -> Self {
+        let limit = if limit < MIN_MESSAGE_BYTES { MIN_MESSAGE_BYTES } else { limit };
+        Self { buffer: Vec::new(), given: 0, offset: 0, limit, dead: false }
+    }
+
     /// Adds bytes as they came from the stream. After a [`FrameError`] they are thrown away.
     pub fn push(&mut self, bytes: &[u8]) {
-        if !self.dead {
-            self.buffer.extend(bytes);
+        if self.dead {
+            return;
         }
+        if self.given > 0 {
+            // what was given out is a whole push as a rule, so that the rest that moves is a part of one message
+            self.buffer.drain(..self.given);
+            self.given = 0;
+        }
+        self.buffer.extend_from_slice(bytes);
     }
 
     /// Returns how many bytes wait for the rest of their message; more than zero at the end of a stream means that it was cut.
     #[must_use]
-    pub fn pending(&self) -> usize {
-        self.buffer.len()
+    pub const fn pending(&self) -> usize {
+        self.buffer.len() - self.given
     }
 
     /// Returns the offset of the next message in the stream.
@@ -77,33 +108,36 @@ impl Framer {
     /// Returns the next whole message, `None` when more bytes are needed. After an error there is nothing more.
     #[allow(clippy::should_implement_trait, reason = "an iterator would end at the first None; this goes on after the next push")]
     pub fn next(&mut self) -> Option<Result<Frame, FrameError>> {
-        let version = *self.buffer.front()?;
+        Some(self.next_ref()?.map(|f| Frame { offset: f.offset, bytes: f.bytes.to_vec() }))
+    }
+
+    /// The same as [`Framer::next`] without a copy: the bytes stay in the buffer until the next push.
+    pub fn next_ref(&mut self) -> Option<Result<FrameRef<'_>, FrameError>> {
+        let rest = self.buffer.get(self.given..).unwrap_or_default();
+        let version = *rest.first()?;
         if !VERSIONS.contains(&version) {
-            return Some(Err(self.die(FrameError::Version { offset: self.offset, version })));
+            let error = FrameError::Version { offset: self.offset, version };
+            return Some(Err(self.die(error)));
         }
-        if self.buffer.len() < 5 {
-            return None;
-        }
-        let mut field = [0; 4];
-        for (byte, from) in field.iter_mut().zip(self.buffer.range(1..5)) {
-            *byte = *from;
-        }
-        let length = u32::from_be_bytes(field);
+        let length = u32::from_be_bytes(*rest.get(1..)?.first_chunk::<4>()?);
         let wanted = usize::try_from(length).unwrap_or(usize::MAX);
-        if !(MIN_MESSAGE_BYTES..=MAX_MESSAGE_BYTES).contains(&wanted) {
-            return Some(Err(self.die(FrameError::Length { offset: self.offset, length })));
+        if !(MIN_MESSAGE_BYTES..=self.limit).contains(&wanted) {
+            let error = FrameError::Length { offset: self.offset, length, limit: self.limit };
+            return Some(Err(self.die(error)));
         }
-        if self.buffer.len() < wanted {
+        if rest.len() < wanted {
             return None;
         }
-        let frame = Frame { offset: self.offset, bytes: self.buffer.drain(..wanted).collect() };
+        let (offset, from) = (self.offset, self.given);
         self.offset += u64::from(length);
-        Some(Ok(frame))
+        self.given += wanted;
+        self.buffer.get(from..self.given).map(|bytes| Ok(FrameRef { offset, bytes }))
     }
 
     fn die(&mut self, error: FrameError) -> FrameError {
         self.dead = true;
-        self.buffer = VecDeque::new();
+        self.buffer = Vec::new();
+        self.given = 0;
         error
     }
 }
@@ -137,10 +171,23 @@ mod tests {
             framer.push(&[3]);
             framer.push(&length.to_be_bytes());
             assert!(framer.next().unwrap().is_ok());
-            assert_eq!(framer.next(), Some(Err(FrameError::Length { offset: 6, length })));
+            assert_eq!(framer.next(), Some(Err(FrameError::Length { offset: 6, length, limit: MAX_MESSAGE_BYTES })));
             framer.push(&EMPTY_INITIATION);
             assert_eq!((framer.next(), framer.pending()), (None, 0));
         }
+    }
+
+    #[test]
+    fn the_limit_is_what_was_asked_for() {
+        let long = |length: u32| [&[3][..], &length.to_be_bytes(), &[4], &vec![0; length as usize - 6]].concat();
+        let mut framer = Framer::with_limit(100);
+        framer.push(&long(100));
+        framer.push(&long(101));
+        assert_eq!(framer.next().unwrap().unwrap().bytes.len(), 100);
+        assert_eq!(framer.next(), Some(Err(FrameError::Length { offset: 100, length: 101, limit: 100 })));
+        let mut framer = Framer::with_limit(4 << 20);
+        framer.push(&long(2 << 20));
+        assert_eq!(framer.next_ref().unwrap().unwrap().bytes.len(), 2 << 20);
     }
 
     #[test]

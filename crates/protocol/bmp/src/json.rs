@@ -84,7 +84,7 @@ fn peer(p: &Peer) -> Value {
         PeerKind::Other(n) => format!("unknown_{n}"),
     };
     json!({
-        "type": kind, "distinguisher": p.distinguisher, "address": p.address.to_string(), "asn": p.asn.0,
+        "type": kind, "distinguisher": p.distinguisher.to_string(), "address": p.address.to_string(), "asn": p.asn.0,
         "bgp_id": p.bgp_id.to_string(), "view": p.view, "as_width": p.as_width,
     })
 }
@@ -94,7 +94,7 @@ fn routes(plain: &[Nlri], labelled: &[LabelledNlri], announced: bool) -> Value {
     let labelled = labelled.iter().map(|l| {
         let mut out = nlri(&l.nlri, l.afi_safi, announced);
         if let Some(fields) = out.as_object_mut() {
-            optional(fields, "rd", l.distinguisher.clone().map(Value::from));
+            optional(fields, "rd", l.distinguisher.map(|d| d.to_string().into()));
             optional(fields, "labels", (l.afi_safi.safi != 2).then(|| l.labels.clone().into()));
         }
         out
@@ -110,7 +110,9 @@ fn nlri(n: &Nlri, afi_safi: AfiSafi, announced: bool) -> Value {
     out
 }
 
-fn attributes(a: &PathAttributes, extra: &MonitoredExtra) -> Value {
+/// Returns the object of an attribute set; its next hop stands with the routes.
+#[must_use]
+pub fn attributes(a: &PathAttributes, extra: &MonitoredExtra) -> Value {
     json!({
         "origin": a.origin, "as_path": a.as_path.to_string(), "med": a.med, "local_pref": a.local_pref,
         "communities": a.communities.iter().map(ToString::to_string).collect::<Vec<_>>(),

@@ -15,6 +15,7 @@
 mod attribute;
 mod codec;
 mod decode;
+mod distinguisher;
 mod error;
 mod family;
 mod frame;
@@ -22,21 +23,24 @@ pub mod json;
 mod message;
 mod nlri;
 mod open;
+mod outline;
 mod peer;
 mod reader;
 mod repair;
 mod report;
 mod update;
 
-pub use codec::Codec;
+pub use codec::{Codec, PeerContext};
 pub use decode::decode;
+pub use distinguisher::{Distinguisher, NoDistinguisher};
 pub use error::{Action, DecodeError, Fault};
 pub use family::AfiSafi;
-pub use frame::{Frame, FrameError, Framer, MAX_MESSAGE_BYTES, MIN_MESSAGE_BYTES};
+pub use frame::{Frame, FrameError, FrameRef, Framer, MAX_MESSAGE_BYTES, MIN_MESSAGE_BYTES};
 pub use message::{
     Counter, DownReason, Initiation, Labelled, LabelledNlri, Message, Mirroring, MonitoredExtra, Nlri, Notification, PeerDown, PeerUp,
     RouteMonitoring, Statistics, Termination, Tlv,
 };
 pub use open::{AddPath, Capability, Open};
+pub use outline::{Bits, BitsOf, Outline, sent_at};
 pub use peer::{Peer, PeerKind, View};
 pub use repair::Repair;

@@ -1,5 +1,6 @@
 //! The seven messages of RFC 7854 §4 as values. What was absent on the wire stays absent.
 
+use crate::distinguisher::Distinguisher;
 use crate::error::Fault;
 use crate::family::AfiSafi;
 use crate::open::Open;
@@ -118,7 +119,7 @@ pub struct LabelledNlri {
     /// Prefix, path identifier and next hop.
     pub nlri: Nlri,
     /// Route distinguisher, in VPN families.
-    pub distinguisher: Option<String>,
+    pub distinguisher: Option<Distinguisher>,
     /// Labels, top first; 20 bits each.
     pub labels: Vec<u32>,
 }

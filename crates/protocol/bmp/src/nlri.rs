@@ -1,9 +1,9 @@
 //! Prefixes as NLRI write them (RFC 4271 §4.3, RFC 7911 §3).
 
+use crate::distinguisher::Distinguisher;
 use crate::error::{Action, DecodeError};
 use crate::family::AfiSafi;
 use crate::message::{LabelledNlri, Nlri};
-use crate::peer::distinguisher;
 use crate::reader::Reader;
 use bgp::{Family, Prefix};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -142,7 +142,7 @@ fn read_labelled_as(
         let mut rd = None;
         if layout.distinguisher {
             bits = bits.checked_sub(DISTINGUISHER_BITS).ok_or_else(|| wrong("a prefix shorter than its distinguisher"))?;
-            rd = Some(distinguisher(r.array("a route distinguisher")?));
+            rd = Some(Distinguisher::from_wire(r.array("a route distinguisher")?));
         }
         let bytes = r.take(usize::from(bits.div_ceil(8)), "a prefix")?;
         let address = address(layout.family, bytes);

@@ -1,5 +1,6 @@
 //! The per-peer header (RFC 7854 §4.2, RFC 8671 §4, RFC 9069 §4.1).
 
+use crate::distinguisher::Distinguisher;
 use crate::error::DecodeError;
 use crate::reader::Reader;
 use crate::repair::Repair;
@@ -60,8 +61,8 @@ pub enum PeerKind {
 pub struct Peer {
     /// Type.
     pub kind: PeerKind,
-    /// Route distinguisher of the instance, `0:0` for the global one (RFC 4364 §4.2 spelling).
-    pub distinguisher: String,
+    /// Route distinguisher of the instance, `0:0` for the global one.
+    pub distinguisher: Distinguisher,
     /// Address of the peer; unspecified for a Loc-RIB.
     pub address: IpAddr,
     /// Its AS.
@@ -89,12 +90,11 @@ impl Peer {
             other => PeerKind::Other(other),
         };
         let flags = r.u8("the peer flags")?;
-        let distinguisher = distinguisher(r.array("the peer distinguisher")?);
+        let distinguisher = Distinguisher::from_wire(r.array("the peer distinguisher")?);
         let (address, repair) = address(flags & FLAG_IPV6 != 0 && kind != PeerKind::LocRib, r.array("the peer address")?);
         let asn = Asn(r.u32("the peer AS")?);
         let bgp_id = Ipv4Addr::from(r.u32("the peer BGP identifier")?);
-        let seconds = i64::from(r.u32("the timestamp")?);
-        let micros = i64::from(r.u32("the timestamp")?);
+        let time = peer_time(r.u32("the timestamp")?, r.u32("the timestamp")?);
         Ok(Self {
             kind,
             distinguisher,
@@ -103,10 +103,15 @@ impl Peer {
             bgp_id,
             view: view(kind, flags),
             as_width: if kind != PeerKind::LocRib && flags & FLAG_TWO_OCTET_AS != 0 { 2 } else { 4 },
-            time: (seconds != 0 || micros != 0).then_some(seconds * SECOND + micros * MICROSECOND),
+            time,
             repair,
         })
     }
+}
+
+/// Reads the two timestamp fields (RFC 7854 §4.2); both zero is no time.
+pub(crate) fn peer_time(seconds: u32, micros: u32) -> Option<i64> {
+    (seconds != 0 || micros != 0).then(|| i64::from(seconds) * SECOND + i64::from(micros) * MICROSECOND)
 }
 
 const fn view(kind: PeerKind, flags: u8) -> View {
@@ -128,17 +133,5 @@ pub(crate) fn address(ipv6: bool, field: [u8; 16]) -> (IpAddr, Option<Repair>) {
         Ok(four) if !ipv6 => (IpAddr::V4(Ipv4Addr::from(four)), None),
         _ if ipv6 => (IpAddr::V6(Ipv6Addr::from(six)), None),
         _ => (IpAddr::V6(Ipv6Addr::from(six)), Some(Repair::Ipv6FlagMissing)),
-    }
-}
-
-/// Spells a route distinguisher (RFC 4364 §4.2).
-pub(crate) fn distinguisher(field: [u8; 8]) -> String {
-    let all = u64::from_be_bytes(field);
-    let (kind, value) = (all >> 48, all & 0xFFFF_FFFF_FFFF);
-    match kind {
-        0 => format!("{}:{}", value >> 32, value & 0xFFFF_FFFF),
-        1 => format!("{}:{}", Ipv4Addr::from((value >> 16 & 0xFFFF_FFFF) as u32), value & 0xFFFF),
-        2 => format!("{}:{}", value >> 16, value & 0xFFFF),
-        _ => format!("{kind}:{value:012x}"),
     }
 }

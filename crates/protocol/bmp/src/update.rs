@@ -10,7 +10,6 @@ use crate::open::bgp_message;
 use crate::peer::{Peer, View};
 use crate::reader::Reader;
 use crate::repair::Repair;
-use bgp::Segment;
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// Reads the UPDATE of `peer`.
@@ -149,7 +148,7 @@ fn mandatory(found: &mut Attributes<'_>, out: &mut RouteMonitoring, plain: bool,
         return;
     }
     for (kind, wanted) in [(code::ORIGIN, true), (code::AS_PATH, true), (code::NEXT_HOP, plain)] {
-        if !wanted || found.seen.contains(&kind) {
+        if !wanted || found.seen.contains(kind) {
             continue;
         }
         if kind == code::NEXT_HOP && out.peer.view != View::AdjRibInPre {
@@ -180,14 +179,11 @@ fn treat_as_withdraw(mut out: RouteMonitoring, offset: usize, what: String) -> D
     DecodeError { offset, action: Action::TreatAsWithdraw, what, salvage: Some(Box::new(out)) }
 }
 
-/// FRR 8.4.4 puts the router's own AS in front of what an eBGP peer sent. Taken literally every such route would be a loop.
+/// Takes the router's own AS off the front of an eBGP peer's path.
 fn take_own_as_off(found: &mut Attributes<'_>, out: &mut RouteMonitoring, codec: &Codec) {
-    let Some(own) = codec.own_asn(&out.peer) else { return };
-    if !out.peer.view.is_adj_rib_in() || own == out.peer.asn || out.announce.is_empty() {
-        return;
-    }
-    let Some(Segment::Sequence(asns)) = found.path.as_path.segments().first() else { return };
-    if !matches!(asns.as_slice(), [first, second, ..] if *first == own && *second == out.peer.asn) {
+    let front = found.path.as_path.front();
+    let Some([own, second]) = front else { return };
+    if second != out.peer.asn || out.announce.is_empty() || !codec.context(&out.peer).own_as_in_front(&out.peer, front) {
         return;
     }
     if let Some(path) = found.path.as_path.without_first(own) {
