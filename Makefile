@@ -1,7 +1,7 @@
 # What a user or a developer runs. Everything here works from a clean clone after `scripts/install-deps.sh`.
 CARGO ?= cargo
 
-.PHONY: help run headless test test-window test-clean-root picture check audit icons deps ui desktop
+.PHONY: help run headless test fuzz test-window test-clean-root picture check audit icons deps ui desktop
 
 help:
 	@echo 'make run       the desktop application on the demo lab; without a display the demo journey, headless'
@@ -9,6 +9,7 @@ help:
 	@echo 'make test      every test; those that need a peer that is not installed say "skipped"'
 	@echo 'make test-window  the journey in the real window, under Xvfb'
 	@echo 'make test-clean-root  make run as a stranger would, in a fresh Debian 12 root; half an hour, as root'
+	@echo 'make fuzz      every decoder, ten minutes each; SECONDS_EACH=3600 for longer'
 	@echo 'make check     format, lints, dependency direction, migrations, generated types'
 	@echo 'make audit     licences, advisories and duplicates of every dependency (cargo-deny)'
 	@echo 'make deps      what is missing on this machine'
@@ -18,6 +19,9 @@ run:
 
 headless:
 	$(CARGO) run --release --package cli --bin pilotctl -- serve
+
+fuzz:
+	scripts/fuzz.sh run $${SECONDS_EACH:-600}
 
 test:
 	@scripts/test.sh

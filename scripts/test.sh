@@ -19,6 +19,12 @@ target=$(cargo metadata --no-deps --format-version 1 | python3 -c 'import json, 
 cargo build --release --package capture --example replay || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 export PILOTHOUSE_RELEASE_REPLAY=$target/release/examples/replay
 
+# instrumented fuzz targets; without a C++ compiler those tests are skipped
+if command -v g++ >/dev/null; then
+  PILOTHOUSE_FUZZERS=$(scripts/fuzz.sh build) || { echo "the fuzz targets do not build"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+  export PILOTHOUSE_FUZZERS
+fi
+
 log=$(mktemp); trap 'rm -f "$log"' EXIT
 
 RUST_BACKTRACE=${RUST_BACKTRACE:-0} cargo test --no-fail-fast "$@" -- --show-output 2>&1 | tee "$log" | awk '

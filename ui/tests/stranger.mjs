@@ -260,6 +260,17 @@ const parts = {
     await browser.until("the middle", 60_000, async () => (await browser.rpc("replay")).seeking_ms === null);
     const middle = await browser.rpc("replay");
     assert.ok(Math.abs(middle.at_ms - (end.first_ms + last_ms) / 2) < 2000 && middle.state_hash === null, JSON.stringify(middle));
+    // what was told before the middle is still there, what came later is not
+    const told = await browser.rpc("timeline", 0);
+    assert.ok(told.length > 0 && told.every((e) => Date.parse(e.time) <= middle.at_ms + 1), "the timeline is not that of the middle");
+    await browser.keys(".");
+    await browser.until("the next event", 60_000, async () => (await browser.rpc("replay")).at_ms > middle.at_ms);
+    const stepped = await browser.until("a stop", 10_000, async () => {
+      const now = await browser.rpc("replay");
+      return now.seeking_ms === null && now;
+    });
+    const since = (await browser.rpc("timeline", told.at(-1).id)).map((e) => Date.parse(e.time));
+    assert.ok(!stepped.playing && since.length > 0 && since.every((at) => Math.abs(at - stepped.at_ms) < 2), "the step did not stop at the next event");
     await go("t");
     await sleep(1500);
     await picture("replay-middle");

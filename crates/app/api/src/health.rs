@@ -4,6 +4,7 @@
 //! for display only and decides nothing.
 
 use crate::call::{health_of, path_state};
+use crate::replay::ms;
 use crate::topology::rates;
 use pilot::PilotState;
 use runtime::Handle;
@@ -13,6 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
 use ts_rs::TS;
+use units::Timestamp;
 
 /// Rows kept: a quarter of an hour.
 const ROWS_MAX: usize = 900;
@@ -131,9 +133,9 @@ impl HealthRows {
         self.push(look(s));
     }
 
-    /// Drops every row.
-    pub(crate) fn clear(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Rows::default();
+    /// Drops the rows of this time and later.
+    pub(crate) fn cut(&self, from: Timestamp) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).cut(ms(from));
     }
 
     fn push(&self, row: HealthView) {
@@ -148,6 +150,16 @@ impl HealthRows {
 }
 
 impl Rows {
+    fn cut(&mut self, from_ms: f64) {
+        let keep = self.at_ms.iter().take_while(|at| **at < from_ms).count();
+        if keep == 0 {
+            *self = Self::default();
+            return;
+        }
+        self.at_ms.truncate(keep);
+        self.columns.iter_mut().for_each(|c| c.values.truncate(keep));
+    }
+
     fn push(&mut self, row: HealthView) {
         let Some(at) = row.at_ms.first() else { return };
         // the time of an engine at rest stands still

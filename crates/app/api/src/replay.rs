@@ -45,7 +45,7 @@ pub struct ReplayView {
 }
 
 #[allow(clippy::cast_precision_loss, reason = "milliseconds fit a double for 285,000 years")]
-const fn ms(at: Timestamp) -> f64 {
+pub(crate) const fn ms(at: Timestamp) -> f64 {
     (at.nanos() / 1_000_000) as f64
 }
 
@@ -84,6 +84,20 @@ pub struct ReplayArguments {
     /// Stand at the last input before this time, milliseconds since 1970.
     #[ts(optional)]
     pub to_ms: Option<f64>,
+    /// Stop, and go on by one input or to the next event.
+    #[ts(optional)]
+    pub step: Option<ReplayStep>,
+}
+
+/// How far a step goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub enum ReplayStep {
+    /// One input.
+    Input,
+    /// To the next input that makes an event.
+    Event,
 }
 
 impl ReplayArguments {
@@ -92,6 +106,11 @@ impl ReplayArguments {
         if let Some(to) = self.to_ms {
             #[allow(clippy::cast_possible_truncation, reason = "saturates; the player stays within the capture")]
             player.order(Order::Seek(Timestamp::from_millis(to as i64))).await;
+        }
+        match self.step {
+            Some(ReplayStep::Input) => player.order(Order::Step).await,
+            Some(ReplayStep::Event) => player.order(Order::StepToEvent).await,
+            None => {}
         }
         if let Some(speed) = self.speed {
             player.order(Order::Speed(speed)).await;
@@ -146,9 +165,9 @@ pub struct Told {
 }
 
 impl Audience for Told {
-    fn restarted(&mut self) {
-        self.timeline.clear();
-        self.health.clear();
+    fn rewound(&mut self, to: Timestamp) {
+        self.timeline.cut(to);
+        self.health.cut(to);
     }
 
     fn event(&mut self, event: &Event) {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::RecvError;
 use ts_rs::TS;
+use units::Timestamp;
 
 /// Entries kept; the audit chain and the capture keep all.
 const ENTRIES_MAX: usize = 1000;
@@ -49,9 +50,11 @@ impl Timeline {
         }
     }
 
-    /// Drops every entry; the numbers go on.
-    pub(crate) fn clear(&self) {
-        self.entries.lock().unwrap_or_else(PoisonError::into_inner).1.clear();
+    /// Drops the entries of this time and later; the numbers go on.
+    pub(crate) fn cut(&self, from: Timestamp) {
+        let from = from.to_string();
+        // all in one form, so that the text sorts as the time does
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner).1.retain(|e| e.time < from);
     }
 
     /// Returns the entries behind `after`, oldest first.

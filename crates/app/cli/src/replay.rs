@@ -2,7 +2,8 @@
 
 use crate::exit::{Context, Ended, Failure, Outcome};
 use clap::Subcommand;
-use std::path::PathBuf;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 
 /// Arguments of `replay`.
 #[derive(Debug, clap::Args)]
@@ -41,11 +42,33 @@ enum CaptureVerb {
         /// The capture.
         file: PathBuf,
     },
-    /// Every input as one JSON object a line.
+    /// Its inputs in a form that other programs read.
     Export {
         /// The capture.
         file: PathBuf,
+        /// Form: every input as one JSON object a line, or the BMP stream of one router as it came.
+        #[arg(long = "as", value_enum, default_value = "json-lines")]
+        form: Form,
+        /// The router whose BMP stream is wanted.
+        #[arg(long, value_name = "DEVICE", required_if_eq("form", "bmp"))]
+        device: Option<String>,
     },
+    /// Writes a copy without descriptions and without what routers say of themselves, to send to somebody else.
+    Redact {
+        /// The capture.
+        file: PathBuf,
+        /// The copy; a file that exists is refused.
+        copy: PathBuf,
+    },
+}
+
+/// What a capture is exported as.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Form {
+    /// One JSON object a line.
+    JsonLines,
+    /// BMP messages (RFC 7854), one after the other; sessions follow each other without a mark.
+    Bmp,
 }
 
 /// Runs `capture`.
@@ -80,14 +103,61 @@ pub fn capture(context: &Context, arguments: &CaptureArguments) -> Ended {
             }
             Err(error) => Err(unusable(error)),
         },
-        CaptureVerb::Export { file } => {
+        CaptureVerb::Export { file, form: Form::JsonLines, .. } => {
             for entry in capture::Reader::<serde_json::Value>::open(file).map_err(unusable)? {
                 let entry = entry.map_err(unusable)?;
                 println!("{}", serde_json::json!({"seq": entry.seq, "at": entry.at.to_string(), "body": entry.body}));
             }
             Ok(Outcome::Done)
         }
+        CaptureVerb::Export { file, device, .. } => export_bmp(file, device.as_deref().unwrap_or_default()),
+        CaptureVerb::Redact { file, copy } => redact(file, copy),
     }
+}
+
+/// Writes the BMP messages of a router to standard output.
+fn export_bmp(file: &Path, device: &str) -> Ended {
+    let unusable = |e: capture::CaptureError| Failure::from_error("", &e);
+    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
+    let (mut found, mut seen) = (0u64, std::collections::BTreeSet::new());
+    for entry in capture::Reader::<pilot::Input>::open(file).map_err(unusable)? {
+        let pilot::Input::Observed { observation } = entry.map_err(unusable)?.body else { continue };
+        let network::Observation::Bmp { device: from, event: network::BmpEvent::Message { bytes } } = observation else { continue };
+        if from.as_str() == device {
+            found += 1;
+            out.write_all(&bytes).map_err(|e| Failure::from_error("PH-CLI-006", &e))?;
+        } else {
+            seen.insert(from.to_string());
+        }
+    }
+    out.flush().map_err(|e| Failure::from_error("PH-CLI-006", &e))?;
+    if found == 0 {
+        let others = seen.into_iter().collect::<Vec<_>>().join(", ");
+        let what = format!("{} holds no BMP of {device}; it holds BMP of: {others}", file.display());
+        return Err(Failure::new("PH-CLI-024", what));
+    }
+    Ok(Outcome::Done)
+}
+
+/// Copies a capture without the texts that people wrote.
+fn redact(file: &Path, copy: &Path) -> Ended {
+    let unusable = |e: capture::CaptureError| Failure::from_error("", &e);
+    let mut reader = capture::Reader::<serde_json::Value>::open(file).map_err(unusable)?;
+    let mut writer = capture::Writer::create(copy).map_err(unusable)?;
+    let (mut texts, mut inputs) = (0, 0u64);
+    for entry in &mut reader {
+        let mut entry = entry.map_err(unusable)?;
+        texts += capture::redact(&mut entry.body);
+        writer.append(entry.seq, entry.at, &entry.body).map_err(unusable)?;
+        inputs += 1;
+    }
+    writer.flush_durable().map_err(unusable)?;
+    println!("{inputs} inputs copied to {}, {texts} texts replaced", copy.display());
+    if reader.lost_tail() > 0 {
+        eprintln!("{}", capture::cut_short(reader.lost_tail()));
+        return Ok(Outcome::Partly);
+    }
+    Ok(Outcome::Done)
 }
 
 /// Runs `replay`.

@@ -45,6 +45,34 @@ fn number(report: &Value, key: &str) -> f64 {
     report[key].as_f64().unwrap_or_else(|| panic!("{key} is not known: {report:#}"))
 }
 
+/// The last line is the state's hash, which knows the texts.
+fn a_copy_without_texts_decides_the_same(data: &Path, capture: &Path, decisions: &[u8]) {
+    let copy = data.join("copy.capture");
+    let redacted = pilotctl(data).args(["capture", "redact"]).arg(capture).arg(&copy).output().unwrap();
+    assert!(redacted.status.success(), "{}", text(&redacted));
+    let replayed = pilotctl(data).arg("replay").arg(&copy).arg("--decisions").output().unwrap();
+    assert!(replayed.status.success(), "{}", text(&replayed));
+    let events = |out: &[u8]| {
+        let mut lines: Vec<String> = String::from_utf8_lossy(out).lines().map(str::to_owned).collect();
+        lines.pop();
+        lines
+    };
+    assert_eq!(events(&replayed.stdout), events(decisions), "the copy leads to other decisions");
+}
+
+fn an_exported_stream_is_the_one_that_came(data: &Path, capture: &Path) {
+    let stream = pilotctl(data).args(["capture", "export", "--as", "bmp", "--device", "r1"]).arg(capture).output().unwrap();
+    assert!(stream.status.success(), "{}", text(&stream));
+    let file = data.join("r1.bmp");
+    std::fs::write(&file, &stream.stdout).unwrap();
+    let decoded = pilotctl(data).args(["decode", "bmp"]).arg(&file).output().unwrap();
+    assert!(decoded.status.success(), "{}", text(&decoded));
+    let messages = String::from_utf8_lossy(&decoded.stdout).lines().count();
+    assert!(messages > 200, "{messages} messages of r1");
+    let none = pilotctl(data).args(["capture", "export", "--as", "bmp", "--device", "r9"]).arg(capture).output().unwrap();
+    assert!(none.status.code() == Some(2) && text(&none).contains("it holds BMP of: r1, r2, r3"), "{}", text(&none));
+}
+
 #[test]
 fn a_degraded_path_is_left_within_half_a_minute_and_the_capture_replays_to_the_same_state() {
     let begun = std::time::Instant::now();
@@ -65,6 +93,8 @@ fn a_degraded_path_is_left_within_half_a_minute_and_the_capture_replays_to_the_s
     assert_eq!(first.stdout, second.stdout, "two replays differ");
     let last = String::from_utf8_lossy(&first.stdout).lines().last().unwrap_or_default().to_owned();
     assert!(last.contains(report["state_hash"].as_str().unwrap()), "the replay ends in another state than the live run: {last}");
+    a_copy_without_texts_decides_the_same(data.path(), Path::new(capture), &first.stdout);
+    an_exported_stream_is_the_one_that_came(data.path(), Path::new(capture));
     assert!(took <= WHOLE_S, "{took} s: {report:#}");
 }
 

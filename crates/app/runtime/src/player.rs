@@ -4,7 +4,7 @@
 
 use crate::effects::chain;
 use crate::engine::{Handle, Message};
-use capture::{CaptureError, Entry, Reader, Replay};
+use capture::{CaptureError, Entry, Mark, Reader, Replay};
 use pilot::{Event, Happening, Input, PilotState};
 use serde::de::IgnoredAny;
 use std::path::{Path, PathBuf};
@@ -19,13 +19,17 @@ use units::Timestamp;
 const QUEUE: usize = 256;
 /// Inputs taken between two looks at the queue while the clock is being set.
 const BATCH: u32 = 64;
+/// Inputs between two states that are kept to go back to, at first; doubled whenever [`KEPT_MAX`] are kept.
+const KEEP_EVERY: u64 = 1000;
+/// States kept to go back to: what a seek replays again is at most a sixteenth of the capture, for the memory of 32 states.
+const KEPT_MAX: usize = 32;
 /// Slowest and fastest clock, times the real one.
 pub const SPEEDS: (f64, f64) = (0.1, 1000.0);
 
 /// Who is told what the player does. Called between two inputs, so it must be quick.
 pub trait Audience: Send {
-    /// The play begins again from the start: what was told before is void.
-    fn restarted(&mut self);
+    /// The play goes back: what was told of this time and later is void.
+    fn rewound(&mut self, to: Timestamp);
     /// Something happened in the capture.
     fn event(&mut self, event: &Event);
     /// A second of the capture is over.
@@ -49,7 +53,7 @@ pub struct Position {
     pub seeking: Option<Timestamp>,
     /// Inputs handled, of all readable ones.
     pub inputs: (u64, u64),
-    /// Counts the plays from the start.
+    /// Counts how often the play went back.
     pub run: u64,
     /// What came out differently than when the capture was made.
     pub diverged: Vec<String>,
@@ -68,6 +72,10 @@ pub enum Order {
     Speed(f64),
     /// Stand at the last input before this time.
     Seek(Timestamp),
+    /// Stop, and handle one more input.
+    Step,
+    /// Stop at the next input that makes an event.
+    StepToEvent,
 }
 
 /// A capture that is being played.
@@ -119,6 +127,9 @@ impl Player {
             audience: Box::new(audience),
             anchor: (Instant::now(), scan.first),
             told: scan.first,
+            kept: Vec::new(),
+            keep_every: KEEP_EVERY,
+            to_event: false,
         };
         let task = tokio::spawn(play.run(inbox, ordered));
         Ok(Self { handle: Handle::new(messages, events), file: file.to_owned(), orders, position, task })
@@ -208,12 +219,25 @@ struct Play {
     anchor: (Instant, Timestamp),
     /// The second that the audience was told last.
     told: Timestamp,
+    /// States to go back to, oldest first.
+    kept: Vec<Kept>,
+    keep_every: u64,
+    /// The clock is hurried to the next event.
+    to_event: bool,
+}
+
+/// A state on the way, and where in the file it stands.
+struct Kept {
+    at: Timestamp,
+    mark: Mark,
+    replay: Replay,
 }
 
 impl Play {
     async fn run(mut self, mut inbox: mpsc::Receiver<Message>, mut orders: mpsc::Receiver<(Order, oneshot::Sender<()>)>) {
         self.begin();
         loop {
+            self.keep();
             self.fetch();
             let (playing, seeking) = self.at(|p| (p.playing, p.seeking));
             let due = match (&self.next, seeking) {
@@ -234,7 +258,7 @@ impl Play {
                 }
                 () = wait(due) => match seeking {
                     Some(target) => self.hurry(target),
-                    None => self.step(),
+                    None => drop(self.step()),
                 },
             }
             // a long way is played without starving those who look at it
@@ -270,6 +294,7 @@ impl Play {
 
     fn hurry(&mut self, target: Timestamp) {
         for _ in 0..BATCH {
+            self.keep();
             self.fetch();
             if self.next.as_ref().is_none_or(|entry| entry.at >= target) {
                 self.at(|p| {
@@ -279,14 +304,39 @@ impl Play {
                 self.hold();
                 return;
             }
-            self.step();
+            if self.step() && self.to_event {
+                self.at(|p| p.seeking = None);
+                self.hold();
+                return;
+            }
         }
     }
 
-    fn step(&mut self) {
-        let Some(entry) = self.next.take() else { return };
+    /// Keeps the state when it is time to; the next input must not be taken from the reader yet.
+    fn keep(&mut self) {
+        let inputs = self.replay.inputs();
+        if self.next.is_some()
+            || inputs == 0
+            || inputs % self.keep_every != 0
+            || self.kept.last().is_some_and(|k| k.replay.inputs() >= inputs)
+        {
+            return;
+        }
+        self.kept.push(Kept { at: self.at(|p| p.at), mark: self.reader.mark(), replay: self.replay.clone() });
+        if self.kept.len() >= KEPT_MAX {
+            self.keep_every *= 2;
+            let every = self.keep_every;
+            self.kept.retain(|k| k.replay.inputs() % every == 0);
+        }
+    }
+
+    /// Handles the next input; says whether that made events.
+    fn step(&mut self) -> bool {
+        let Some(entry) = self.next.take() else { return false };
         let at = entry.at;
-        for event in self.replay.step(entry) {
+        let events = self.replay.step(entry);
+        let told = !events.is_empty();
+        for event in events {
             self.audience.event(&event);
             // nobody listening is fine
             let _ = self.events.send(event);
@@ -303,6 +353,7 @@ impl Play {
                 p.diverged = diverged.to_vec();
             }
         });
+        told
     }
 
     /// The clock goes on from where the play stands now.
@@ -323,9 +374,24 @@ impl Play {
             }
             Order::Seek(target) => {
                 if target < self.at(|p| p.at) {
-                    self.again();
+                    self.back(target);
                 }
+                self.to_event = false;
                 self.at(|p| p.seeking = Some(target));
+            }
+            Order::Step => {
+                self.at(|p| p.playing = false);
+                self.keep();
+                self.fetch();
+                self.step();
+                self.hold();
+            }
+            Order::StepToEvent => {
+                self.to_event = true;
+                self.at(|p| {
+                    p.playing = false;
+                    p.seeking = Some(p.last.plus(Duration::from_nanos(1)));
+                });
             }
         }
     }
@@ -338,26 +404,34 @@ impl Play {
         self.hold();
     }
 
-    /// Begins from the start: a state can be gone on from, never back.
-    fn again(&mut self) {
-        let Ok(reader) = Reader::open(&self.file) else {
+    /// Goes back to the newest state kept before `target`: a state can be gone on from, never back.
+    fn back(&mut self, target: Timestamp) {
+        self.kept.retain(|k| k.at < target);
+        let opened = match self.kept.last() {
+            Some(kept) => Reader::open_at(&self.file, &kept.mark).map(|r| (r, kept.replay.clone(), Some(kept.at))),
+            None => Reader::open(&self.file).map(|r| (r, Replay::default(), None)),
+        };
+        let Ok((reader, replay, from)) = opened else {
             self.at(|p| p.damaged = Some("the file cannot be opened any more".to_owned()));
             return;
         };
-        self.reader = reader;
-        self.replay = Replay::default();
-        self.next = None;
-        self.audience.restarted();
-        let first = self.at(|p| {
-            p.at = p.first;
-            p.inputs.0 = 0;
+        let (inputs, diverged) = (replay.inputs(), replay.diverged().to_vec());
+        (self.reader, self.replay, self.next) = (reader, replay, None);
+        let from = self.at(|p| {
+            p.at = from.unwrap_or(p.first);
+            p.inputs.0 = inputs;
             p.run += 1;
-            p.diverged.clear();
+            p.diverged = diverged;
             p.state_hash = None;
-            p.first
+            p.at
         });
-        self.told = first;
-        self.begin();
+        self.told = from;
+        // of the second that the kept state stands in, some was told and some not: the next whole one goes on
+        self.audience.rewound(if inputs == 0 { from } else { from.plus(Duration::from_nanos(1)) });
+        if inputs == 0 {
+            self.begin();
+        }
+        self.hold();
     }
 
     fn answer(&self, message: Message) {

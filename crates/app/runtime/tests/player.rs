@@ -16,7 +16,7 @@ const INPUTS: i64 = 121;
 struct Heard(Arc<Mutex<(u32, u32)>>);
 
 impl Audience for Heard {
-    fn restarted(&mut self) {
+    fn rewound(&mut self, _: Timestamp) {
         self.0.lock().unwrap().0 += 1;
     }
 
@@ -33,11 +33,15 @@ fn at(index: i64) -> Timestamp {
 
 /// One minute of an engine without devices: a state, then two ticks a second.
 fn captured(folder: &Path) -> PathBuf {
+    captured_of(folder, INPUTS)
+}
+
+fn captured_of(folder: &Path, inputs: i64) -> PathBuf {
     let file = folder.join("minute.capture");
     let mut writer = Writer::create(&file).unwrap();
     let state = PilotState::new(Mode::Shadow, Network::new(Inventory::empty("nowhere")), &Resume::default(), at(0));
     writer.append(1, at(0), &Input::State { state: Box::new(state) }).unwrap();
-    for i in 1..INPUTS {
+    for i in 1..inputs {
         writer.append(1 + i as u64, at(i), &Input::Tick).unwrap();
         // several frames, so that a cut file loses only the last
         if i % 40 == 0 {
@@ -90,6 +94,31 @@ async fn it_plays_stops_seeks_and_ends_as_offline() {
     assert_eq!(heard.0.lock().unwrap().0, 1);
     let now = player.handle().read(|s| s.now).await.unwrap();
     assert_eq!(now, at(29));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_goes_back_to_a_state_on_the_way_and_ends_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    const LONG: i64 = 5300;
+    let file = captured_of(folder.path(), LONG);
+    let player = Player::open(&file, Heard::default()).await.unwrap();
+    player.order(Order::Seek(at(LONG))).await;
+    let end = until(&player, |p| p.state_hash.is_some()).await;
+    player.order(Order::Seek(at(4100))).await;
+    assert!(player.position().inputs.0 >= 4000, "it went back to the start, not to a state on the way");
+    let back = until(&player, |p| p.seeking.is_none()).await;
+    assert_eq!((back.at, back.inputs.0), (at(4100), 4100));
+    assert_eq!(player.handle().read(|s| s.now).await.unwrap(), at(4099));
+    player.order(Order::Step).await;
+    assert_eq!((player.position().at, player.position().inputs.0), (at(4100), 4101));
+    player.order(Order::Seek(at(LONG))).await;
+    let again = until(&player, |p| p.state_hash.is_some()).await;
+    assert_eq!((again.state_hash, again.inputs), (end.state_hash, end.inputs));
+    // nothing happens without devices: the next event is the end
+    player.order(Order::Seek(at(10))).await;
+    until(&player, |p| p.seeking.is_none()).await;
+    player.order(Order::StepToEvent).await;
+    assert_eq!(until(&player, |p| p.seeking.is_none()).await.inputs.0, LONG as u64);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -11,10 +11,12 @@
 //! in the middle of a frame loses that frame and says so. Secrets never enter: inputs do not hold any.
 
 mod reader;
+mod redact;
 mod replay;
 mod writer;
 
-pub use reader::{Entry, Info, Reader, info};
+pub use reader::{Entry, Info, Mark, Reader, info};
+pub use redact::redact;
 pub use replay::Replay;
 pub use writer::Writer;
 

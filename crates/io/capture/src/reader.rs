@@ -5,7 +5,7 @@ use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::marker::PhantomData;
 use std::path::{Path, PathBuf};
 use units::Timestamp;
@@ -24,12 +24,14 @@ pub struct Entry<T> {
     pub body: T,
 }
 
-/// A capture being read, record by record.
+/// A capture being read, record by record, from a file unless said otherwise.
 #[derive(Debug)]
-pub struct Reader<T> {
+pub struct Reader<T, R = File> {
     path: PathBuf,
-    file: BufReader<File>,
+    file: BufReader<R>,
     offset: u64,
+    /// Where the frame in `content` starts, and what stood in `digest` before it.
+    frame: (u64, Sha256),
     content: Vec<u8>,
     position: usize,
     digest: Sha256,
@@ -46,7 +48,46 @@ impl<T: DeserializeOwned> Reader<T> {
     /// [`CaptureError`] when it is none, or of a newer version.
     pub fn open(path: &Path) -> Result<Self, CaptureError> {
         let io = |source| CaptureError::Io { doing: "opening", path: path.to_owned(), source };
-        let mut file = BufReader::new(File::open(path).map_err(io)?);
+        Self::new(path, File::open(path).map_err(io)?)
+    }
+
+    /// Opens a capture at a place that an earlier reader of the same file marked.
+    ///
+    /// # Errors
+    /// As [`Reader::open`]; [`CaptureError::Damaged`] when the file is not the same any more.
+    pub fn open_at(path: &Path, mark: &Mark) -> Result<Self, CaptureError> {
+        let mut reader = Self::open(path)?;
+        let io = |source| CaptureError::Io { doing: "seeking in", path: path.to_owned(), source };
+        reader.file.seek(SeekFrom::Start(mark.frame)).map_err(io)?;
+        (reader.offset, reader.digest, reader.records) = (mark.frame, mark.digest.clone(), mark.records);
+        reader.frame = (mark.frame, mark.digest.clone());
+        // before the first record no frame was read yet
+        if mark.position > 0 {
+            if !reader.next_frame()? || reader.content.len() < mark.position {
+                return Err(reader.damaged("the file is shorter than it was".to_owned()));
+            }
+            reader.position = mark.position;
+        }
+        Ok(reader)
+    }
+}
+
+/// A place between two records of a capture.
+#[derive(Clone, Debug)]
+pub struct Mark {
+    frame: u64,
+    digest: Sha256,
+    position: usize,
+    records: u64,
+}
+
+impl<T: DeserializeOwned, R: Read> Reader<T, R> {
+    /// Reads a capture from `input`; `path` is only its name in errors.
+    ///
+    /// # Errors
+    /// [`CaptureError`] when it is none, or of a newer version.
+    pub fn new(path: &Path, input: R) -> Result<Self, CaptureError> {
+        let mut file = BufReader::new(input);
         let mut head = [0; FILE_HEADER];
         let not = |_| CaptureError::NotACapture { path: path.to_owned() };
         file.read_exact(&mut head).map_err(not)?;
@@ -64,6 +105,7 @@ impl<T: DeserializeOwned> Reader<T> {
             path: path.to_owned(),
             file,
             offset: FILE_HEADER as u64,
+            frame: (FILE_HEADER as u64, Sha256::new()),
             content: Vec::new(),
             position: 0,
             digest: Sha256::new(),
@@ -86,13 +128,19 @@ impl<T: DeserializeOwned> Reader<T> {
         hex::encode(self.digest.clone().finalize())
     }
 
+    /// Returns the place of the next record, to go on from later without reading what stands before it.
+    #[must_use]
+    pub fn mark(&self) -> Mark {
+        Mark { frame: self.frame.0, digest: self.frame.1.clone(), position: self.position, records: self.records }
+    }
+
     fn damaged(&mut self, why: String) -> CaptureError {
         self.ended = true;
         CaptureError::Damaged { path: self.path.clone(), offset: self.offset, why, records: self.records }
     }
 
     /// Reads one frame; false at the end.
-    fn frame(&mut self) -> Result<bool, CaptureError> {
+    fn next_frame(&mut self) -> Result<bool, CaptureError> {
         let mut head = [0; FRAME_HEADER];
         let got = fill(&mut self.file, &mut head).map_err(|e| self.damaged(e.to_string()))?;
         if got < head.len() {
@@ -123,6 +171,7 @@ impl<T: DeserializeOwned> Reader<T> {
         if self.content.len() > CONTENT_MAX {
             return Err(self.damaged("a frame holds more than a record may".to_owned()));
         }
+        self.frame = (self.offset, self.digest.clone());
         self.digest.update(&self.content);
         if self.digest.clone().finalize()[..8] != head[8..16] {
             return Err(self.damaged("the checksum does not fit: the file was changed".to_owned()));
@@ -134,7 +183,7 @@ impl<T: DeserializeOwned> Reader<T> {
 
     fn record(&mut self) -> Result<Option<Entry<T>>, CaptureError> {
         while self.position >= self.content.len() {
-            if !self.frame()? {
+            if !self.next_frame()? {
                 return Ok(None);
             }
         }
@@ -167,7 +216,7 @@ fn fill(file: &mut impl Read, buffer: &mut [u8]) -> std::io::Result<usize> {
     Ok(got)
 }
 
-impl<T: DeserializeOwned> Iterator for Reader<T> {
+impl<T: DeserializeOwned, R: Read> Iterator for Reader<T, R> {
     type Item = Result<Entry<T>, CaptureError>;
 
     fn next(&mut self) -> Option<Self::Item> {

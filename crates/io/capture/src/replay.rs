@@ -7,7 +7,7 @@ use std::path::Path;
 use units::Timestamp;
 
 /// The pilot over a log. Nothing is carried out; simulations are computed again and compared with what the log says.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub struct Replay {
     pilot: Pilot,
     inputs: u64,

@@ -45,6 +45,25 @@ fn what_was_written_is_read_in_order() {
 }
 
 #[test]
+fn reading_goes_on_from_every_mark_as_if_it_had_never_stopped() {
+    let (_dir, path) = folder();
+    write(&path, &[3, 4, 1]);
+    let whole = info(&path).unwrap().digest;
+    let mut reader = Reader::<String>::open(&path).unwrap();
+    for taken in 0..=8 {
+        let mut again = Reader::<String>::open_at(&path, &reader.mark()).unwrap();
+        let rest: Vec<u64> = (&mut again).map(|e| e.unwrap().seq).collect();
+        assert_eq!(rest, (taken..8).collect::<Vec<_>>());
+        assert_eq!(again.digest(), whole);
+        reader.next();
+    }
+    let mark = reader.mark();
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - 3]).unwrap();
+    assert!(matches!(Reader::<String>::open_at(&path, &mark), Err(CaptureError::Damaged { .. })), "another file is under that name now");
+}
+
+#[test]
 fn every_truncation_keeps_the_frames_before_it() {
     let (_dir, path) = folder();
     write(&path, &[3, 4]);

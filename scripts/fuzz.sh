@@ -1,0 +1,48 @@
+#!/usr/bin/env bash
+# Fuzzes every decoder, on the stable compiler (libFuzzer, instrumented by rustc's own sanitizer-coverage pass).
+#   fuzz.sh build                builds the targets and prints the folder they are in
+#   fuzz.sh run SECONDS [NAME…]  runs each target that long (default: all), from seeds of our own; a crash leaves its input in fuzz/crashes
+# Needs g++ for libFuzzer itself. The seeds are cut from tests/recordings and fuzz/seeds; what was found once is kept in fuzz/seeds.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+root=$PWD
+target=${CARGO_TARGET_DIR:-$root/target}
+triple=$(rustc -vV | sed -n 's/^host: //p')
+programs=$target/fuzz/$triple/release
+
+build() {
+  local coverage="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
+-Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares --cfg fuzzing"
+  # --target keeps the flags away from build scripts
+  RUSTFLAGS=$coverage CARGO_TARGET_DIR=$target/fuzz cargo build --quiet --locked --release --manifest-path fuzz/Cargo.toml --target "$triple" >&2
+  echo "$programs"
+}
+
+names() { sed -n 's/^path = "targets\/\(.*\)\.rs"$/\1/p' fuzz/Cargo.toml; }
+
+run() {
+  local seconds=$1 name failed=0; shift
+  [ $# -gt 0 ] || set -- $(names)
+  for name in "$@"; do
+    local work; work=$(mktemp -d)
+    mkdir -p "$work/corpus" "$root/fuzz/crashes"
+    python3 fuzz/seed.py "$name" "$work/corpus"
+    # 2 GB and 10 s for one input: more is a fault of ours
+    if "$programs/$name" "$work/corpus" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
+        -artifact_prefix="$root/fuzz/crashes/$name-" >"$work/log" 2>&1; then
+      echo "$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log") inputs in ${seconds} s, $(ls "$work/corpus" | wc -l) kept"
+    else
+      failed=1
+      echo "$name FAILED; its input is in fuzz/crashes:"
+      tail -n 30 "$work/log"
+    fi
+    rm -rf "$work"
+  done
+  return $failed
+}
+
+case ${1:-} in
+  build) build ;;
+  run) shift; [ -x "$programs/$(names | head -n 1)" ] || build >/dev/null; run "${@:-15}" ;;
+  *) sed -n '2,6s/^# //p' "$0"; exit 2 ;;
+esac
