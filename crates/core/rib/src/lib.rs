@@ -1,1 +1,0 @@
-//! Routes by prefix, of many peers and views, with shared attributes.
