@@ -317,7 +317,7 @@ impl Play {
         let inputs = self.replay.inputs();
         if self.next.is_some()
             || inputs == 0
-            || inputs % self.keep_every != 0
+            || !inputs.is_multiple_of(self.keep_every)
             || self.kept.last().is_some_and(|k| k.replay.inputs() >= inputs)
         {
             return;
@@ -326,7 +326,7 @@ impl Play {
         if self.kept.len() >= KEPT_MAX {
             self.keep_every *= 2;
             let every = self.keep_every;
-            self.kept.retain(|k| k.replay.inputs() % every == 0);
+            self.kept.retain(|k| k.replay.inputs().is_multiple_of(every));
         }
     }
 
