@@ -11,7 +11,7 @@ set -euo pipefail
 build=("cc build-essential" "pkg-config pkg-config" "git git" "curl curl" "python3 python3")
 tests=(
   "openssl openssl" "ip iproute2" "ping iputils-ping" "ps procps"
-  "/usr/lib/frr/bgpd frr" "/usr/lib/frr/frr-reload.py frr-pythontools" "bird bird2" "gobgpd gobgpd" "pmacctd pmacct"
+  "/usr/lib/frr/bgpd frr" "/usr/lib/frr/frr-reload.py frr-pythontools" "bird bird2" "gobgpd gobgpd" "pmacctd pmacct" "softflowd softflowd"
   "netconfd netconfd" "/usr/sbin/sshd openssh-server" "ssh openssh-client"
 )
 # without these the tests in a browser are skipped, nothing else

@@ -2,10 +2,13 @@
 
 use crate::exit::{Context, Ended, Failure, Outcome};
 use action::DeviceId;
-use collector::{BmpListener, Target};
+use collector::{BmpListener, FlowBatch, FlowCounters, FlowListener, Target};
+use flow::Sampling;
 use network::{BmpEvent, BmpSource, DeviceRole, DeviceSpec, GnmiEndpoint, GnmiEvent, Inventory, Observation, TlsPolicy};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 use units::Timestamp;
 
@@ -22,6 +25,9 @@ pub struct Arguments {
     /// Senders that are let in.
     #[arg(long, value_name = "IP", default_value = "127.0.0.1")]
     allow: Vec<IpAddr>,
+    /// Listen for NetFlow v5 and v9, IPFIX and sFlow v5 here (UDP); the records are printed.
+    #[arg(long, value_name = "ADDR", conflicts_with = "record")]
+    flow: Option<SocketAddr>,
     /// gNMI targets, `host:port`, plaintext on loopback.
     #[arg(long, value_name = "TARGET")]
     gnmi: Vec<String>,
@@ -65,8 +71,8 @@ fn bare_device(id: &DeviceId, bmp: Option<IpAddr>, gnmi: Option<GnmiEndpoint>) -
 
 /// Runs `collect` until Ctrl-C.
 pub fn run(context: &Context, arguments: Arguments) -> Ended {
-    if arguments.bmp.is_none() && arguments.gnmi.is_empty() {
-        return Err(Failure::new("PH-CLI-030", "give --bmp ADDR or --gnmi TARGET"));
+    if arguments.bmp.is_none() && arguments.gnmi.is_empty() && arguments.flow.is_none() {
+        return Err(Failure::new("PH-CLI-030", "give --bmp ADDR, --flow ADDR or --gnmi TARGET"));
     }
     let mut inventory = bare_inventory(&DeviceId::new("unused"), 0);
     inventory.lab = Some("collect".to_owned());
@@ -94,7 +100,19 @@ async fn collect(json: bool, arguments: Arguments, inventory: Inventory) -> Ende
         let target = Target::new(&inventory, &DeviceId::new(address.clone()), None).map_err(|e| Failure::from_error("PH-COLL-002", &e))?;
         tasks.push(tokio::spawn(collector::dial(target, seed, tx.clone())));
     }
+    // flow records take a queue of their own; the other one stays open for as long as they come
+    let _open = arguments.flow.map(|_| tx.clone());
     drop(tx);
+    let mut flows = None;
+    if let Some(address) = arguments.flow {
+        let allowed = arguments.allow.iter().map(|a| (*a, DeviceId::new(a.to_string()))).collect();
+        let listener = FlowListener::bind(address, allowed).map_err(|e| Failure::from_error("PH-COLL-021", &e))?;
+        eprintln!("flow export on {}", listener.local_address().unwrap_or(address));
+        let (to, from) = tokio::sync::mpsc::channel(QUEUE);
+        let counters = listener.counters();
+        tasks.push(tokio::spawn(listener.run(to)));
+        flows = Some((from, counters));
+    }
     let mut writer =
         arguments.record.as_deref().map(capture::Writer::create).transpose().map_err(|e| Failure::from_error("PH-CAP-001", &e))?;
     let mut codecs = std::collections::BTreeMap::new();
@@ -102,6 +120,10 @@ async fn collect(json: bool, arguments: Arguments, inventory: Inventory) -> Ende
     loop {
         let observation = tokio::select! {
             observation = rx.recv() => observation,
+            Some(batch) = next_flows(&mut flows) => {
+                print_flows(json, &batch);
+                continue;
+            }
             _ = tokio::signal::ctrl_c() => None,
         };
         let Some(observation) = observation else { break };
@@ -119,7 +141,48 @@ async fn collect(json: bool, arguments: Arguments, inventory: Inventory) -> Ende
     }
     tasks.iter().for_each(tokio::task::JoinHandle::abort);
     eprintln!("{seq} observations");
+    if let Some((_, counters)) = flows {
+        print_flow_counters(&counters);
+    }
     Ok(Outcome::Done)
+}
+
+type Flows = (tokio::sync::mpsc::Receiver<FlowBatch>, Arc<FlowCounters>);
+
+async fn next_flows(flows: &mut Option<Flows>) -> Option<FlowBatch> {
+    flows.as_mut()?.0.recv().await
+}
+
+/// Prints a line a record: JSON, or who, from, to, by which interfaces, bytes and packets scaled by sampling.
+fn print_flows(json: bool, batch: &FlowBatch) {
+    let word = |told: Option<String>| told.unwrap_or_else(|| "-".to_owned());
+    for r in &batch.records {
+        if json {
+            println!("{}", serde_json::to_string(r).unwrap_or_default());
+            continue;
+        }
+        let (from, to) = (word(r.source.map(|a| a.to_string())), word(r.destination.map(|a| a.to_string())));
+        let (ingress, egress) = (word(r.ingress.map(|i| i.to_string())), word(r.egress.map(|i| i.to_string())));
+        let Sampling { sampled, population, .. } = r.sampling;
+        let (bytes, packets) = (r.scaled_bytes, r.scaled_packets);
+        println!("{} {from} -> {to} if {ingress} -> {egress}: {bytes} bytes, {packets} packets ({sampled} of {population})", batch.device);
+    }
+}
+
+fn print_flow_counters(counters: &FlowCounters) {
+    let count = |c: &AtomicU64| c.load(Ordering::Relaxed);
+    eprintln!(
+        "{} flow records of {} datagrams; {} faults, {} records and {} datagrams lost on the way, {} records dropped here, {} datagrams by the \
+         kernel, {} of unknown senders",
+        count(&counters.records),
+        count(&counters.datagrams),
+        count(&counters.faults),
+        count(&counters.lost_records),
+        count(&counters.lost_datagrams),
+        count(&counters.dropped_records),
+        count(&counters.kernel_drops),
+        count(&counters.refused)
+    );
 }
 
 fn print(json: bool, observation: &Observation, codecs: &mut std::collections::BTreeMap<DeviceId, bmp::Codec>) {

@@ -134,7 +134,7 @@ fn export_bmp(file: &Path, device: &str) -> Ended {
     if found == 0 {
         let others = seen.into_iter().collect::<Vec<_>>().join(", ");
         let what = format!("{} holds no BMP of {device}; it holds BMP of: {others}", file.display());
-        return Err(Failure::new("PH-CLI-024", what));
+        return Err(Failure::new("PH-CLI-026", what));
     }
     Ok(Outcome::Done)
 }

@@ -7,6 +7,7 @@ mod bmp_session;
 mod bogon;
 mod counters;
 mod exit_in_use;
+mod flow_volumes;
 mod freshness;
 mod gnmi_session;
 mod inventory;
@@ -20,6 +21,7 @@ mod telemetry;
 mod window;
 
 pub use bmp_session::{BmpCounts, BmpSession};
+pub use flow_volumes::{FlowVolumes, Reconciled, SETTLE, SLOT, Toward, Unplaced, longest_match};
 pub use freshness::{INITIAL_MAX, INITIAL_QUIET, SILENCE_MAX};
 pub use gnmi_session::GnmiSession;
 pub use inventory::{

@@ -193,6 +193,9 @@ pub struct Interface {
     pub oper_up: Option<bool>,
     /// Administratively up.
     pub admin_up: Option<bool>,
+    /// ifIndex (RFC 2863), as flow export names the interface; `/interfaces/interface/state/ifindex`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ifindex: Option<u32>,
     /// Last octet counters and when: (time, in, out).
     pub octets: Option<(Timestamp, u64, u64)>,
     /// Rates from the last two counter reads, bit/s: (in, out). Never negative: a counter that fell gives `None`.

@@ -209,6 +209,13 @@ impl Device {
         match leaf {
             "oper-status" => set(&mut self.interfaces.entry(name.to_owned()).or_default().oper_up, up),
             "admin-status" => set(&mut self.interfaces.entry(name.to_owned()).or_default().admin_up, up),
+            "ifindex" => match value.as_u64().and_then(|n| u32::try_from(n).ok()) {
+                Some(index) => {
+                    self.interfaces.entry(name.to_owned()).or_default().ifindex = Some(index);
+                    Taken::Yes
+                }
+                None => Taken::WrongType,
+            },
             _ => Taken::Unread,
         }
     }

@@ -140,6 +140,21 @@ pub enum CollectError {
         /// How long.
         waited: Duration,
     },
+    /// The flow port cannot be taken.
+    #[error("PH-COLL-021: listening for flow export on {address} failed; is another collector running, or is the address not ours?")]
+    FlowBind {
+        /// Where.
+        address: SocketAddr,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A flow exporter that no device of the inventory is.
+    #[error("PH-COLL-022: flow export from {address} refused: no device of the inventory sends from there; add it, or stop the sender")]
+    UnknownExporter {
+        /// Who.
+        address: IpAddr,
+    },
     /// A probe rate outside the bounds.
     #[error("PH-COLL-020: probe rate {hz}/s for {seconds} s is outside 1–20/s and 1–600 s")]
     ProbeRate {

@@ -214,7 +214,8 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 /// Spells nanoseconds since the Unix epoch as RFC 3339 in UTC (days to dates by Howard Hinnant's `civil_from_days`).
-fn rfc3339(nanos: i64) -> String {
+#[must_use]
+pub fn rfc3339(nanos: i64) -> String {
     let (seconds, fraction) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
     let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
     let z = days + 719_468;
