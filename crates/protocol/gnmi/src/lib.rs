@@ -1,7 +1,14 @@
 //! gNMI words: paths, typed values, notifications (gNMI specification 0.10), as values without a transport.
 
+mod leaf_type;
+mod leaves;
+pub mod module;
 mod path;
+mod repair;
 mod value;
 
+pub use leaf_type::{LeafType, leaf_type, value_type};
+pub use leaves::{DEPTH_MAX, LEAVES_MAX, Leaves, leaves, scalar};
 pub use path::{Path, PathElem, PathError};
+pub use repair::{Repair, Repairs};
 pub use value::{Notification, Update, Value};
