@@ -1,5 +1,7 @@
 //! `pilotctl decode` and `rib`: files of BMP to JSON, and to tables.
 
+mod gnmi;
+
 use crate::exit::{Context, Ended, Failure, Outcome};
 use bmp::{Codec, Framer};
 use clap::ValueEnum;
@@ -29,6 +31,8 @@ pub struct Arguments {
 enum Format {
     /// A stream of BMP messages (RFC 7854).
     Bmp,
+    /// gNMI telemetry: protobuf's JSON of SubscribeResponse, GetResponse or Notification, or what gnmic prints.
+    Gnmi,
 }
 
 /// Arguments of `rib`.
@@ -64,7 +68,9 @@ fn pieces(path: &std::path::Path, mut each: impl FnMut(&[u8]) -> Result<(), Fail
 
 /// Runs `decode`.
 pub fn decode(_: &Context, arguments: &Arguments) -> Ended {
-    let Format::Bmp = arguments.format;
+    if matches!(arguments.format, Format::Gnmi) {
+        return gnmi::decode(&arguments.files);
+    }
     let mut out = BufWriter::new(std::io::stdout().lock());
     let mut bad = false;
     for file in &arguments.files {
