@@ -5,10 +5,12 @@ mod leaves;
 pub mod module;
 mod path;
 mod repair;
+mod tree;
 mod value;
 
 pub use leaf_type::{LeafType, leaf_type, value_type};
 pub use leaves::{DEPTH_MAX, LEAVES_MAX, Leaves, leaves, scalar};
 pub use path::{Path, PathElem, PathError};
 pub use repair::{Repair, Repairs};
+pub use tree::{Applied, Leaf, TREE_LEAVES_MAX, Tree};
 pub use value::{Notification, Update, Value};
