@@ -18,5 +18,4 @@ pub use bmp_listener::{BmpCounters, BmpListener, DEFAULT_PORT, default_address};
 pub use dial::dial;
 pub use error::CollectError;
 pub use probe_rate::{RATE_HZ_MAX, RATE_SECONDS_MAX, set_probe_rate};
-pub use subscription::{Choice, Subscribed, subscriptions};
 pub use target::Target;
