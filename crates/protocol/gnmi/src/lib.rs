@@ -1,5 +1,6 @@
 //! gNMI words: paths, typed values, notifications (gNMI specification 0.10), as values without a transport.
 
+pub mod health;
 mod leaf_type;
 mod leaves;
 pub mod module;
