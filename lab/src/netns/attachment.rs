@@ -122,6 +122,7 @@ fn endpoints(lab: &LabInstance, ports: &Ports, keys: &BTreeMap<String, Keys>) ->
                 address,
                 tls: tls_policy(lab, node, k),
                 credential: Some(credential()),
+                profile: None,
             }),
             netconf: keys.zip(port("netconf")).map(|(k, address)| NetconfEndpoint {
                 address,

@@ -331,7 +331,12 @@ fn reached(lab: &LabInstance, node: &Node, face: &Face, keys: &Keys) -> Result<D
     };
     Ok(DeviceEndpoints {
         bmp: face.monitored.then(|| BmpSource { address: bmp::source(face.index).into() }),
-        gnmi: Some(GnmiEndpoint { address: address(&face.gnmi)?, tls: netns::tls_policy(lab, node, keys), credential: Some(credential()) }),
+        gnmi: Some(GnmiEndpoint {
+            address: address(&face.gnmi)?,
+            tls: netns::tls_policy(lab, node, keys),
+            credential: Some(credential()),
+            profile: None,
+        }),
         netconf: Some(NetconfEndpoint { address: address(&face.netconf)?, credential: credential(), host_key: keys.fingerprint.clone() }),
     })
 }

@@ -34,6 +34,9 @@ pub struct Arguments {
     /// CA certificate for the targets; without it plaintext.
     #[arg(long, value_name = "PEM")]
     ca: Option<String>,
+    /// Platform profile of the targets, for example `arista_eos`; without it their Capabilities tell.
+    #[arg(long, value_name = "NAME")]
+    profile: Option<String>,
     /// Name in the targets' certificates.
     #[arg(long, default_value = "localhost")]
     server_name: String,
@@ -82,7 +85,7 @@ pub fn run(context: &Context, arguments: Arguments) -> Ended {
             Some(ca) => TlsPolicy::Verify { ca_file: ca.clone(), server_name: arguments.server_name.clone(), client: None },
             None => TlsPolicy::Plaintext,
         };
-        let endpoint = GnmiEndpoint { address: address.clone(), tls, credential: None };
+        let endpoint = GnmiEndpoint { address: address.clone(), tls, credential: None, profile: arguments.profile.clone() };
         inventory.devices.push(bare_device(&DeviceId::new(address.clone()), None, Some(endpoint)));
     }
     crate::engine::blocking(collect(context.json, arguments, inventory))

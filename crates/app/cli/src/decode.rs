@@ -1,5 +1,6 @@
-//! `pilotctl decode`: files of BMP to JSON.
+//! `pilotctl decode`: files of others to one JSON object a line.
 
+mod gnmi;
 mod mrt;
 mod pcap;
 
@@ -45,6 +46,8 @@ enum Format {
     Mrt,
     /// A packet capture, pcap or pcapng: BMP of every flow.
     Pcap,
+    /// gNMI telemetry: protobuf's JSON of SubscribeResponse, GetResponse or Notification, or what gnmic prints.
+    Gnmi,
 }
 
 /// Opens a file, compressed or not; `-` is standard input.
@@ -80,6 +83,7 @@ pub fn decode(_: &Context, arguments: &Arguments) -> Ended {
             Format::Bmp => print_bmp(file, own_as, &mut out)?,
             Format::Mrt => mrt::print(file, arguments.text, &mut out)?,
             Format::Pcap => pcap::print(file, own_as, &mut out)?,
+            Format::Gnmi => gnmi::print(file, &mut out)?,
         };
     }
     out.flush().map_err(|_| closed())?;

@@ -127,6 +127,9 @@ pub struct GnmiEndpoint {
     pub tls: TlsPolicy,
     /// Metadata `username`/`password`, when the target wants them.
     pub credential: Option<Credential>,
+    /// Platform profile (`arista_eos`, …) that the operator chose; `None`: told by the target's Capabilities.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub profile: Option<String>,
 }
 
 /// Transport security of one endpoint.

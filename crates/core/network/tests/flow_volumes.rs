@@ -211,6 +211,8 @@ fn counted(network: &mut Network, out_octets_per_minute: u64) {
             }],
             deletes: vec![],
             atomic: false,
+            prefix: gnmi::Path::default(),
+            duplicates: 0,
         };
         let event = GnmiEvent::Notification { notification };
         network.observe(&Observation::Gnmi { device: r1(), event }, t(seconds));
@@ -276,8 +278,15 @@ fn interfaces_tell_their_index_by_gnmi() {
     network.devices.get_mut(&r1()).unwrap().interfaces.clear();
     let path = "/interfaces/interface[name=eth7]/state".parse().unwrap();
     let update = Update { path, value: Value::Json(json!({"ifindex": 77, "oper-status": "UP"})) };
-    let notification =
-        Notification { timestamp: t(0).nanos(), origin: String::new(), updates: vec![update], deletes: vec![], atomic: false };
+    let notification = Notification {
+        timestamp: t(0).nanos(),
+        origin: String::new(),
+        updates: vec![update],
+        deletes: vec![],
+        atomic: false,
+        prefix: gnmi::Path::default(),
+        duplicates: 0,
+    };
     network.observe(&Observation::Gnmi { device: r1(), event: GnmiEvent::Notification { notification } }, t(0));
     assert_eq!(network.devices[&r1()].interfaces["eth7"].ifindex, Some(77));
 }

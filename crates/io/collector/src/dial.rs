@@ -5,9 +5,11 @@ use crate::error::CollectError;
 use crate::subscription::{self, Choice};
 use crate::target::Target;
 use core::time::Duration;
+use gnmi::{Model, Profile, Repairs};
 use gnmi_wire::wire::g_nmi_client::GNmiClient;
 use gnmi_wire::wire::{self, Encoding, subscribe_response::Response};
 use network::{GnmiEvent, Observation};
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tonic::transport::Channel;
@@ -16,6 +18,8 @@ use tracing::{debug, info, warn};
 
 /// Longest wait for Capabilities and for the first answer to Subscribe (a Go server sends no headers before the first message).
 const ANSWER_MAX: Duration = Duration::from_secs(20);
+/// Models of a target that are looked at: EOS names 120.
+const MODELS_MAX: usize = 4096;
 /// Characters of a server's message that are shown.
 const WORDS_MAX: usize = 300;
 
@@ -23,7 +27,8 @@ const WORDS_MAX: usize = 300;
 ///
 /// `seed` makes the jitter of the waits repeatable.
 pub async fn dial(target: Target, seed: u64, tx: mpsc::Sender<Observation>) {
-    let mut dialler = Dialler { target, tx, choice: Choice { encoding: Encoding::JsonIetf, target_defined: false }, open: false };
+    let choice = Choice { encoding: Encoding::JsonIetf, target_defined: false };
+    let mut dialler = Dialler { target, tx, choice, open: false, repairs: Repairs::only([]) };
     let mut backoff = Backoff::new(seed);
     let mut told = String::new();
     loop {
@@ -36,7 +41,7 @@ pub async fn dial(target: Target, seed: u64, tx: mpsc::Sender<Observation>) {
         let reason = cause.chain();
         // an unreachable target is told once, not at every attempt
         if dialler.open || reason != told {
-            warn!(device = %dialler.target.device, reason, "gNMI subscription closed");
+            warn!(device = %dialler.target.device, reason, repairs = ?dialler.repairs.counts(), "gNMI subscription closed");
             if dialler.say(GnmiEvent::Closed { reason: reason.clone() }).await.is_none() {
                 return;
             }
@@ -56,16 +61,18 @@ struct Dialler {
     tx: mpsc::Sender<Observation>,
     choice: Choice,
     open: bool,
+    repairs: Repairs,
 }
 
 impl Dialler {
     /// Runs one session. `Ok` only when nobody listens any more.
     async fn session(&mut self, synced: &mut bool) -> Result<(), CollectError> {
         let mut client = self.target.connect().await?;
-        self.choice.encoding = self.capabilities(&mut client).await?;
-        let mut stream = self.subscribe(&mut client).await?;
+        let profile = self.capabilities(&mut client).await?;
+        self.repairs = Repairs::only(profile.repairs.iter().copied());
+        let mut stream = self.subscribe(&mut client, &profile).await?;
         self.open = true;
-        info!(device = %self.target.device, encoding = ?self.choice.encoding, "gNMI subscription opened");
+        info!(device = %self.target.device, encoding = ?self.choice.encoding, profile = %profile.name, "gNMI subscription opened");
         if self.say(GnmiEvent::Connected).await.is_none() {
             return Ok(());
         }
@@ -76,7 +83,7 @@ impl Dialler {
             };
             let response = next.map_err(|s| self.refused("Subscribe", &s))?;
             let Some(response) = response else { return Err(CollectError::Ended { device: self.target.device.clone() }) };
-            let Some(event) = self.event(response) else { continue };
+            let Some(event) = self.event(response, &profile) else { continue };
             *synced |= event == GnmiEvent::Synced;
             if self.say(event).await.is_none() {
                 return Ok(());
@@ -84,12 +91,16 @@ impl Dialler {
         }
     }
 
-    fn event(&self, response: wire::SubscribeResponse) -> Option<GnmiEvent> {
+    fn event(&mut self, response: wire::SubscribeResponse, profile: &Profile) -> Option<GnmiEvent> {
         match response.response? {
             Response::Update(wire) => {
                 let (notification, errors) = gnmi_wire::notification_from_wire(&wire);
                 for error in errors {
                     debug!(device = %self.target.device, %error, "an update was left out");
+                }
+                let mut notification = profile.canonical(notification);
+                if !profile.repairs.is_empty() {
+                    self.repairs.notification(&mut notification, now_ns());
                 }
                 Some(GnmiEvent::Notification { notification })
             }
@@ -100,19 +111,37 @@ impl Dialler {
     }
 
     /// Asks what the target can do. Some cannot even say so; they get the default.
-    async fn capabilities(&self, client: &mut GNmiClient<Channel>) -> Result<Encoding, CollectError> {
+    async fn capabilities(&mut self, client: &mut GNmiClient<Channel>) -> Result<Profile, CollectError> {
         let request = self.target.request(wire::CapabilityRequest::default())?;
         match self.in_time("Capabilities", client.capabilities(request)).await? {
-            Ok(answer) => subscription::encoding(&answer.into_inner().supported_encodings)
-                .ok_or_else(|| CollectError::Encoding { device: self.target.device.clone() }),
-            Err(status) if status.code() == Code::Unimplemented => Ok(self.choice.encoding),
+            Ok(answer) => {
+                let answer = answer.into_inner();
+                let model = |m: wire::ModelData| Model { name: m.name, organisation: m.organization };
+                let models: Vec<Model> = answer.supported_models.into_iter().take(MODELS_MAX).map(model).collect();
+                self.take_profile(&models, &answer.supported_encodings)
+            }
+            Err(status) if status.code() == Code::Unimplemented => self.take_profile(&[], &[]),
             Err(status) => Err(self.refused("Capabilities", &status)),
         }
     }
 
-    async fn subscribe(&self, client: &mut GNmiClient<Channel>) -> Result<Streaming<wire::SubscribeResponse>, CollectError> {
+    /// The operator's profile, or the one that the models point to, and the encoding that it prefers.
+    fn take_profile(&mut self, models: &[Model], encodings: &[i32]) -> Result<Profile, CollectError> {
+        let device = &self.target.device;
+        let chosen = Profile::all().and_then(|all| Profile::choose(&all, models, self.target.profile.as_deref()).cloned());
+        let profile = chosen.map_err(|source| CollectError::Profile { device: device.clone(), source })?;
+        self.choice.encoding =
+            subscription::encoding(&profile, encodings).ok_or_else(|| CollectError::Encoding { device: device.clone() })?;
+        Ok(profile)
+    }
+
+    async fn subscribe(
+        &self,
+        client: &mut GNmiClient<Channel>,
+        profile: &Profile,
+    ) -> Result<Streaming<wire::SubscribeResponse>, CollectError> {
         // the request side stays open: a target may end the stream when it closes
-        let requests = tokio_stream::once(subscription::request(self.choice)).chain(tokio_stream::pending());
+        let requests = tokio_stream::once(subscription::request(profile, self.choice)).chain(tokio_stream::pending());
         let request = self.target.request(requests)?;
         match self.in_time("Subscribe", client.subscribe(request)).await? {
             Ok(answer) => Ok(answer.into_inner()),
@@ -139,6 +168,12 @@ impl Dialler {
     async fn say(&self, event: GnmiEvent) -> Option<()> {
         self.tx.send(Observation::Gnmi { device: self.target.device.clone(), event }).await.ok()
     }
+}
+
+/// Time of receipt, nanoseconds since the Unix epoch.
+fn now_ns() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// Wraps a status with the server's own words, cut.

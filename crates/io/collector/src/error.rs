@@ -155,6 +155,15 @@ pub enum CollectError {
         /// Who.
         address: IpAddr,
     },
+    /// No profile for the target.
+    #[error("PH-COLL-025: {device}: what to subscribe to is not known; correct `profile` of its gNMI target in the inventory")]
+    Profile {
+        /// The router.
+        device: DeviceId,
+        /// Why.
+        #[source]
+        source: gnmi::ProfileError,
+    },
     /// A probe rate outside the bounds.
     #[error("PH-COLL-020: probe rate {hz}/s for {seconds} s is outside 1–20/s and 1–600 s")]
     ProbeRate {

@@ -21,5 +21,4 @@ pub use dial::dial;
 pub use error::CollectError;
 pub use flow_listener::{FLOW_DEFAULT_PORT, FlowBatch, FlowCounters, FlowListener, flow_default_address, flow_exporters};
 pub use probe_rate::{RATE_HZ_MAX, RATE_SECONDS_MAX, set_probe_rate};
-pub use subscription::{Choice, Subscribed, subscriptions};
 pub use target::Target;

@@ -1,21 +1,11 @@
-//! What is asked of a gNMI target.
+//! What is asked of a gNMI target: its profile as a request.
 
-use core::time::Duration;
+use gnmi::Profile;
+use gnmi::profile::{Encoding as Wanted, Mode};
 use gnmi_wire::wire::{self, Encoding, SubscriptionMode, subscription_list};
 
-/// Interval of interface counters.
-const COUNTERS_EVERY: Duration = Duration::from_secs(2);
-/// Interval of processor and memory use.
-const SYSTEM_EVERY: Duration = Duration::from_secs(5);
-
-/// How a path is asked for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Subscribed {
-    /// When it changes.
-    OnChange,
-    /// At an interval.
-    Sample(Duration),
-}
+/// Nanoseconds in a millisecond.
+const NS_IN_MS: u64 = 1_000_000;
 
 /// What the target can do, as far as we know.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,46 +16,31 @@ pub struct Choice {
     pub target_defined: bool,
 }
 
-const OPENCONFIG: &str = "openconfig";
-const PILOTHOUSE: &str = "pilothouse";
-
-/// Returns origin, path and mode of everything we read.
-#[must_use]
-pub fn subscriptions() -> Vec<(&'static str, &'static str, Subscribed)> {
-    use Subscribed::{OnChange, Sample};
-    vec![
-        (OPENCONFIG, "/system/state/hostname", OnChange),
-        (OPENCONFIG, "/system/cpus/cpu[index=ALL]/state/total/instant", Sample(SYSTEM_EVERY)),
-        (OPENCONFIG, "/system/memory/state", Sample(SYSTEM_EVERY)),
-        (OPENCONFIG, "/interfaces/interface[name=*]/state/oper-status", OnChange),
-        (OPENCONFIG, "/interfaces/interface[name=*]/state/admin-status", OnChange),
-        (OPENCONFIG, "/interfaces/interface[name=*]/state/counters", Sample(COUNTERS_EVERY)),
-        (
-            OPENCONFIG,
-            "/network-instances/network-instance[name=default]/protocols/protocol[identifier=BGP][name=BGP]/bgp/neighbors",
-            OnChange,
-        ),
-        (OPENCONFIG, "/network-instances/network-instance[name=default]/protocols/protocol[identifier=BGP][name=BGP]/bgp/rib", OnChange),
-        (OPENCONFIG, "/probes", OnChange),
-        (PILOTHOUSE, "/volumes", OnChange),
-    ]
-}
-
-/// Makes the request that opens the stream. Paths that do not parse are left out; a test holds that none is.
-pub(crate) fn request(choice: Choice) -> wire::SubscribeRequest {
-    let subscription = subscriptions()
-        .into_iter()
-        .filter_map(|(origin, path, mode)| {
-            let path = gnmi_wire::path_to_wire(&path.parse().ok()?, origin);
-            let (mode, interval) = match mode {
-                _ if choice.target_defined => (SubscriptionMode::TargetDefined, 0),
-                Subscribed::OnChange => (SubscriptionMode::OnChange, 0),
-                Subscribed::Sample(every) => (SubscriptionMode::Sample, u64::try_from(every.as_nanos()).unwrap_or(u64::MAX)),
+/// Makes the request that opens the stream.
+pub(crate) fn request(profile: &Profile, choice: Choice) -> wire::SubscribeRequest {
+    let subscription = profile
+        .subscriptions
+        .iter()
+        .map(|s| {
+            let plain = wire::Subscription { path: Some(gnmi_wire::path_to_wire(&s.path, &s.origin)), ..wire::Subscription::default() };
+            let mode = match s.mode {
+                _ if choice.target_defined => return wire::Subscription { mode: SubscriptionMode::TargetDefined.into(), ..plain },
+                Mode::OnChange => SubscriptionMode::OnChange,
+                Mode::Sample => SubscriptionMode::Sample,
+                Mode::TargetDefined => SubscriptionMode::TargetDefined,
             };
-            Some(wire::Subscription { path: Some(path), mode: mode.into(), sample_interval: interval, ..wire::Subscription::default() })
+            wire::Subscription {
+                mode: mode.into(),
+                sample_interval: s.interval_ms.saturating_mul(NS_IN_MS),
+                heartbeat_interval: s.heartbeat_interval_ms.saturating_mul(NS_IN_MS),
+                suppress_redundant: s.suppress_redundant,
+                ..plain
+            }
         })
         .collect();
+    let prefix = (!profile.target.is_empty()).then(|| wire::Path { target: profile.target.clone(), ..wire::Path::default() });
     let list = wire::SubscriptionList {
+        prefix,
         subscription,
         mode: subscription_list::Mode::Stream.into(),
         encoding: choice.encoding.into(),
@@ -74,28 +49,73 @@ pub(crate) fn request(choice: Choice) -> wire::SubscribeRequest {
     wire::SubscribeRequest { request: Some(wire::subscribe_request::Request::Subscribe(list)), ..wire::SubscribeRequest::default() }
 }
 
-/// Picks the encoding that loses least: JSON_IETF, then JSON, then PROTO. `None` when none of them is offered.
-pub(crate) fn encoding(offered: &[i32]) -> Option<Encoding> {
-    let order = [Encoding::JsonIetf, Encoding::Json, Encoding::Proto];
-    if offered.is_empty() { Some(Encoding::JsonIetf) } else { order.into_iter().find(|e| offered.contains(&i32::from(*e))) }
+/// Picks the first encoding of the profile that is offered. `None` when none of them is.
+pub(crate) fn encoding(profile: &Profile, offered: &[i32]) -> Option<Encoding> {
+    let wire = |wanted: &Wanted| match wanted {
+        Wanted::JsonIetf => Encoding::JsonIetf,
+        Wanted::Json => Encoding::Json,
+        Wanted::Proto => Encoding::Proto,
+    };
+    profile.encodings.iter().map(wire).find(|e| offered.is_empty() || offered.contains(&i32::from(*e)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn asked(name: &str, target_defined: bool) -> wire::SubscriptionList {
+        let all = Profile::all().unwrap();
+        let choice = Choice { encoding: Encoding::JsonIetf, target_defined };
+        let request = request(Profile::choose(&all, &[], Some(name)).unwrap(), choice).request;
+        let Some(wire::subscribe_request::Request::Subscribe(list)) = request else { panic!("a subscription") };
+        list
+    }
+
+    /// The laboratory's nodes and all recordings of them rest on exactly these.
     #[test]
-    fn every_path_is_asked_for() {
-        let choice = Choice { encoding: Encoding::JsonIetf, target_defined: false };
-        let Some(wire::subscribe_request::Request::Subscribe(list)) = request(choice).request else { panic!("a subscription") };
-        assert_eq!(list.subscription.len(), subscriptions().len());
-        assert!(list.subscription.iter().any(|s| s.mode == i32::from(SubscriptionMode::Sample) && s.sample_interval == 2_000_000_000));
+    fn our_own_nodes_are_asked_for_what_they_always_were() {
+        const NI: &str = "/network-instances/network-instance[name=default]/protocols/protocol[identifier=BGP][name=BGP]/bgp";
+        let found: Vec<(String, String, i32, u64)> = asked("pilothouse_node", false)
+            .subscription
+            .iter()
+            .map(|s| {
+                let path = s.path.as_ref().unwrap();
+                (path.origin.clone(), gnmi_wire::path_from_wire(None, Some(path)).to_string(), s.mode, s.sample_interval)
+            })
+            .collect();
+        let (change, sample) = (i32::from(SubscriptionMode::OnChange), i32::from(SubscriptionMode::Sample));
+        let row = |path: &str, mode, interval| ("openconfig".to_owned(), path.to_owned(), mode, interval);
+        assert_eq!(
+            found,
+            [
+                row("/system/state/hostname", change, 0),
+                row("/system/cpus/cpu[index=ALL]/state/total/instant", sample, 5_000_000_000),
+                row("/system/memory/state", sample, 5_000_000_000),
+                row("/interfaces/interface[name=*]/state/oper-status", change, 0),
+                row("/interfaces/interface[name=*]/state/admin-status", change, 0),
+                row("/interfaces/interface[name=*]/state/counters", sample, 2_000_000_000),
+                row(&format!("{NI}/neighbors"), change, 0),
+                row(&format!("{NI}/rib"), change, 0),
+                row("/probes", change, 0),
+                ("pilothouse".to_owned(), "/volumes".to_owned(), change, 0),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_target_that_refuses_modes_is_asked_with_its_own() {
+        let list = asked("openconfig", true);
+        assert!(list.subscription.iter().all(|s| s.mode == i32::from(SubscriptionMode::TargetDefined) && s.sample_interval == 0));
+        assert_eq!(asked("sonic", false).prefix.map(|p| p.target).as_deref(), Some("OC-YANG"));
     }
 
     #[test]
     fn a_target_that_offers_only_ascii_is_not_guessed_at() {
-        assert_eq!(encoding(&[Encoding::Ascii.into()]), None);
-        assert_eq!(encoding(&[Encoding::Json.into(), Encoding::Proto.into()]), Some(Encoding::Json));
-        assert_eq!(encoding(&[]), Some(Encoding::JsonIetf));
+        let all = Profile::all().unwrap();
+        let of = |name| Profile::choose(&all, &[], Some(name)).unwrap();
+        assert_eq!(encoding(of("openconfig"), &[Encoding::Ascii.into()]), None);
+        assert_eq!(encoding(of("openconfig"), &[Encoding::Json.into(), Encoding::Proto.into()]), Some(Encoding::Json));
+        assert_eq!(encoding(of("openconfig"), &[]), Some(Encoding::JsonIetf));
+        assert_eq!(encoding(of("juniper_junos"), &[Encoding::JsonIetf.into(), Encoding::Proto.into()]), Some(Encoding::Proto));
     }
 }

@@ -29,6 +29,7 @@ pub struct Target {
     username: Option<String>,
     password: Option<String>,
     plaintext_allowed: bool,
+    pub(crate) profile: Option<String>,
 }
 
 impl fmt::Debug for Target {
@@ -52,6 +53,7 @@ impl Target {
             username: endpoint.credential.map(|c| c.username),
             password,
             plaintext_allowed: inventory.lab.is_some(),
+            profile: endpoint.profile,
         })
     }
 

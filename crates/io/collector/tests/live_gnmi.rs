@@ -43,7 +43,7 @@ fn certificates(dir: &Path) {
 }
 
 fn endpoint(port: u16, tls: TlsPolicy) -> GnmiEndpoint {
-    GnmiEndpoint { address: format!("127.0.0.1:{port}"), tls, credential: None }
+    GnmiEndpoint { address: format!("127.0.0.1:{port}"), tls, credential: None, profile: None }
 }
 
 fn verify(dir: &Path, ca: &str, client: bool) -> TlsPolicy {
@@ -260,7 +260,7 @@ async fn a_moody_target_is_understood_and_dialled_again() {
 
 #[tokio::test]
 async fn plaintext_leaves_this_machine_only_in_a_lab() {
-    let endpoint = GnmiEndpoint { address: "192.0.2.1:57400".to_owned(), tls: TlsPolicy::Plaintext, credential: None };
+    let endpoint = GnmiEndpoint { address: "192.0.2.1:57400".to_owned(), tls: TlsPolicy::Plaintext, credential: None, profile: None };
     let target = Target::new(&inventory(65001, Some(endpoint)), &"r1".into(), None).unwrap();
     let refusal = set_probe_rate(&target, &probe(), 1, 1).await.unwrap_err().to_string();
     assert!(refusal.starts_with("PH-COLL-012"), "{refusal}");

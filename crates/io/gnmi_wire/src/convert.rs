@@ -33,30 +33,15 @@ pub enum ConvertError {
 pub fn path_from_wire(prefix: Option<&wire::Path>, path: Option<&wire::Path>) -> Path {
     let mut elems = Vec::new();
     for part in [prefix, path].into_iter().flatten() {
-        let plain = |name: &str| PathElem { name: bare(name), ..PathElem::default() };
+        let plain = |name: &str| PathElem { name: name.to_owned(), ..PathElem::default() }.canonical();
         if part.elem.is_empty() {
             #[allow(deprecated, reason = "old targets still send the deprecated form")]
             elems.extend(part.element.iter().filter(|e| !e.is_empty()).map(|e| plain(e)));
         }
-        elems.extend(
-            part.elem.iter().map(|e| PathElem { name: bare(&e.name), keys: e.key.iter().map(|(k, v)| (bare(k), identity(v))).collect() }),
-        );
+        let keyed = |e: &wire::PathElem| PathElem { name: e.name.clone(), keys: e.key.clone().into_iter().collect() };
+        elems.extend(part.elem.iter().map(|e| keyed(e).canonical()));
     }
     Path { elems }
-}
-
-/// Strips a module prefix (`openconfig-interfaces:interface`).
-fn bare(name: &str) -> String {
-    name.rsplit_once(':').map_or(name, |(_, n)| n).to_owned()
-}
-
-/// Strips the module from a key that is an identity (`openconfig-policy-types:BGP`). Only OpenConfig's modules are: an IPv6 address or an
-/// interface name may hold a colon as well.
-fn identity(value: &str) -> String {
-    match value.split_once(':') {
-        Some((module, name)) if module.starts_with("openconfig-") => name.to_owned(),
-        _ => value.to_owned(),
-    }
 }
 
 /// Makes a wire path.
@@ -156,7 +141,9 @@ pub fn notification_from_wire(n: &wire::Notification) -> (Notification, Vec<Conv
     let origin = prefix.map(|p| p.origin.clone()).filter(|o| !o.is_empty());
     let origin = origin.or_else(|| n.update.first().and_then(|u| u.path.as_ref()).map(|p| p.origin.clone())).unwrap_or_default();
     let deletes = n.delete.iter().map(|p| path_from_wire(prefix, Some(p))).collect();
-    (Notification { timestamp: n.timestamp, origin, deletes, updates, atomic: n.atomic }, errors)
+    let prefix = if n.atomic { path_from_wire(prefix, None) } else { Path::default() };
+    let duplicates = n.update.iter().map(|u| u64::from(u.duplicates)).sum();
+    (Notification { timestamp: n.timestamp, origin, deletes, updates, atomic: n.atomic, prefix, duplicates }, errors)
 }
 
 #[cfg(test)]

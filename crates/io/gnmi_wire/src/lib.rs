@@ -17,6 +17,9 @@ pub mod proto {
 }
 
 mod convert;
+pub mod dump;
+pub mod entries;
+pub mod protojson;
 
 pub use convert::{ConvertError, json_ietf, notification_from_wire, path_from_wire, path_to_wire, value_from_wire, value_to_wire};
 pub use proto::gnmi as wire;

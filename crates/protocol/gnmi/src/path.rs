@@ -1,5 +1,6 @@
 //! Paths in their canonical spelling: `/interfaces/interface[name=Ethernet1]/state/oper-status`.
 
+use crate::module;
 use core::fmt;
 use core::str::FromStr;
 use serde::{Deserialize, Serialize};
@@ -58,19 +59,43 @@ impl Path {
     }
 }
 
+impl PathElem {
+    /// Returns the element without module prefixes, on its name, its keys' names and keys that are identities.
+    #[must_use]
+    pub fn canonical(self) -> Self {
+        let key =
+            |(k, v): (String, String)| (module::bare_name(&k).to_owned(), module::bare_key_value(module::bare_name(&k), &v).to_owned());
+        Self { name: module::bare_name(&self.name).to_owned(), keys: self.keys.into_iter().map(key).collect() }
+    }
+}
+
 impl fmt::Display for Path {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.elems.is_empty() {
             return f.write_str("/");
         }
         for e in &self.elems {
-            write!(f, "/{}", e.name)?;
+            f.write_str("/")?;
+            escaped(f, &e.name, &['\\', '/', '['])?;
             for (k, v) in &e.keys {
-                write!(f, "[{k}={}]", v.replace('\\', "\\\\").replace(']', "\\]"))?;
+                write!(f, "[{k}=")?;
+                escaped(f, v, &['\\', ']'])?;
+                f.write_str("]")?;
             }
         }
         Ok(())
     }
+}
+
+/// Writes `text` with a backslash before each of `special` (gNMI path conventions).
+fn escaped(f: &mut fmt::Formatter<'_>, text: &str, special: &[char]) -> fmt::Result {
+    for c in text.chars() {
+        if special.contains(&c) {
+            f.write_str("\\")?;
+        }
+        write!(f, "{c}")?;
+    }
+    Ok(())
 }
 
 impl FromStr for Path {
@@ -92,7 +117,7 @@ impl FromStr for Path {
                     if elem.name.is_empty() {
                         return Err(err(i, "empty element"));
                     }
-                    elems.push(core::mem::take(&mut elem));
+                    elems.push(core::mem::take(&mut elem).canonical());
                 }
                 '[' => {
                     let (mut key, mut value, mut in_value, mut closed) = (String::new(), String::new(), false, false);
@@ -117,18 +142,15 @@ impl FromStr for Path {
                     if !elem.keys.is_empty() {
                         return Err(err(i, "text after a key"));
                     }
-                    elem.name.push(c);
-                    // `module:name` keeps only the name
-                    if c == ':' {
-                        elem.name.clear();
-                    }
+                    // in an element's name `/`, `[` and `\\` are escaped
+                    elem.name.extend(if c == '\\' { chars.next().map(|(_, c)| c) } else { Some(c) });
                 }
             }
         }
         if elem.name.is_empty() {
             return Err(err(s.len(), "empty element"));
         }
-        elems.push(elem);
+        elems.push(elem.canonical());
         Ok(Self { elems })
     }
 }
@@ -158,6 +180,8 @@ mod tests {
         let odd: Path = r"/a[k=x\]y]".parse().unwrap();
         assert_eq!(odd.key("a", "k"), Some("x]y"));
         assert_eq!(odd.to_string().parse::<Path>().unwrap(), odd);
+        let slashed = Path { elems: vec![PathElem { name: r"Eth1/1[\x".into(), ..PathElem::default() }] };
+        assert_eq!(slashed.to_string().parse::<Path>().unwrap(), slashed);
         assert_eq!("/a//b".parse::<Path>().unwrap_err().offset, 3);
         assert!("/a[k".parse::<Path>().is_err());
     }

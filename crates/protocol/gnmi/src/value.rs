@@ -105,7 +105,22 @@ pub struct Notification {
     /// Updates in order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub updates: Vec<Update>,
-    /// The updates replace everything under the prefix.
+    /// The updates replace everything under [`Self::prefix`] (gNMI specification §2.1.1).
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub atomic: bool,
+    /// What an atomic notification replaces; the root (empty) in all others, whose paths have it joined already.
+    #[serde(default, skip_serializing_if = "is_root")]
+    pub prefix: Path,
+    /// Values that the device left out because newer ones came before they were sent (`Update.duplicates`, §2.1).
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub duplicates: u64,
+}
+
+const fn is_root(path: &Path) -> bool {
+    path.elems.is_empty()
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "serde passes a reference")]
+const fn is_zero(n: &u64) -> bool {
+    *n == 0
 }

@@ -1,0 +1,189 @@
+//! What each platform is asked for, and how its answers become OpenConfig's: one TOML file a platform, embedded.
+
+mod mapping;
+mod parse;
+
+use crate::{Notification, Path, Repair};
+use std::collections::BTreeMap;
+
+/// Encodings of gNMI that we read (gNMI specification §2.3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Encoding {
+    /// JSON_IETF.
+    JsonIetf,
+    /// JSON.
+    Json,
+    /// PROTO: scalars typed by protobuf.
+    Proto,
+}
+
+/// How a path is subscribed to (gNMI specification §3.5.1.5.2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Mode {
+    /// When it changes.
+    OnChange,
+    /// At an interval.
+    Sample,
+    /// As the target likes.
+    TargetDefined,
+}
+
+/// One path that is subscribed to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Subscription {
+    /// What it is for: `interfaces`, `counters`, `bgp`, `cpu`, …
+    pub set: String,
+    /// Origin.
+    pub origin: String,
+    /// Path, with wildcards.
+    pub path: Path,
+    /// Mode.
+    pub mode: Mode,
+    /// Interval of [`Mode::Sample`] in milliseconds; 0 in the other modes.
+    pub interval_ms: u64,
+    /// The target repeats unchanged values at least this often, milliseconds; 0: never.
+    pub heartbeat_interval_ms: u64,
+    /// Unchanged samples are left out.
+    pub suppress_redundant: bool,
+    /// OpenConfig's path for it where this one is native; its wildcards take the values of the native ones, in order.
+    pub canonical: Option<Path>,
+    /// Native words and OpenConfig's, in values and in keys.
+    pub values: BTreeMap<String, String>,
+    /// Native names of leaves below the path, and OpenConfig's.
+    pub leaves: BTreeMap<String, String>,
+}
+
+/// A platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Name by which an operator picks it: the file's.
+    pub name: String,
+    /// Vendor and platform, for people.
+    pub title: String,
+    /// Parts of organisation names in Capabilities that tell it.
+    pub organisations: Vec<String>,
+    /// Beginnings of model names in Capabilities that tell it.
+    pub models: Vec<String>,
+    /// It is taken where no other fits.
+    pub is_default: bool,
+    /// Encodings in order of preference.
+    pub encodings: Vec<Encoding>,
+    /// Ports to try, in order.
+    pub ports: Vec<u16>,
+    /// `target` in the prefix of the request (SONiC: the database); empty for none.
+    pub target: String,
+    /// Containers are handed on whole; else they are opened to leaves.
+    pub whole: bool,
+    /// Known faults, corrected in its notifications.
+    pub repairs: Vec<Repair>,
+    /// What is asked for.
+    pub subscriptions: Vec<Subscription>,
+}
+
+/// A model that a target supports (`ModelData`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Model {
+    /// Name.
+    pub name: String,
+    /// Organisation.
+    pub organisation: String,
+}
+
+/// A profile that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProfileError {
+    /// The file is no TOML of ours.
+    #[error("profile {file}: {what}")]
+    Text {
+        /// File.
+        file: String,
+        /// What is wrong, with line and column.
+        what: String,
+    },
+    /// A field outside its bounds.
+    #[error("profile {file}: {field}: {what}")]
+    Field {
+        /// File.
+        file: String,
+        /// Field.
+        field: &'static str,
+        /// What is wrong.
+        what: String,
+    },
+    /// A bad subscription.
+    #[error("profile {file}, subscription {row}: {field}: {what}")]
+    Row {
+        /// File.
+        file: String,
+        /// Number of the subscription in the file, from 1.
+        row: usize,
+        /// Field.
+        field: &'static str,
+        /// What is wrong.
+        what: String,
+    },
+    /// An operator's choice that does not exist.
+    #[error("there is no gNMI profile {name:?}; there are {known}")]
+    Unknown {
+        /// The name.
+        name: String,
+        /// The names that exist.
+        known: String,
+    },
+}
+
+/// The embedded files.
+const FILES: [(&str, &str); 8] = [
+    ("arista_eos", include_str!("../profiles/arista_eos.toml")),
+    ("cisco_iosxr", include_str!("../profiles/cisco_iosxr.toml")),
+    ("cisco_nxos", include_str!("../profiles/cisco_nxos.toml")),
+    ("juniper_junos", include_str!("../profiles/juniper_junos.toml")),
+    ("nokia_srlinux", include_str!("../profiles/nokia_srlinux.toml")),
+    ("openconfig", include_str!("../profiles/openconfig.toml")),
+    ("pilothouse_node", include_str!("../profiles/pilothouse_node.toml")),
+    ("sonic", include_str!("../profiles/sonic.toml")),
+];
+
+impl Profile {
+    /// Reads the embedded profiles, sorted by name.
+    ///
+    /// # Errors
+    /// [`ProfileError`]; a test holds that there is none.
+    pub fn all() -> Result<Vec<Self>, ProfileError> {
+        FILES.iter().map(|(name, text)| Self::parse(name, text)).collect()
+    }
+
+    /// Picks the operator's choice; else the profile that most of a target's models point to; else the default one.
+    ///
+    /// # Errors
+    /// [`ProfileError::Unknown`].
+    pub fn choose<'a>(profiles: &'a [Self], models: &[Model], operators: Option<&str>) -> Result<&'a Self, ProfileError> {
+        let unknown = |name: &str| ProfileError::Unknown {
+            name: name.to_owned(),
+            known: profiles.iter().map(|p| p.name.as_str()).collect::<Vec<_>>().join(", "),
+        };
+        if let Some(name) = operators {
+            return profiles.iter().find(|p| p.name == name).ok_or_else(|| unknown(name));
+        }
+        let told = profiles.iter().map(|p| (models.iter().filter(|m| p.is_told_by(m)).count(), p)).filter(|(n, _)| *n > 0);
+        // the first of several equals
+        let best = told.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, p)| p);
+        best.or_else(|| profiles.iter().find(|p| p.is_default)).ok_or_else(|| unknown("(default)"))
+    }
+
+    fn is_told_by(&self, model: &Model) -> bool {
+        self.models.iter().any(|m| model.name.starts_with(m.as_str()))
+            || self.organisations.iter().any(|o| model.organisation.contains(o.as_str()))
+    }
+
+    /// Returns a notification in OpenConfig's words: containers opened to leaves unless [`Self::whole`], native paths mapped.
+    #[must_use]
+    pub fn canonical(&self, notification: Notification) -> Notification {
+        if self.whole { notification } else { mapping::canonical(&self.subscriptions, notification) }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,153 @@
+//! Profiles from text, with bounds.
+
+use super::{Encoding, Mode, Profile, ProfileError, Subscription};
+use crate::{Path, Repair};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// Longest file, in bytes: the longest of ours has a tenth.
+const FILE_MAX: usize = 64 << 10;
+/// Subscriptions of one profile; targets refuse lists of a few hundred.
+const ROWS_MAX: usize = 64;
+/// Ports that are tried one after the other.
+const PORTS_MAX: usize = 8;
+/// Interval of a sample, milliseconds.
+const INTERVAL_MS: core::ops::RangeInclusive<u64> = 1000..=3_600_000;
+/// Interval of a heartbeat, milliseconds.
+const HEARTBEAT_MS: core::ops::RangeInclusive<u64> = 1000..=86_400_000;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    title: String,
+    #[serde(default)]
+    organisations: Vec<String>,
+    #[serde(default)]
+    models: Vec<String>,
+    #[serde(default)]
+    is_default: bool,
+    encodings: Vec<Encoding>,
+    ports: Vec<u16>,
+    #[serde(default)]
+    origin: String,
+    #[serde(default)]
+    target: String,
+    #[serde(default)]
+    whole: bool,
+    #[serde(default)]
+    repairs: Vec<Repair>,
+    subscription: Vec<Row>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Row {
+    set: String,
+    path: String,
+    origin: Option<String>,
+    mode: Mode,
+    #[serde(default)]
+    interval_ms: u64,
+    #[serde(default)]
+    heartbeat_interval_ms: u64,
+    #[serde(default)]
+    suppress_redundant: bool,
+    canonical: Option<String>,
+    #[serde(default)]
+    values: BTreeMap<String, String>,
+    #[serde(default)]
+    leaves: BTreeMap<String, String>,
+}
+
+impl Profile {
+    /// Reads a profile; `file` names it.
+    ///
+    /// # Errors
+    /// [`ProfileError`] with file, row and field.
+    pub fn parse(file: &str, text: &str) -> Result<Self, ProfileError> {
+        let wrong = |field, what: &str| ProfileError::Field { file: file.to_owned(), field, what: what.to_owned() };
+        if text.len() > FILE_MAX {
+            return Err(wrong("file", "is longer than 64 KiB"));
+        }
+        let read: File = toml::from_str(text).map_err(|e| ProfileError::Text { file: file.to_owned(), what: e.to_string() })?;
+        let checks = [
+            ("title", read.title.trim().is_empty(), "is empty"),
+            ("encodings", read.encodings.is_empty(), "names none"),
+            (
+                "ports",
+                read.ports.is_empty() || read.ports.len() > PORTS_MAX || read.ports.contains(&0),
+                "wants 1 to 8 ports from 1 to 65535",
+            ),
+            ("subscription", read.subscription.is_empty() || read.subscription.len() > ROWS_MAX, "wants 1 to 64 rows"),
+            ("models", read.models.iter().chain(&read.organisations).any(|m| m.trim().is_empty()), "an empty name would fit every target"),
+            ("models", read.models.is_empty() && read.organisations.is_empty() && !read.is_default, "nothing tells this platform"),
+        ];
+        if let Some((field, _, what)) = checks.into_iter().find(|(_, bad, _)| *bad) {
+            return Err(wrong(field, what));
+        }
+        let row = |(i, row): (usize, Row)| {
+            subscription(row, &read.origin).map_err(|(field, what)| ProfileError::Row { file: file.to_owned(), row: i + 1, field, what })
+        };
+        Ok(Self {
+            name: file.to_owned(),
+            title: read.title,
+            organisations: read.organisations,
+            models: read.models,
+            is_default: read.is_default,
+            encodings: read.encodings,
+            ports: read.ports,
+            target: read.target,
+            whole: read.whole,
+            repairs: read.repairs,
+            subscriptions: read.subscription.into_iter().enumerate().map(row).collect::<Result<_, _>>()?,
+        })
+    }
+}
+
+fn subscription(row: Row, origin: &str) -> Result<Subscription, (&'static str, String)> {
+    let path = |field, text: &str| text.parse::<Path>().map_err(|e| (field, e.to_string()));
+    let own = path("path", &row.path)?;
+    let canonical = row.canonical.as_deref().map(|text| path("canonical", text)).transpose()?;
+    let sampled = row.mode == Mode::Sample;
+    let checks = [
+        ("set", row.set.trim().is_empty(), "is empty"),
+        ("path", own.elems.is_empty(), "the root would ask for everything"),
+        ("interval_ms", sampled && !INTERVAL_MS.contains(&row.interval_ms), "a sample wants 1000 to 3600000"),
+        ("interval_ms", !sampled && row.interval_ms != 0, "is for samples only"),
+        (
+            "heartbeat_interval_ms",
+            row.heartbeat_interval_ms != 0 && !HEARTBEAT_MS.contains(&row.heartbeat_interval_ms),
+            "wants 1000 to 86400000, or nothing",
+        ),
+        ("suppress_redundant", row.suppress_redundant && !sampled, "is for samples only"),
+        (
+            "canonical",
+            canonical.as_ref().is_some_and(|c| wildcards(c) > wildcards(&own)),
+            "has more wildcards than the path, nothing would fill them",
+        ),
+        (
+            "values",
+            canonical.is_none() && (!row.values.is_empty() || !row.leaves.is_empty()),
+            "words are mapped with a canonical path only",
+        ),
+    ];
+    if let Some((field, _, what)) = checks.into_iter().find(|(_, bad, _)| *bad) {
+        return Err((field, what.to_owned()));
+    }
+    Ok(Subscription {
+        set: row.set,
+        origin: row.origin.unwrap_or_else(|| origin.to_owned()),
+        path: own,
+        mode: row.mode,
+        interval_ms: row.interval_ms,
+        heartbeat_interval_ms: row.heartbeat_interval_ms,
+        suppress_redundant: row.suppress_redundant,
+        canonical,
+        values: row.values,
+        leaves: row.leaves,
+    })
+}
+
+fn wildcards(path: &Path) -> usize {
+    path.elems.iter().flat_map(|e| e.keys.values()).filter(|v| *v == "*").count()
+}
