@@ -11,6 +11,7 @@ mod replay;
 mod sentence;
 mod timeline;
 mod token;
+mod topics;
 mod topology;
 mod view;
 
@@ -23,6 +24,7 @@ pub use replay::{CaptureFile, ReplayArguments, ReplayView, captures};
 pub use sentence::sentence;
 pub use timeline::{Timeline, TimelineEntry};
 pub use token::fresh_token;
+pub use topics::{TopicArguments, TopicMessage, TopicMessages, TopicView};
 pub use topology::{LinkView, NodeView, PrefixView, RouteView, TopologyView};
 pub use view::{
     AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,

@@ -2,7 +2,7 @@
 
 use crate::client::Client;
 use crate::exit::{Context, Ended, Failure, Outcome};
-use api::{Api, LabControl, Laboratory, StatusView};
+use api::{Api, LabControl, Laboratory, StatusView, TopicArguments, TopicMessages, TopicView};
 use serde::Serialize;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -13,12 +13,26 @@ use std::time::Duration;
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: pilotctl status --json")]
-pub struct StatusArguments {}
+pub struct StatusArguments {
+    /// The topics instead: what was published, is held, was lost.
+    #[arg(long)]
+    topics: bool,
+}
 
 /// Arguments of `events`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: pilotctl events --json")]
-pub struct EventsArguments {}
+#[command(after_help = "Example: pilotctl events --json\n         pilotctl events --topic bgp.agent.actions --last 20")]
+pub struct EventsArguments {
+    /// Messages of this topic instead, one JSON object a line, and the end; see `status --topics`.
+    #[arg(long, value_name = "NAME")]
+    topic: Option<String>,
+    /// How many messages at most, the newest ones, or those from `--from` on.
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "topic", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    last: u32,
+    /// From this offset on.
+    #[arg(long, value_name = "OFFSET", requires = "topic")]
+    from: Option<u64>,
+}
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -87,8 +101,11 @@ pub fn print_json(value: &impl Serialize) {
 }
 
 /// Runs `status`.
-pub fn status(context: &Context, _: &StatusArguments) -> Ended {
+pub fn status(context: &Context, arguments: &StatusArguments) -> Ended {
     let client = Client::new(context)?;
+    if arguments.topics {
+        return topics(context, &client);
+    }
     let view: StatusView = blocking(client.call("status", &()))?;
     if context.json {
         print_json(&view)
@@ -98,9 +115,41 @@ pub fn status(context: &Context, _: &StatusArguments) -> Ended {
     Ok(Outcome::Done)
 }
 
+fn topics(context: &Context, client: &Client) -> Ended {
+    let views: Vec<TopicView> = blocking(client.call("topics", &()))?;
+    if context.json {
+        print_json(&views);
+        return Ok(Outcome::Done);
+    }
+    println!("{:20} {:>10} {:>6} {:>10} {:>8} {:>8} {:>10}  newest", "topic", "published", "held", "dropped", "spilled", "missed", "next");
+    for t in views {
+        let newest = t.newest_at.unwrap_or_else(|| "-".to_owned());
+        println!(
+            "{:20} {:>10} {:>6} {:>10} {:>8} {:>8} {:>10}  {newest}",
+            t.topic, t.published, t.held, t.dropped, t.spilled, t.missed, t.next
+        );
+    }
+    Ok(Outcome::Done)
+}
+
+fn topic(client: &Client, topic: &str, arguments: &EventsArguments) -> Ended {
+    let wanted = TopicArguments { topic: topic.to_owned(), n: Some(arguments.last), from: arguments.from };
+    let read: TopicMessages = blocking(client.call("topic", &wanted))?;
+    if let Some((first, last)) = read.lost {
+        eprintln!("messages {first} to {last} of {} are no longer held", read.topic);
+    }
+    for message in &read.messages {
+        println!("{}", serde_json::to_string(message).unwrap_or_default());
+    }
+    Ok(if read.lost.is_some() { Outcome::Partly } else { Outcome::Done })
+}
+
 /// Runs `events`.
-pub fn events(context: &Context, _: &EventsArguments) -> Ended {
+pub fn events(context: &Context, arguments: &EventsArguments) -> Ended {
     let client = Client::new(context)?;
+    if let Some(name) = &arguments.topic {
+        return topic(&client, name, arguments);
+    }
     blocking(client.follow(|line| {
         if context.json {
             println!("{line}");

@@ -66,6 +66,29 @@ fn a_degraded_path_is_left_within_half_a_minute_and_the_capture_replays_to_the_s
     let last = String::from_utf8_lossy(&first.stdout).lines().last().unwrap_or_default().to_owned();
     assert!(last.contains(report["state_hash"].as_str().unwrap()), "the replay ends in another state than the live run: {last}");
     assert!(took <= WHOLE_S, "{took} s: {report:#}");
+    every_topic_took_each_event_once(&report, data.path());
+}
+
+/// The topics stand beside the log: what they took is what the capture and the audit chain hold.
+fn every_topic_took_each_event_once(report: &Value, data: &Path) {
+    let (mut bmp, mut gnmi) = (0_u64, 0_u64);
+    for entry in capture::Reader::<pilot::Input>::open(Path::new(report["capture"].as_str().unwrap())).unwrap() {
+        let pilot::Input::Observed { observation } = entry.unwrap().body else { continue };
+        match observation {
+            network::Observation::Bmp { event: network::BmpEvent::Message { .. }, .. } => bmp += 1,
+            network::Observation::Gnmi { event: network::GnmiEvent::Notification { .. }, .. } => gnmi += 1,
+            _ => {}
+        }
+    }
+    let took = |topic: &str| report["topics"][topic].as_u64().unwrap();
+    assert_eq!((took(bus::TELEMETRY_BMP), took(bus::TELEMETRY_GNMI)), (bmp, gnmi), "{report:#}");
+    let records = store::read_audit(data).unwrap();
+    let of = |kinds: &[&str]| records.iter().filter(|r| kinds.contains(&r.kind.as_str())).count() as u64;
+    assert_eq!(took(bus::AGENT_OUTCOMES), of(&["measured", "change_finished", "learned"]), "{report:#}");
+    let other = of(&["measured", "change_finished", "learned", "finding_opened", "finding_cleared", "refused"]);
+    assert_eq!(took(bus::AGENT_ACTIONS), records.len() as u64 - other, "{report:#}");
+    assert!(bus::TOPICS.iter().all(|t| took(t) > 0), "{report:#}");
+    println!("{:#}", report["topics"]);
 }
 
 #[test]

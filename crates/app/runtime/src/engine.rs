@@ -1,7 +1,10 @@
 //! The engine task and the handle to it.
 
+use crate::courier::{self, COURIER_QUEUE};
 use crate::effects::Shell;
-use crate::supervise;
+use crate::tap::Tap;
+use crate::topics::Topics;
+use crate::{recorder, supervise};
 use action::OperatorId;
 use collector::BmpListener;
 use core::net::SocketAddr;
@@ -108,11 +111,12 @@ pub(crate) enum Message {
 pub struct Handle {
     messages: mpsc::Sender<Message>,
     events: broadcast::Sender<Event>,
+    topics: Option<Topics>,
 }
 
 impl Handle {
     pub(crate) const fn new(messages: mpsc::Sender<Message>, events: broadcast::Sender<Event>) -> Self {
-        Self { messages, events }
+        Self { messages, events, topics: None }
     }
 
     /// Carries an operator's command into the log; returns the events it caused at once.
@@ -144,6 +148,12 @@ impl Handle {
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
     }
+
+    /// Returns the topics; a capture that is played has none.
+    #[must_use]
+    pub const fn topics(&self) -> Option<&Topics> {
+        self.topics.as_ref()
+    }
 }
 
 /// A running engine.
@@ -155,6 +165,8 @@ pub struct Engine {
     capture: PathBuf,
     task: JoinHandle<()>,
     feeds: Vec<JoinHandle<()>>,
+    courier: JoinHandle<()>,
+    recorder: (oneshot::Sender<()>, JoinHandle<()>),
 }
 
 impl Engine {
@@ -168,6 +180,8 @@ impl Engine {
         let secrets =
             vault::Vault::open(&options.secrets).map_err(|source| EngineError::Secrets { path: options.secrets.clone(), source })?;
         let resume = resume(&store).map_err(store_error)?;
+        let telemetry = store.telemetry().map_err(store_error)?;
+        let topics = Topics::resume(options.data.clone(), &telemetry).map_err(store_error)?;
         let (messages, inbox) = mpsc::channel(INPUT_QUEUE);
         let (events, _) = broadcast::channel(EVENT_QUEUE);
         let (observations, observed) = mpsc::channel(INPUT_QUEUE);
@@ -198,11 +212,16 @@ impl Engine {
         feeds.push(tokio::spawn(tick(messages.clone())));
 
         let shell = Shell::new(store, writer, executor, targets, messages.clone(), events.clone());
-        let work = Work { pilot: Pilot::default(), shell, seq: resume.next_seq };
+        let (tapped, tap) = mpsc::channel(COURIER_QUEUE);
+        let courier = tokio::spawn(courier::run(topics.clone(), inventory.own_asn, tap));
+        let (end, ended) = oneshot::channel();
+        let recorder = (end, tokio::spawn(recorder::run(topics.clone(), telemetry, ended)));
+        let work = Work { pilot: Pilot::default(), shell, tap: Tap::new(topics.clone(), tapped), seq: resume.next_seq };
         let first = Input::State { state: Box::new(state) };
         let recovered = Input::Recovered { records: resume.open_changes };
         let task = tokio::spawn(work.run(inbox, vec![first, recovered]));
-        Ok(Self { handle: Handle::new(messages, events), folder: options.data, bmp, capture, task, feeds })
+        let handle = Handle { topics: Some(topics), ..Handle::new(messages, events) };
+        Ok(Self { handle, folder: options.data, bmp, capture, task, feeds, courier, recorder })
     }
 
     /// Returns a way to speak to the engine.
@@ -238,10 +257,17 @@ impl Engine {
             feed.abort();
         }
         let (reply, answer) = oneshot::channel();
-        let died = || EngineError::Died(self.folder.clone());
+        let folder = self.folder.clone();
+        let died = || EngineError::Died(folder.clone());
         self.handle.messages.send(Message::Stop(reply)).await.map_err(|_| died())?;
         let digest = answer.await.map_err(|_| died())?;
         self.task.await.map_err(|_| died())?;
+        // the tap went with the task: the courier ends when it has carried what is left, and only then the recorder
+        self.courier.await.map_err(|_| died())?;
+        let (end, recorder) = self.recorder;
+        // one that has ended already has nothing to keep
+        let _ = end.send(());
+        recorder.await.map_err(|_| died())?;
         Ok(digest)
     }
 }
@@ -275,6 +301,7 @@ async fn tick(messages: mpsc::Sender<Message>) {
 struct Work {
     pilot: Pilot,
     shell: Shell,
+    tap: Tap,
     seq: u64,
 }
 
@@ -313,8 +340,11 @@ impl Work {
             tracing::error!(%error, seq, "capture cannot be written; input dropped, changes are stopped");
             return Vec::new();
         }
+        let glance = Tap::look(&input);
         let effects = self.pilot.handle(seq, at, input);
-        self.shell.carry_out(effects)
+        let told = self.shell.carry_out(effects);
+        self.tap.follow(glance, self.pilot.state(), &told);
+        told
     }
 }
 
