@@ -7,13 +7,15 @@
 mod folder;
 mod ledger;
 mod migrate;
+mod retention;
 mod series;
 mod state;
 mod telemetry;
 
 pub use folder::lock_holder;
 pub use ledger::{count_audit, read_audit, read_audit_of};
-pub use series::Point;
+pub use retention::{BYTES_MAX, DISK_RESERVE, KEEP_MINUTE, KEEP_QUARTER, KEEP_RAW, Kept, Retention};
+pub use series::{Bucket, Level, Point, SeriesReader, Written};
 pub use telemetry::{Telemetry, TopicPlaces};
 
 use audit::Record;
@@ -59,8 +61,8 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
-    /// Made by a newer program.
-    #[error("PH-STO-013 {database} has schema {found}, this version knows up to {known}; update Pilothouse, nothing was changed")]
+    /// Made by another version of the program.
+    #[error("PH-STO-013 {database} has schema {found}, this version has {known}; use the newest version, nothing was changed")]
     Newer {
         /// Which database.
         database: &'static str,

@@ -1,9 +1,10 @@
 //! `telemetry.db`: series of points, and where the topics of the bus stand. It may be thinned, and may lose its last second.
 
-use crate::series::{self, Point};
+use crate::retention::{self, Kept, Retention};
+use crate::series::{self, Point, Written, fail};
 use crate::{StoreError, folder, migrate, signed, unsigned};
 use rusqlite::Connection;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use units::Timestamp;
 
@@ -19,18 +20,17 @@ pub struct TopicPlaces {
 /// The one writer of `telemetry.db`, apart from the ledger's: what blocks here holds up no decision.
 #[derive(Debug)]
 pub struct Telemetry {
-    db: Connection,
+    pub(crate) db: Connection,
+    folder: PathBuf,
     /// The folder is ours as long as somebody writes into it.
     _lock: Arc<folder::Lock>,
 }
 
-fn fail(doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
-    move |source| StoreError::Database { doing, database: "telemetry.db", source }
-}
-
 impl Telemetry {
     pub(crate) fn open(folder: &Path, lock: Arc<folder::Lock>) -> Result<Self, StoreError> {
-        Ok(Self { db: migrate::open(folder, "telemetry.db", "NORMAL", migrate::TELEMETRY)?, _lock: lock })
+        let db = migrate::open(folder, "telemetry.db", "NORMAL", migrate::TELEMETRY)?;
+        retention::prepare(&db).map_err(fail("preparing"))?;
+        Ok(Self { db, folder: folder.to_owned(), _lock: lock })
     }
 
     /// Returns where the topics stood when they were kept last.
@@ -65,27 +65,38 @@ impl Telemetry {
         transaction.commit().map_err(&write)
     }
 
-    /// Returns the points of one series from `from` up to but not including `until`, oldest first, at most `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn points(&self, measurement: &str, tags: &str, from: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Point>, StoreError> {
-        series::read(&self.db, measurement, tags, from..until, limit)
-    }
-
     /// Writes points of time series in one transaction.
     ///
     /// # Errors
-    /// [`StoreError`].
-    pub fn write_points(&mut self, points: &[Point]) -> Result<(), StoreError> {
+    /// [`StoreError`]; then none was written.
+    pub fn write_points(&mut self, points: &[Point]) -> Result<Written, StoreError> {
         series::write(&mut self.db, points)
     }
 
-    /// Deletes points older than `before`; returns how many.
+    /// Makes the buckets that are complete, forgets what is too old, and then what there is no room for on a disk that has
+    /// `free_bytes` left.
+    ///
+    /// # Errors
+    /// [`StoreError`]; what was forgotten by then is in the level above.
+    pub fn keep(&mut self, now: Timestamp, retention: &Retention, free_bytes: u64) -> Result<Kept, StoreError> {
+        retention::keep(&mut self.db, now, retention, free_bytes)
+    }
+
+    /// Returns the bytes that the series take.
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn forget_points(&self, before: Timestamp) -> Result<u64, StoreError> {
-        series::forget(&self.db, before)
+    pub fn used_bytes(&self) -> Result<u64, StoreError> {
+        retention::used(&self.db).map_err(fail("measuring"))
+    }
+
+    /// Returns the bytes that are free on the disk, for us.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn free_bytes(&self) -> Result<u64, StoreError> {
+        let found = rustix::fs::statvfs(&self.folder);
+        let stat = found.map_err(|e| StoreError::Io { doing: "measuring the disk of", path: self.folder.clone(), source: e.into() })?;
+        Ok(stat.f_bavail.saturating_mul(stat.f_frsize))
     }
 }

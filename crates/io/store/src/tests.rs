@@ -5,6 +5,7 @@ use units::Timestamp;
 
 mod faults;
 mod journal;
+mod series;
 
 fn entry(n: i64) -> Entry {
     Entry {
@@ -61,30 +62,6 @@ fn numbers_never_go_back() {
     store.mark("proposal", 3).unwrap();
     let resume = store.resume().unwrap();
     assert_eq!((resume.next_seq, resume.proposals), (41, 3));
-}
-
-#[test]
-fn points_are_kept_and_forgotten_by_age() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path()).unwrap().telemetry().unwrap();
-    let point = |at| Point { measurement: "bgp_latency_ms".into(), tags: "exit=r1-ispa".into(), at: Timestamp::from_nanos(at), value: 1.5 };
-    store.write_points(&[point(1), point(2), point(2), point(3)]).unwrap();
-    assert_eq!(store.forget_points(Timestamp::from_nanos(3)).unwrap(), 2);
-}
-
-#[test]
-fn points_come_back_in_order_within_the_time_asked_for() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path()).unwrap().telemetry().unwrap();
-    let at = Timestamp::from_nanos;
-    let point =
-        |exit: &str, n: i64| Point { measurement: "bgp_latency_ms".into(), tags: format!("exit={exit}"), at: at(n), value: n as f64 };
-    store.write_points(&[point("a", 3), point("a", 1), point("b", 2), point("a", 2), point("a", 9)]).unwrap();
-    let nan = Point { value: f64::NAN, ..point("a", 2) };
-    store.write_points(&[nan]).unwrap();
-    let read = |limit| store.points("bgp_latency_ms", "exit=a", at(1), at(9), limit).unwrap();
-    assert_eq!(read(10), [point("a", 1), point("a", 2), point("a", 3)]);
-    assert_eq!(read(1), [point("a", 1)]);
 }
 
 #[test]
