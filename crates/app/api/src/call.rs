@@ -8,7 +8,7 @@ use crate::view::{
     AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
     ProposalView, RejectArguments, StatusView,
 };
-use crate::{agents, sentence, topics, topology};
+use crate::{agents, sentence, series, topics, topology};
 use action::{DeviceId, OperatorId, ProposalId};
 use approval::Status;
 use network::{Freshness, SessionState};
@@ -81,6 +81,10 @@ pub enum CommandName {
     Topics,
     /// Messages of one topic.
     Topic,
+    /// How the stored series stand.
+    Series,
+    /// Points or buckets of one measurement.
+    Measurement,
 }
 
 /// The use cases over one engine.
@@ -177,6 +181,8 @@ impl Api {
             }
             CommandName::Topics => answer(&topics::topics(self.topics()?)),
             CommandName::Topic => answer(&topics::messages(self.topics()?, parse(arguments)?).await?),
+            CommandName::Series => answer(&series::series(&self.engine).await?),
+            CommandName::Measurement => answer(&series::measurement(&self.engine, parse(arguments)?).await?),
             CommandName::Lab => answer(&self.lab.as_ref().map(|lab| lab.view())),
             CommandName::LabStrike => {
                 let a: StrikeArguments = parse(arguments)?;

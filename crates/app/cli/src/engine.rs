@@ -2,7 +2,8 @@
 
 use crate::client::Client;
 use crate::exit::{Context, Ended, Failure, Outcome};
-use api::{Api, LabControl, Laboratory, StatusView, TopicArguments, TopicMessages, TopicView};
+use crate::{series, topics};
+use api::{Api, LabControl, Laboratory, StatusView};
 use serde::Serialize;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -12,11 +13,20 @@ use std::time::Duration;
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: pilotctl status --json")]
+#[command(after_help = "Example: pilotctl status --json\n         pilotctl status --series bgp_latency_ms --last 20")]
 pub struct StatusArguments {
     /// The topics instead: what was published, is held, was lost.
     #[arg(long)]
     topics: bool,
+    /// The stored series instead: how full, which; or the newest points of this measurement.
+    #[arg(long, value_name = "MEASUREMENT", num_args = 0..=1, conflicts_with = "topics")]
+    series: Option<Option<String>>,
+    /// How many points.
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "series", value_parser = clap::value_parser!(u32).range(1..=2000))]
+    last: u32,
+    /// Instead of points: the last so many seconds in buckets, with their extremes.
+    #[arg(long, value_name = "SECONDS", requires = "series")]
+    seconds: Option<u64>,
 }
 
 /// Arguments of `events`.
@@ -104,7 +114,12 @@ pub fn print_json(value: &impl Serialize) {
 pub fn status(context: &Context, arguments: &StatusArguments) -> Ended {
     let client = Client::new(context)?;
     if arguments.topics {
-        return topics(context, &client);
+        return topics::all(context, &client);
+    }
+    match &arguments.series {
+        Some(None) => return series::all(context, &client),
+        Some(Some(name)) => return series::one(context, &client, name, arguments.last, arguments.seconds),
+        None => {}
     }
     let view: StatusView = blocking(client.call("status", &()))?;
     if context.json {
@@ -115,40 +130,11 @@ pub fn status(context: &Context, arguments: &StatusArguments) -> Ended {
     Ok(Outcome::Done)
 }
 
-fn topics(context: &Context, client: &Client) -> Ended {
-    let views: Vec<TopicView> = blocking(client.call("topics", &()))?;
-    if context.json {
-        print_json(&views);
-        return Ok(Outcome::Done);
-    }
-    println!("{:20} {:>10} {:>6} {:>10} {:>8} {:>8} {:>10}  newest", "topic", "published", "held", "dropped", "spilled", "missed", "next");
-    for t in views {
-        let newest = t.newest_at.unwrap_or_else(|| "-".to_owned());
-        println!(
-            "{:20} {:>10} {:>6} {:>10} {:>8} {:>8} {:>10}  {newest}",
-            t.topic, t.published, t.held, t.dropped, t.spilled, t.missed, t.next
-        );
-    }
-    Ok(Outcome::Done)
-}
-
-fn topic(client: &Client, topic: &str, arguments: &EventsArguments) -> Ended {
-    let wanted = TopicArguments { topic: topic.to_owned(), n: Some(arguments.last), from: arguments.from };
-    let read: TopicMessages = blocking(client.call("topic", &wanted))?;
-    if let Some((first, last)) = read.lost {
-        eprintln!("messages {first} to {last} of {} are no longer held", read.topic);
-    }
-    for message in &read.messages {
-        println!("{}", serde_json::to_string(message).unwrap_or_default());
-    }
-    Ok(if read.lost.is_some() { Outcome::Partly } else { Outcome::Done })
-}
-
 /// Runs `events`.
 pub fn events(context: &Context, arguments: &EventsArguments) -> Ended {
     let client = Client::new(context)?;
     if let Some(name) = &arguments.topic {
-        return topic(&client, name, arguments);
+        return topics::one(&client, name, arguments.last, arguments.from);
     }
     blocking(client.follow(|line| {
         if context.json {

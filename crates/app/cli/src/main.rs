@@ -16,6 +16,8 @@ mod lab;
 mod queue;
 mod replay;
 mod report;
+mod series;
+mod topics;
 
 use clap::{Parser, Subcommand};
 use exit::Outcome;

@@ -67,6 +67,20 @@ fn a_degraded_path_is_left_within_half_a_minute_and_the_capture_replays_to_the_s
     assert!(last.contains(report["state_hash"].as_str().unwrap()), "the replay ends in another state than the live run: {last}");
     assert!(took <= WHOLE_S, "{took} s: {report:#}");
     every_topic_took_each_event_once(&report, data.path());
+    the_series_say_what_the_report_says(&report, data.path());
+}
+
+/// The delay of ISP-A on R1 rose in the series as the engine measured it, and every kind of series is there.
+fn the_series_say_what_the_report_says(report: &Value, data: &Path) {
+    let reader = store::SeriesReader::open(data).unwrap();
+    let names = reader.series().unwrap();
+    for measurement in ["bgp_latency_ms", "bgp_packet_loss", "interface_utilisation", "bgp_peer_health", "device_health"] {
+        assert!(names.iter().any(|(m, _)| m == measurement), "{measurement} is missing: {names:?}");
+    }
+    let slow = names.iter().filter(|(m, tags)| m == "bgp_latency_ms" && tags.contains("isp=isp-a") && tags.contains("router=r1"));
+    let points: Vec<f64> = slow.flat_map(|(m, tags)| reader.last(m, tags, 100).unwrap()).map(|p| p.value).collect();
+    let (low, high) = points.iter().fold((f64::MAX, 0.0_f64), |(low, high), v| (low.min(*v), high.max(*v)));
+    assert!(high > number(report, "delay_ms_before") * 0.8 && low < high / 2.0, "{points:?}: {report:#}");
 }
 
 /// The topics stand beside the log: what they took is what the capture and the audit chain hold.

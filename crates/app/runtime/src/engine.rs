@@ -2,6 +2,7 @@
 
 use crate::courier::{self, COURIER_QUEUE};
 use crate::effects::Shell;
+use crate::recorder::SeriesState;
 use crate::tap::Tap;
 use crate::topics::Topics;
 use crate::{recorder, supervise};
@@ -14,7 +15,7 @@ use pilot::{Command, Event, Input, Mode, Pilot, PilotState, Resume};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use units::Timestamp;
 
@@ -111,12 +112,20 @@ pub(crate) enum Message {
 pub struct Handle {
     messages: mpsc::Sender<Message>,
     events: broadcast::Sender<Event>,
-    topics: Option<Topics>,
+    beside: Option<Beside>,
+}
+
+/// What stands beside the loop of an engine that watches devices.
+#[derive(Clone, Debug)]
+struct Beside {
+    topics: Topics,
+    series: watch::Receiver<SeriesState>,
+    folder: PathBuf,
 }
 
 impl Handle {
     pub(crate) const fn new(messages: mpsc::Sender<Message>, events: broadcast::Sender<Event>) -> Self {
-        Self { messages, events, topics: None }
+        Self { messages, events, beside: None }
     }
 
     /// Carries an operator's command into the log; returns the events it caused at once.
@@ -151,8 +160,14 @@ impl Handle {
 
     /// Returns the topics; a capture that is played has none.
     #[must_use]
-    pub const fn topics(&self) -> Option<&Topics> {
-        self.topics.as_ref()
+    pub fn topics(&self) -> Option<&Topics> {
+        self.beside.as_ref().map(|b| &b.topics)
+    }
+
+    /// Returns how the series stand, and the folder they are in; a capture that is played writes none.
+    #[must_use]
+    pub fn series(&self) -> Option<(SeriesState, &Path)> {
+        self.beside.as_ref().map(|b| (b.series.borrow().clone(), b.folder.as_path()))
     }
 }
 
@@ -181,6 +196,7 @@ impl Engine {
             vault::Vault::open(&options.secrets).map_err(|source| EngineError::Secrets { path: options.secrets.clone(), source })?;
         let resume = resume(&store).map_err(store_error)?;
         let telemetry = store.telemetry().map_err(store_error)?;
+        let retention = recorder::retention(&store).map_err(store_error)?;
         let topics = Topics::resume(options.data.clone(), &telemetry).map_err(store_error)?;
         let (messages, inbox) = mpsc::channel(INPUT_QUEUE);
         let (events, _) = broadcast::channel(EVENT_QUEUE);
@@ -215,12 +231,14 @@ impl Engine {
         let (tapped, tap) = mpsc::channel(COURIER_QUEUE);
         let courier = tokio::spawn(courier::run(topics.clone(), inventory.own_asn, tap));
         let (end, ended) = oneshot::channel();
-        let recorder = (end, tokio::spawn(recorder::run(topics.clone(), telemetry, ended)));
+        let (told, series) = watch::channel(SeriesState::default());
+        let plain = Handle::new(messages.clone(), events.clone());
+        let recorder = (end, tokio::spawn(recorder::run(topics.clone(), plain.clone(), telemetry, retention, told, ended)));
         let work = Work { pilot: Pilot::default(), shell, tap: Tap::new(topics.clone(), tapped), seq: resume.next_seq };
         let first = Input::State { state: Box::new(state) };
         let recovered = Input::Recovered { records: resume.open_changes };
         let task = tokio::spawn(work.run(inbox, vec![first, recovered]));
-        let handle = Handle { topics: Some(topics), ..Handle::new(messages, events) };
+        let handle = Handle { beside: Some(Beside { topics, series, folder: options.data.clone() }), ..plain };
         Ok(Self { handle, folder: options.data, bmp, capture, task, feeds, courier, recorder })
     }
 

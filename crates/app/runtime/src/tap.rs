@@ -164,3 +164,27 @@ impl Tap {
         *before = now.sessions.iter().map(|(peer, session)| (*peer, session.state)).collect();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use network::{Inventory, Network};
+    use pilot::{Mode, Resume};
+
+    #[test]
+    fn a_courier_that_stands_still_holds_nothing_up_and_what_it_misses_is_counted() {
+        let folder = tempfile::tempdir().unwrap();
+        let telemetry = store::Store::open(folder.path()).unwrap().telemetry().unwrap();
+        let topics = Topics::resume(folder.path().to_owned(), &telemetry).unwrap();
+        let (courier, _never_read) = mpsc::channel(2);
+        let mut tap = Tap::new(topics.clone(), courier);
+        let state = PilotState::new(Mode::Shadow, Network::new(Inventory::empty("x")), &Resume::default(), Timestamp::EPOCH);
+        let bmp = |kind: u8| BmpEvent::Message { bytes: vec![3, 0, 0, 0, 6, kind] };
+        for kind in [4, 3, ROUTE_MONITORING, ROUTE_MONITORING, 1] {
+            let input = Input::Observed { observation: Observation::Bmp { device: "r1".into(), event: bmp(kind) } };
+            tap.follow(Tap::look(&input), &state, &[]);
+        }
+        let missed = |topic: &str| topics.stats().into_iter().find(|t| t.topic == topic).unwrap().missed;
+        assert_eq!((missed(TELEMETRY_BMP), missed(EVENTS_PREFIX), missed(TELEMETRY_GNMI)), (3, 2, 0));
+    }
+}
