@@ -17,6 +17,7 @@ mod queue;
 mod replay;
 mod report;
 mod series;
+mod syslog;
 mod topics;
 
 use clap::{Parser, Subcommand};

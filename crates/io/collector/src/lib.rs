@@ -1,7 +1,7 @@
 //! BMP listener and gNMI dialler: sockets in, [`network::Observation`] values out, in the order of arrival.
 //!
 //! It judges nothing and decodes BMP no further than its framing. Every queue is bounded: when the engine is slow, reading stops and TCP
-//! holds the sender back; nothing is dropped. Losing a transport is one `Closed` with the reason, never an invented withdrawal.
+//! holds the sender back; nothing is dropped but syslog datagrams, which nobody can hold back: they are counted. Losing a transport is one `Closed` with the reason, never an invented withdrawal.
 //! The only write it can express is the rate of a probe ([`set_probe_rate`]).
 
 mod backoff;
@@ -11,6 +11,7 @@ mod dial;
 mod error;
 mod probe_rate;
 mod subscription;
+mod syslog_listener;
 mod target;
 
 pub use backoff::Backoff;
@@ -19,4 +20,5 @@ pub use dial::dial;
 pub use error::CollectError;
 pub use probe_rate::{RATE_HZ_MAX, RATE_SECONDS_MAX, set_probe_rate};
 pub use subscription::{Choice, Subscribed, subscriptions};
+pub use syslog_listener::{Heard, SyslogCounters, SyslogError, SyslogListener, SyslogTls, Transport, syslog_senders};
 pub use target::Target;
