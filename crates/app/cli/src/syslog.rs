@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::atomic::Ordering;
+use units::Timestamp;
 
 /// Messages that may wait for the output; UDP beyond it is dropped and counted.
 const QUEUE: usize = 4096;
@@ -81,10 +82,10 @@ fn tell(c: &SyslogCounters) {
 }
 
 fn as_json(heard: &Heard) -> Value {
-    let message = syslog::parse(&heard.bytes, heard.received);
+    let message = syslog::parse(&heard.bytes, heard.received.nanos());
     let event = syslog::classify(&message);
     let mut value = json!(message);
-    value["time"] = message.time.map(|t| t.to_string()).into();
+    value["time"] = message.time.map(|t| Timestamp::from_nanos(t).to_string()).into();
     value["event"] = json!(event);
     value["device"] = json!(heard.device);
     value["from"] = heard.from.to_string().into();
@@ -105,7 +106,7 @@ const fn transport(transport: Transport) -> &'static str {
 
 /// One line; the device's own words are in quotes.
 fn as_text(heard: &Heard) -> String {
-    let m = syslog::parse(&heard.bytes, heard.received);
+    let m = syslog::parse(&heard.bytes, heard.received.nanos());
     let severity = m.severity.and_then(|s| SEVERITIES.get(usize::from(s))).unwrap_or(&"-");
     let app = m.app.as_deref().unwrap_or("-");
     let mut line = format!("{} {} {severity} {app} \"{}\"", heard.received, heard.device, m.text.replace('"', "\\\""));

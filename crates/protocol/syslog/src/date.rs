@@ -1,7 +1,5 @@
 //! Dates as syslog writes them.
 
-use units::Timestamp;
-
 const NANOS: i64 = 1_000_000_000;
 const DAY_S: i64 = 86_400;
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
@@ -19,8 +17,8 @@ pub(crate) struct Civil {
 }
 
 impl Civil {
-    /// Returns the moment in UTC; `None` when there is no such day or time.
-    pub(crate) fn utc(self, offset_s: i64) -> Option<Timestamp> {
+    /// Returns the moment, nanoseconds since the Unix epoch; `None` when there is no such day or time.
+    pub(crate) fn utc(self, offset_s: i64) -> Option<i64> {
         let valid = YEARS.contains(&self.year)
             && (1..=12).contains(&self.month)
             && self.day >= 1
@@ -30,14 +28,14 @@ impl Civil {
             return None;
         }
         let seconds = days_from_civil(self.year, self.month, self.day) * DAY_S - offset_s;
-        seconds.checked_mul(NANOS)?.checked_add(self.nanos).map(Timestamp::from_nanos)
+        seconds.checked_mul(NANOS)?.checked_add(self.nanos)
     }
 
     /// Returns the moment in the year that puts it nearest to `received`.
-    pub(crate) fn nearest(self, offset_s: i64, received: Timestamp) -> Option<Timestamp> {
+    pub(crate) fn nearest(self, offset_s: i64, received: i64) -> Option<i64> {
         let year = year_of(received);
         let candidates = (year - 1..=year + 1).filter_map(|year| Self { year, ..self }.utc(offset_s));
-        candidates.min_by_key(|t| t.since(received).max(received.since(*t)))
+        candidates.min_by_key(|t| t.abs_diff(received))
     }
 }
 
@@ -62,8 +60,8 @@ fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
     (year - 1970) * 365 + leaps(before) - leaps(1969) + of_months + day - 1
 }
 
-fn year_of(t: Timestamp) -> i64 {
-    let days = t.nanos().div_euclid(DAY_S * NANOS);
+fn year_of(t: i64) -> i64 {
+    let days = t.div_euclid(DAY_S * NANOS);
     // never more than one too early
     let guess = 1970 + days * 400 / 146_097;
     if days_from_civil(guess + 1, 1, 1) <= days { guess + 1 } else { guess }
@@ -139,7 +137,7 @@ impl<'a> Scan<'a> {
 }
 
 /// Reads an RFC 3339 time (RFC 5424 §6.2.3); returns it with what was read off.
-pub(crate) fn rfc3339(text: &[u8]) -> Option<(Timestamp, usize)> {
+pub(crate) fn rfc3339(text: &[u8]) -> Option<(i64, usize)> {
     let mut s = Scan { rest: text };
     let year = s.number(4, 4)?;
     let month = s.eat(b'-').then(|| s.number(2, 2)).flatten()?;
@@ -161,7 +159,7 @@ pub(crate) fn rfc3339(text: &[u8]) -> Option<(Timestamp, usize)> {
 
 /// A date as RFC 3164 and its relatives write it.
 pub(crate) struct Legacy {
-    pub(crate) time: Timestamp,
+    pub(crate) time: i64,
     /// Bytes read.
     pub(crate) length: usize,
     pub(crate) year_given: bool,
@@ -170,7 +168,7 @@ pub(crate) struct Legacy {
 
 /// Reads `Mmm dd hh:mm:ss` (RFC 3164 §4.1.2), with a year before or behind and a fraction, and with `UTC`, `GMT` or `Z` behind it. Other
 /// names of zones are read off, and the time is taken for UTC: nobody knows which zone a `CST` is.
-pub(crate) fn legacy(text: &[u8], received: Timestamp) -> Option<Legacy> {
+pub(crate) fn legacy(text: &[u8], received: i64) -> Option<Legacy> {
     let mut s = Scan { rest: text };
     let mut year = None;
     if matches!(text, [a, b, c, d, b' ', ..] if [a, b, c, d].iter().all(|x| x.is_ascii_digit())) {

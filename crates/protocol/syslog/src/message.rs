@@ -10,7 +10,6 @@
 use crate::date::{self, Scan};
 use crate::text::visible;
 use serde::Serialize;
-use units::Timestamp;
 
 /// Elements of structured data, and parameters of each, that are kept.
 pub const STRUCTURED_MAX: usize = 64;
@@ -60,8 +59,8 @@ pub struct Message {
     pub facility: Option<u8>,
     /// Severity, 0 emergency to 7 debug (RFC 5424 table 2).
     pub severity: Option<u8>,
-    /// The device's time.
-    pub time: Option<Timestamp>,
+    /// The device's time, nanoseconds since the Unix epoch.
+    pub time: Option<i64>,
     /// The year stood in it; else it is the one nearest to the receipt.
     pub year_given: bool,
     /// The zone stood in it; else it was taken for UTC.
@@ -82,9 +81,9 @@ pub struct Message {
     pub faults: Vec<Fault>,
 }
 
-/// Reads one datagram or frame that came at `received`. Never fails: what does not read is text.
+/// Reads one datagram or frame that came at `received`, nanoseconds since the Unix epoch. Never fails: what does not read is text.
 #[must_use]
-pub fn parse(bytes: &[u8], received: Timestamp) -> Message {
+pub fn parse(bytes: &[u8], received: i64) -> Message {
     let mut m = Message {
         format: Format::Bare,
         facility: None,
@@ -222,7 +221,7 @@ fn quoted(s: &mut Scan<'_>) -> Option<String> {
 }
 
 /// Reads what follows `<PRI>`; returns the text.
-fn rfc3164<'a>(m: &mut Message, bytes: &'a [u8], base: usize, received: Timestamp) -> &'a [u8] {
+fn rfc3164<'a>(m: &mut Message, bytes: &'a [u8], base: usize, received: i64) -> &'a [u8] {
     m.format = Format::Rfc3164;
     let mut s = Scan { rest: bytes };
     prelude(m, &mut s);

@@ -4,9 +4,8 @@
 
 use core::net::IpAddr;
 use syslog::{Event, Kind, PATTERNS, classify, parse};
-use units::Timestamp;
 
-const RECEIVED: Timestamp = Timestamp::from_millis(1_795_456_800_000);
+const RECEIVED: i64 = 1_795_456_800_000_000_000;
 
 /// Message, what it means, who did it or why, and about whom.
 const HEARD: &[(&str, Kind, &str, &str)] = &[
