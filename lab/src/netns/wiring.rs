@@ -117,7 +117,9 @@ fn node_lines(lab: &LabInstance, node: &Node) -> Vec<String> {
         lines.extend(["dc", "dchosts"].map(|i| format!("link set {i} up")));
     }
     for port in t.ports(&node.id) {
-        lines.extend(["arp_cache", "ndisc_cache"].map(|c| format!("ntable change name {c} dev {} base_reachable {NEIGHBOUR_MS}", port.peer)));
+        lines.extend(
+            ["arp_cache", "ndisc_cache"].map(|c| format!("ntable change name {c} dev {} base_reachable {NEIGHBOUR_MS}", port.peer)),
+        );
         lines.push(format!("link set {} up", port.peer));
         if node.daemon != Daemon::Frr {
             lines.push(format!("addr add {}/31 dev {}", port.v4, port.peer));
