@@ -8,13 +8,13 @@ use crate::view::{
     AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
     ProposalView, RejectArguments, StatusView,
 };
-use crate::{agents, sentence, topology};
+use crate::{agents, sentence, series, topics, topology};
 use action::{DeviceId, OperatorId, ProposalId};
 use approval::Status;
 use network::{Freshness, SessionState};
 use perception::HealthScore;
 use pilot::{Command, Event, Happening, PilotState, ProposalState};
-use runtime::{Handle, Player, Stopped};
+use runtime::{Handle, Player, Stopped, Topics};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -77,6 +77,14 @@ pub enum CommandName {
     Replay,
     /// Runs, stops, hurries or sets its clock.
     ReplayControl,
+    /// Counts of the topics.
+    Topics,
+    /// Messages of one topic.
+    Topic,
+    /// How the stored series stand.
+    Series,
+    /// Points or buckets of one measurement.
+    Measurement,
 }
 
 /// The use cases over one engine.
@@ -171,6 +179,10 @@ impl Api {
                 wanted.carry_out(player).await;
                 answer(&ReplayView::of(player))
             }
+            CommandName::Topics => answer(&topics::topics(self.topics()?)),
+            CommandName::Topic => answer(&topics::messages(self.topics()?, parse(arguments)?).await?),
+            CommandName::Series => answer(&series::series(&self.engine).await?),
+            CommandName::Measurement => answer(&series::measurement(&self.engine, parse(arguments)?).await?),
             CommandName::Lab => answer(&self.lab.as_ref().map(|lab| lab.view())),
             CommandName::LabStrike => {
                 let a: StrikeArguments = parse(arguments)?;
@@ -195,6 +207,10 @@ impl Api {
             CommandName::Kill => answer(&told(self.engine.submit(OperatorId::new(operator), Command::Kill).await?)?),
             CommandName::Resume => answer(&told(self.engine.submit(OperatorId::new(operator), Command::Resume).await?)?),
         }
+    }
+
+    fn topics(&self) -> Result<&Topics, ApiError> {
+        self.engine.topics().ok_or_else(|| ApiError::new("PH-API-404", "a capture that is played has no topics; see its events"))
     }
 
     async fn disturb<T: Send + 'static>(

@@ -9,8 +9,10 @@ mod health;
 mod lab;
 mod replay;
 mod sentence;
+mod series;
 mod timeline;
 mod token;
+mod topics;
 mod topology;
 mod view;
 
@@ -21,8 +23,10 @@ pub use evidence::EvidenceView;
 pub use health::{DeviceSeries, ExitSeries, HealthView, PathSeries};
 pub use replay::{CaptureFile, ReplayArguments, ReplayView, captures};
 pub use sentence::sentence;
+pub use series::{MeasurementArguments, MeasurementRow, MeasurementView, SeriesView, digits};
 pub use timeline::{Timeline, TimelineEntry};
 pub use token::fresh_token;
+pub use topics::{TopicArguments, TopicMessage, TopicMessages, TopicView};
 pub use topology::{LinkView, NodeView, PrefixView, RouteView, TopologyView};
 pub use view::{
     AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,

@@ -40,6 +40,8 @@ pub struct Arguments {
     /// Name in the targets' certificates.
     #[arg(long, default_value = "localhost")]
     server_name: String,
+    #[command(flatten)]
+    syslog: crate::syslog::SyslogArguments,
     /// Record instead of printing.
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
@@ -74,8 +76,11 @@ fn bare_device(id: &DeviceId, bmp: Option<IpAddr>, gnmi: Option<GnmiEndpoint>) -
 
 /// Runs `collect` until Ctrl-C.
 pub fn run(context: &Context, arguments: Arguments) -> Ended {
+    if let Some(address) = arguments.syslog.syslog {
+        return crate::syslog::run(context, address, &arguments.syslog, &arguments.allow);
+    }
     if arguments.bmp.is_none() && arguments.gnmi.is_empty() && arguments.flow.is_none() {
-        return Err(Failure::new("PH-CLI-030", "give --bmp ADDR, --flow ADDR or --gnmi TARGET"));
+        return Err(Failure::new("PH-CLI-030", "give --bmp ADDR, --flow ADDR, --gnmi TARGET or --syslog ADDR"));
     }
     let mut inventory = bare_inventory(&DeviceId::new("unused"), 0);
     inventory.lab = Some("collect".to_owned());

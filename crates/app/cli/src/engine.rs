@@ -2,6 +2,7 @@
 
 use crate::client::Client;
 use crate::exit::{Context, Ended, Failure, Outcome};
+use crate::{series, topics};
 use api::{Api, LabControl, Laboratory, StatusView};
 use serde::Serialize;
 use std::future::Future;
@@ -12,13 +13,36 @@ use std::time::Duration;
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: pilotctl status --json")]
-pub struct StatusArguments {}
+#[command(after_help = "Example: pilotctl status --json\n         pilotctl status --series bgp_latency_ms --last 20")]
+pub struct StatusArguments {
+    /// The topics instead: what was published, is held, was lost.
+    #[arg(long)]
+    topics: bool,
+    /// The stored series instead: how full, which; or the newest points of this measurement.
+    #[arg(long, value_name = "MEASUREMENT", num_args = 0..=1, conflicts_with = "topics")]
+    series: Option<Option<String>>,
+    /// How many points.
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "series", value_parser = clap::value_parser!(u32).range(1..=2000))]
+    last: u32,
+    /// Instead of points: the last so many seconds in buckets, with their extremes.
+    #[arg(long, value_name = "SECONDS", requires = "series")]
+    seconds: Option<u64>,
+}
 
 /// Arguments of `events`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: pilotctl events --json")]
-pub struct EventsArguments {}
+#[command(after_help = "Example: pilotctl events --json\n         pilotctl events --topic bgp.agent.actions --last 20")]
+pub struct EventsArguments {
+    /// Messages of this topic instead, one JSON object a line, and the end; see `status --topics`.
+    #[arg(long, value_name = "NAME")]
+    topic: Option<String>,
+    /// How many messages at most, the newest ones, or those from `--from` on.
+    #[arg(long, value_name = "N", default_value_t = 10, requires = "topic", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    last: u32,
+    /// From this offset on.
+    #[arg(long, value_name = "OFFSET", requires = "topic")]
+    from: Option<u64>,
+}
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
@@ -87,8 +111,16 @@ pub fn print_json(value: &impl Serialize) {
 }
 
 /// Runs `status`.
-pub fn status(context: &Context, _: &StatusArguments) -> Ended {
+pub fn status(context: &Context, arguments: &StatusArguments) -> Ended {
     let client = Client::new(context)?;
+    if arguments.topics {
+        return topics::all(context, &client);
+    }
+    match &arguments.series {
+        Some(None) => return series::all(context, &client),
+        Some(Some(name)) => return series::one(context, &client, name, arguments.last, arguments.seconds),
+        None => {}
+    }
     let view: StatusView = blocking(client.call("status", &()))?;
     if context.json {
         print_json(&view)
@@ -99,8 +131,11 @@ pub fn status(context: &Context, _: &StatusArguments) -> Ended {
 }
 
 /// Runs `events`.
-pub fn events(context: &Context, _: &EventsArguments) -> Ended {
+pub fn events(context: &Context, arguments: &EventsArguments) -> Ended {
     let client = Client::new(context)?;
+    if let Some(name) = &arguments.topic {
+        return topics::one(&client, name, arguments.last, arguments.from);
+    }
     blocking(client.follow(|line| {
         if context.json {
             println!("{line}");

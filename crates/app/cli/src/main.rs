@@ -16,7 +16,10 @@ mod lab;
 mod queue;
 mod replay;
 mod report;
+mod series;
+mod syslog;
 mod tables;
+mod topics;
 
 use clap::{Parser, Subcommand};
 use exit::Outcome;

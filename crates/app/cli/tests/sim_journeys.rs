@@ -111,6 +111,43 @@ fn a_degraded_path_is_left_within_half_a_minute_and_the_capture_replays_to_the_s
     a_copy_without_texts_decides_the_same(data.path(), Path::new(capture), &first.stdout);
     an_exported_stream_is_the_one_that_came(data.path(), Path::new(capture));
     assert!(took <= WHOLE_S, "{took} s: {report:#}");
+    every_topic_took_each_event_once(&report, data.path());
+    the_series_say_what_the_report_says(&report, data.path());
+}
+
+/// The delay of ISP-A on R1 rose in the series as the engine measured it, and every kind of series is there.
+fn the_series_say_what_the_report_says(report: &Value, data: &Path) {
+    let reader = store::SeriesReader::open(data).unwrap();
+    let names = reader.series().unwrap();
+    for measurement in ["bgp_latency_ms", "bgp_packet_loss", "interface_utilisation", "bgp_peer_health", "device_health"] {
+        assert!(names.iter().any(|(m, _)| m == measurement), "{measurement} is missing: {names:?}");
+    }
+    let slow = names.iter().filter(|(m, tags)| m == "bgp_latency_ms" && tags.contains("isp=isp-a") && tags.contains("router=r1"));
+    let points: Vec<f64> = slow.flat_map(|(m, tags)| reader.last(m, tags, 100).unwrap()).map(|p| p.value).collect();
+    let (low, high) = points.iter().fold((f64::MAX, 0.0_f64), |(low, high), v| (low.min(*v), high.max(*v)));
+    assert!(high > number(report, "delay_ms_before") * 0.8 && low < high / 2.0, "{points:?}: {report:#}");
+}
+
+/// The topics stand beside the log: what they took is what the capture and the audit chain hold.
+fn every_topic_took_each_event_once(report: &Value, data: &Path) {
+    let (mut bmp, mut gnmi) = (0_u64, 0_u64);
+    for entry in capture::Reader::<pilot::Input>::open(Path::new(report["capture"].as_str().unwrap())).unwrap() {
+        let pilot::Input::Observed { observation } = entry.unwrap().body else { continue };
+        match observation {
+            network::Observation::Bmp { event: network::BmpEvent::Message { .. }, .. } => bmp += 1,
+            network::Observation::Gnmi { event: network::GnmiEvent::Notification { .. }, .. } => gnmi += 1,
+            _ => {}
+        }
+    }
+    let took = |topic: &str| report["topics"][topic].as_u64().unwrap();
+    assert_eq!((took(bus::TELEMETRY_BMP), took(bus::TELEMETRY_GNMI)), (bmp, gnmi), "{report:#}");
+    let records = store::read_audit(data).unwrap();
+    let of = |kinds: &[&str]| records.iter().filter(|r| kinds.contains(&r.kind.as_str())).count() as u64;
+    assert_eq!(took(bus::AGENT_OUTCOMES), of(&["measured", "change_finished", "learned"]), "{report:#}");
+    let other = of(&["measured", "change_finished", "learned", "finding_opened", "finding_cleared", "refused"]);
+    assert_eq!(took(bus::AGENT_ACTIONS), records.len() as u64 - other, "{report:#}");
+    assert!(bus::TOPICS.iter().all(|t| took(t) > 0), "{report:#}");
+    println!("{:#}", report["topics"]);
 }
 
 #[test]

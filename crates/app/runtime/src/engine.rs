@@ -1,7 +1,11 @@
 //! The engine task and the handle to it.
 
+use crate::courier::{self, COURIER_QUEUE};
 use crate::effects::Shell;
-use crate::supervise;
+use crate::recorder::SeriesState;
+use crate::tap::Tap;
+use crate::topics::Topics;
+use crate::{recorder, supervise};
 use action::OperatorId;
 use collector::BmpListener;
 use core::net::SocketAddr;
@@ -11,7 +15,7 @@ use pilot::{Command, Event, Input, Mode, Pilot, PilotState, Resume};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
-use tokio::sync::{broadcast, mpsc, oneshot};
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio::task::JoinHandle;
 use units::Timestamp;
 
@@ -108,11 +112,20 @@ pub(crate) enum Message {
 pub struct Handle {
     messages: mpsc::Sender<Message>,
     events: broadcast::Sender<Event>,
+    beside: Option<Beside>,
+}
+
+/// What stands beside the loop of an engine that watches devices.
+#[derive(Clone, Debug)]
+struct Beside {
+    topics: Topics,
+    series: watch::Receiver<SeriesState>,
+    folder: PathBuf,
 }
 
 impl Handle {
     pub(crate) const fn new(messages: mpsc::Sender<Message>, events: broadcast::Sender<Event>) -> Self {
-        Self { messages, events }
+        Self { messages, events, beside: None }
     }
 
     /// Carries an operator's command into the log; returns the events it caused at once.
@@ -144,6 +157,18 @@ impl Handle {
     pub fn events(&self) -> broadcast::Receiver<Event> {
         self.events.subscribe()
     }
+
+    /// Returns the topics; a capture that is played has none.
+    #[must_use]
+    pub fn topics(&self) -> Option<&Topics> {
+        self.beside.as_ref().map(|b| &b.topics)
+    }
+
+    /// Returns how the series stand, and the folder they are in; a capture that is played writes none.
+    #[must_use]
+    pub fn series(&self) -> Option<(SeriesState, &Path)> {
+        self.beside.as_ref().map(|b| (b.series.borrow().clone(), b.folder.as_path()))
+    }
 }
 
 /// A running engine.
@@ -155,6 +180,8 @@ pub struct Engine {
     capture: PathBuf,
     task: JoinHandle<()>,
     feeds: Vec<JoinHandle<()>>,
+    courier: JoinHandle<()>,
+    recorder: (oneshot::Sender<()>, JoinHandle<()>),
 }
 
 impl Engine {
@@ -168,6 +195,9 @@ impl Engine {
         let secrets =
             vault::Vault::open(&options.secrets).map_err(|source| EngineError::Secrets { path: options.secrets.clone(), source })?;
         let resume = resume(&store).map_err(store_error)?;
+        let telemetry = store.telemetry().map_err(store_error)?;
+        let retention = recorder::retention(&store).map_err(store_error)?;
+        let topics = Topics::resume(options.data.clone(), &telemetry).map_err(store_error)?;
         let (messages, inbox) = mpsc::channel(INPUT_QUEUE);
         let (events, _) = broadcast::channel(EVENT_QUEUE);
         let (observations, observed) = mpsc::channel(INPUT_QUEUE);
@@ -198,11 +228,18 @@ impl Engine {
         feeds.push(tokio::spawn(tick(messages.clone())));
 
         let shell = Shell::new(store, writer, executor, targets, messages.clone(), events.clone());
-        let work = Work { pilot: Pilot::default(), shell, seq: resume.next_seq };
+        let (tapped, tap) = mpsc::channel(COURIER_QUEUE);
+        let courier = tokio::spawn(courier::run(topics.clone(), inventory.own_asn, tap));
+        let (end, ended) = oneshot::channel();
+        let (told, series) = watch::channel(SeriesState::default());
+        let plain = Handle::new(messages.clone(), events.clone());
+        let recorder = (end, tokio::spawn(recorder::run(topics.clone(), plain.clone(), telemetry, retention, told, ended)));
+        let work = Work { pilot: Pilot::default(), shell, tap: Tap::new(topics.clone(), tapped), seq: resume.next_seq };
         let first = Input::State { state: Box::new(state) };
         let recovered = Input::Recovered { records: resume.open_changes };
         let task = tokio::spawn(work.run(inbox, vec![first, recovered]));
-        Ok(Self { handle: Handle::new(messages, events), folder: options.data, bmp, capture, task, feeds })
+        let handle = Handle { beside: Some(Beside { topics, series, folder: options.data.clone() }), ..plain };
+        Ok(Self { handle, folder: options.data, bmp, capture, task, feeds, courier, recorder })
     }
 
     /// Returns a way to speak to the engine.
@@ -238,10 +275,17 @@ impl Engine {
             feed.abort();
         }
         let (reply, answer) = oneshot::channel();
-        let died = || EngineError::Died(self.folder.clone());
+        let folder = self.folder.clone();
+        let died = || EngineError::Died(folder.clone());
         self.handle.messages.send(Message::Stop(reply)).await.map_err(|_| died())?;
         let digest = answer.await.map_err(|_| died())?;
         self.task.await.map_err(|_| died())?;
+        // the tap went with the task: the courier ends when it has carried what is left, and only then the recorder
+        self.courier.await.map_err(|_| died())?;
+        let (end, recorder) = self.recorder;
+        // one that has ended already has nothing to keep
+        let _ = end.send(());
+        recorder.await.map_err(|_| died())?;
         Ok(digest)
     }
 }
@@ -275,6 +319,7 @@ async fn tick(messages: mpsc::Sender<Message>) {
 struct Work {
     pilot: Pilot,
     shell: Shell,
+    tap: Tap,
     seq: u64,
 }
 
@@ -313,8 +358,11 @@ impl Work {
             tracing::error!(%error, seq, "capture cannot be written; input dropped, changes are stopped");
             return Vec::new();
         }
+        let glance = Tap::look(&input);
         let effects = self.pilot.handle(seq, at, input);
-        self.shell.carry_out(effects)
+        let told = self.shell.carry_out(effects);
+        self.tap.follow(glance, self.pilot.state(), &told);
+        told
     }
 }
 

@@ -3,13 +3,20 @@
 //! One task owns the pilot. Everything that reaches it is an [`pilot::Input`], numbered and written to the capture before it is handled;
 //! what it wants done comes back as effects, carried out in order. Nothing here judges.
 
+mod courier;
 mod effects;
 mod engine;
 mod identity;
+mod measurements;
 mod player;
+mod recorder;
 mod supervise;
+mod tap;
+mod topics;
 
 pub use effects::chain;
 pub use engine::{Engine, EngineError, Handle, Options, Stopped};
 pub use identity::{data_folder, operator_of_uid, own_uid};
 pub use player::{Audience, Order, Player, Position, SPEEDS};
+pub use recorder::SeriesState;
+pub use topics::{READ_MAX, Topics};

@@ -114,7 +114,7 @@ async fn read(device: &DeviceId, mut stream: TcpStream, tx: &mpsc::Sender<Observ
 }
 
 /// Makes a silent death of the router's host visible within half a minute; without it the session would look alive for hours.
-fn watch_transport(device: &DeviceId, stream: &TcpStream) {
+pub(crate) fn watch_transport(device: &DeviceId, stream: &TcpStream) {
     let socket = SockRef::from(stream);
     let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_AFTER).with_interval(KEEPALIVE_EVERY).with_retries(KEEPALIVE_RETRIES);
     let set = socket.set_tcp_keepalive(&keepalive);

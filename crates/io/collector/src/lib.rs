@@ -1,8 +1,8 @@
 //! BMP listener and gNMI dialler: sockets in, [`network::Observation`] values out, in the order of arrival.
 //!
 //! It judges nothing and decodes BMP no further than its framing. Every queue is bounded: when the engine is slow, reading stops and TCP
-//! holds the sender back; nothing is dropped. Flow export comes over UDP, which cannot be held back: there, what finds no room is dropped
-//! and counted. Losing a transport is one `Closed` with the reason, never an invented withdrawal.
+//! holds the sender back; nothing is dropped. Flow export and syslog come over UDP, which cannot be held back: there, what finds no room is
+//! dropped and counted. Losing a transport is one `Closed` with the reason, never an invented withdrawal.
 //! The only write it can express is the rate of a probe ([`set_probe_rate`]).
 
 mod backoff;
@@ -13,6 +13,7 @@ mod error;
 mod flow_listener;
 mod probe_rate;
 mod subscription;
+mod syslog_listener;
 mod target;
 
 pub use backoff::Backoff;
@@ -21,4 +22,5 @@ pub use dial::dial;
 pub use error::CollectError;
 pub use flow_listener::{FLOW_DEFAULT_PORT, FlowBatch, FlowCounters, FlowListener, flow_default_address, flow_exporters};
 pub use probe_rate::{RATE_HZ_MAX, RATE_SECONDS_MAX, set_probe_rate};
+pub use syslog_listener::{Heard, SyslogCounters, SyslogError, SyslogListener, SyslogTls, Transport, syslog_senders};
 pub use target::Target;

@@ -115,18 +115,50 @@ fn record(row: &Row<'_>) -> Result<Record, StoreError> {
     })
 }
 
+fn connect(folder: &Path) -> Result<Connection, StoreError> {
+    let path = folder.join(DB);
+    let meta = std::fs::metadata(&path);
+    meta.map_err(|source| StoreError::Io { doing: "opening", path: path.clone(), source })?;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(&path, flags).map_err(fail("opening"))
+}
+
 /// Reads the whole audit chain of a data folder, without locking it.
 ///
 /// # Errors
 /// [`StoreError`]; a row that does not read is named.
 pub fn read_audit(folder: &Path) -> Result<Vec<Record>, StoreError> {
-    let path = folder.join(DB);
-    let meta = std::fs::metadata(&path);
-    meta.map_err(|source| StoreError::Io { doing: "opening", path: path.clone(), source })?;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(&path, flags).map_err(fail("opening"))?;
+    let db = connect(folder)?;
     let read = fail("reading the audit chain");
     let mut statement = db.prepare("SELECT * FROM audit ORDER BY seq").map_err(&read)?;
     let rows = statement.query_map([], |r| Ok(record(r))).map_err(&read)?;
+    rows.map(|row| row.map_err(&read)?).collect()
+}
+
+/// The kinds as a JSON list, which SQLite takes as one parameter.
+fn list(kinds: &[&str]) -> String {
+    serde_json::Value::from(kinds).to_string()
+}
+
+/// Counts the audit records of these kinds, without locking the folder.
+///
+/// # Errors
+/// [`StoreError`].
+pub fn count_audit(folder: &Path, kinds: &[&str]) -> Result<u64, StoreError> {
+    let sql = "SELECT count(*) FROM audit WHERE kind IN (SELECT value FROM json_each(?1))";
+    let counted = connect(folder)?.query_row(sql, [list(kinds)], |r| r.get(0));
+    counted.map(unsigned).map_err(fail("counting audit records"))
+}
+
+/// Reads the audit records of these kinds in the order of the chain: after the first `skip` of them, at most `limit`.
+///
+/// # Errors
+/// [`StoreError`]; a row that does not read is named.
+pub fn read_audit_of(folder: &Path, kinds: &[&str], skip: u64, limit: u32) -> Result<Vec<Record>, StoreError> {
+    let db = connect(folder)?;
+    let read = fail("reading the audit chain");
+    let sql = "SELECT * FROM audit WHERE kind IN (SELECT value FROM json_each(?1)) ORDER BY seq LIMIT ?2 OFFSET ?3";
+    let mut statement = db.prepare(sql).map_err(&read)?;
+    let rows = statement.query_map((list(kinds), limit, signed(skip)), |r| Ok(record(r))).map_err(&read)?;
     rows.map(|row| row.map_err(&read)?).collect()
 }

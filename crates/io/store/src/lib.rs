@@ -1,24 +1,29 @@
 //! SQLite in one data folder: `ledger.db` (audit chain, journal, permits), `state.db` (settings, lessons), `telemetry.db` (series).
 //!
-//! One owner: [`Store`] is held by the engine task and blocks until what it writes is as durable as its database promises. A folder is
+//! Two owners: [`Store`] is held by the engine task and blocks until what it writes is as durable as its database promises; [`Telemetry`]
+//! writes the series beside it. A folder is
 //! locked while a store is open; readers ([`read_audit`]) need no lock. Backups are made by `VACUUM INTO`, never by copying files.
 
 mod folder;
 mod ledger;
 mod migrate;
+mod retention;
 mod series;
 mod state;
+mod telemetry;
 
 pub use folder::lock_holder;
-pub use ledger::read_audit;
-pub use series::Point;
+pub use ledger::{count_audit, read_audit, read_audit_of};
+pub use retention::{BYTES_MAX, DISK_RESERVE, KEEP_MINUTE, KEEP_QUARTER, KEEP_RAW, Kept, Retention};
+pub use series::{Bucket, Level, Point, SeriesReader, Written};
+pub use telemetry::{Telemetry, TopicPlaces};
 
 use audit::Record;
 use change::JournalRecord;
 use rusqlite::Connection;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
-use units::Timestamp;
 
 /// How long another process may hold a database before a write is given up.
 const BUSY: Duration = Duration::from_secs(5);
@@ -56,8 +61,8 @@ pub enum StoreError {
         #[source]
         source: rusqlite::Error,
     },
-    /// Made by a newer program.
-    #[error("PH-STO-013 {database} has schema {found}, this version knows up to {known}; update Pilothouse, nothing was changed")]
+    /// Made by another version of the program.
+    #[error("PH-STO-013 {database} has schema {found}, this version has {known}; use the newest version, nothing was changed")]
     Newer {
         /// Which database.
         database: &'static str,
@@ -106,10 +111,11 @@ pub struct Resume {
 pub struct Store {
     ledger: Connection,
     state: Connection,
+    /// For backups only: [`Telemetry`] writes.
     telemetry: Connection,
     folder: PathBuf,
     /// Held for the life of the store: the lock dies with the process.
-    _lock: folder::Lock,
+    lock: Arc<folder::Lock>,
 }
 
 impl Store {
@@ -125,7 +131,7 @@ impl Store {
             state: open("state.db", "FULL", migrate::STATE)?,
             telemetry: open("telemetry.db", "NORMAL", migrate::TELEMETRY)?,
             folder: folder.to_owned(),
-            _lock: lock,
+            lock: Arc::new(lock),
         })
     }
 
@@ -133,6 +139,14 @@ impl Store {
     #[must_use]
     pub fn folder(&self) -> &Path {
         &self.folder
+    }
+
+    /// Opens the writer of `telemetry.db`; there is to be one. The folder stays locked until both are gone.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn telemetry(&self) -> Result<Telemetry, StoreError> {
+        Telemetry::open(&self.folder, Arc::clone(&self.lock))
     }
 
     /// Reads what a restart continues from.
@@ -223,30 +237,6 @@ impl Store {
             db.execute("VACUUM INTO ?1", [text]).map_err(|source| StoreError::Database { doing: "backing up", database: name, source })?;
         }
         Ok(())
-    }
-
-    /// Returns the points of one series from `from` up to but not including `until`, oldest first, at most `limit`.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn points(&self, measurement: &str, tags: &str, from: Timestamp, until: Timestamp, limit: u32) -> Result<Vec<Point>, StoreError> {
-        series::read(&self.telemetry, measurement, tags, from..until, limit)
-    }
-
-    /// Writes points of time series in one transaction.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn write_points(&mut self, points: &[Point]) -> Result<(), StoreError> {
-        series::write(&mut self.telemetry, points)
-    }
-
-    /// Deletes points older than `before`; returns how many.
-    ///
-    /// # Errors
-    /// [`StoreError`].
-    pub fn forget_points(&self, before: Timestamp) -> Result<u64, StoreError> {
-        series::forget(&self.telemetry, before)
     }
 }
 

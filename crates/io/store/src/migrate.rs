@@ -9,7 +9,11 @@ pub const LEDGER: &[&str] = &[include_str!("../../../../migrations/ledger/0001_f
 /// Migrations of `state.db`, in order.
 pub const STATE: &[&str] = &[include_str!("../../../../migrations/state/0001_first.sql")];
 /// Migrations of `telemetry.db`, in order.
-pub const TELEMETRY: &[&str] = &[include_str!("../../../../migrations/telemetry/0001_first.sql")];
+pub const TELEMETRY: &[&str] = &[
+    include_str!("../../../../migrations/telemetry/0001_first.sql"),
+    include_str!("../../../../migrations/telemetry/0002_topics.sql"),
+    include_str!("../../../../migrations/telemetry/0003_levels.sql"),
+];
 
 /// Opens a database in WAL mode and applies the migrations it lacks, all or none.
 pub fn open(folder: &Path, name: &'static str, synchronous: &str, migrations: &[&str]) -> Result<Connection, StoreError> {

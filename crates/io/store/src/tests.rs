@@ -5,6 +5,7 @@ use units::Timestamp;
 
 mod faults;
 mod journal;
+mod series;
 
 fn entry(n: i64) -> Entry {
     Entry {
@@ -64,27 +65,36 @@ fn numbers_never_go_back() {
 }
 
 #[test]
-fn points_are_kept_and_forgotten_by_age() {
+fn topics_and_their_readers_go_on_where_they_stood() {
     let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path()).unwrap();
-    let point = |at| Point { measurement: "bgp_latency_ms".into(), tags: "exit=r1-ispa".into(), at: Timestamp::from_nanos(at), value: 1.5 };
-    store.write_points(&[point(1), point(2), point(2), point(3)]).unwrap();
-    assert_eq!(store.forget_points(Timestamp::from_nanos(3)).unwrap(), 2);
+    let place = |next| TopicPlaces { topics: vec![("a".into(), 3), ("b".into(), next)], readers: vec![("r".into(), "b".into(), next)] };
+    for next in [7, 9] {
+        let mut telemetry = Store::open(dir.path()).unwrap().telemetry().unwrap();
+        telemetry.keep_topic_places(&place(next)).unwrap();
+    }
+    assert_eq!(Store::open(dir.path()).unwrap().telemetry().unwrap().topic_places().unwrap(), place(9));
 }
 
 #[test]
-fn points_come_back_in_order_within_the_time_asked_for() {
+fn the_folder_is_locked_as_long_as_its_telemetry_is_written() {
     let dir = tempfile::tempdir().unwrap();
-    let mut store = Store::open(dir.path()).unwrap();
-    let at = Timestamp::from_nanos;
-    let point =
-        |exit: &str, n: i64| Point { measurement: "bgp_latency_ms".into(), tags: format!("exit={exit}"), at: at(n), value: n as f64 };
-    store.write_points(&[point("a", 3), point("a", 1), point("b", 2), point("a", 2), point("a", 9)]).unwrap();
-    let nan = Point { value: f64::NAN, ..point("a", 2) };
-    store.write_points(&[nan]).unwrap();
-    let read = |limit| store.points("bgp_latency_ms", "exit=a", at(1), at(9), limit).unwrap();
-    assert_eq!(read(10), [point("a", 1), point("a", 2), point("a", 3)]);
-    assert_eq!(read(1), [point("a", 1)]);
+    let telemetry = Store::open(dir.path()).unwrap().telemetry().unwrap();
+    assert!(matches!(Store::open(dir.path()), Err(StoreError::Locked { .. })));
+    drop(telemetry);
+    Store::open(dir.path()).unwrap();
+}
+
+#[test]
+fn audit_records_are_found_by_their_kind() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = Store::open(dir.path()).unwrap();
+    let mut chain = Chain::default();
+    for (n, kind) in (0..).zip(["a", "b", "a", "c", "b", "a"]) {
+        store.append_audit(&chain.append(Entry { kind: kind.into(), ..entry(n) })).unwrap();
+    }
+    assert_eq!((count_audit(dir.path(), &["a"]).unwrap(), count_audit(dir.path(), &["b", "c", "x"]).unwrap()), (3, 3));
+    let found = read_audit_of(dir.path(), &["a", "c"], 1, 2).unwrap();
+    assert_eq!(found.iter().map(|r| r.at.nanos()).collect::<Vec<_>>(), [2, 3]);
 }
 
 #[test]

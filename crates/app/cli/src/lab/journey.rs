@@ -68,8 +68,10 @@ async fn run(context: &Context, scenario: &ScenarioArguments, folder: &std::path
     let mut report = player.report;
     server.stop().await;
     let capture: PathBuf = engine.capture().to_owned();
+    let topics = engine.handle().topics().cloned();
     report.state_hash = engine.stop().await.map_err(|e| Failure::from_error("PH-RUN-003", &e))?;
     report.capture = capture.display().to_string();
+    report.topics = topics.iter().flat_map(runtime::Topics::stats).map(|t| (t.topic, t.published)).collect();
     played?;
     let records = store::read_audit(folder).map_err(|e| Failure::from_error("PH-AUD-001", &e))?;
     report.audit_records = records.len();

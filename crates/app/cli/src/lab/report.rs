@@ -53,6 +53,8 @@ pub struct Report {
     pub exits_learned: Option<(u64, u64)>,
     /// Outbound traffic per exit after the end, bit/s, as the routers' flow accounting told it; after `fill` only.
     pub outbound_bps: BTreeMap<String, f64>,
+    /// Messages that each topic took.
+    pub topics: BTreeMap<String, u64>,
     /// The audit chain holds.
     pub audit_ok: bool,
     /// Its records.
