@@ -8,7 +8,7 @@ use crate::view::{
     AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
     ProposalView, RejectArguments, StatusView,
 };
-use crate::{agents, sentence, series, topics, topology};
+use crate::{agents, intake, sentence, series, topics, topology};
 use action::{DeviceId, OperatorId, ProposalId};
 use approval::Status;
 use network::{Freshness, SessionState};
@@ -37,6 +37,8 @@ const PROBE_WINDOW_S: u32 = 10;
 pub enum CommandName {
     /// The engine at a glance.
     Status,
+    /// What came in so far, and the network in numbers.
+    Intake,
     /// Every probe, the last ten seconds.
     Probes,
     /// The network as a drawing.
@@ -147,6 +149,12 @@ impl Api {
                     view.mode = REPLAY.to_owned();
                     view.epoch = format!("{}.{}", self.made, player.position().run);
                 }
+                answer(&view)
+            }
+            CommandName::Intake => {
+                let mut view = self.engine.read(intake::intake).await?;
+                let topics = self.engine.topics().map(Topics::stats).unwrap_or_default();
+                view.topics = topics.into_iter().map(|t| (t.topic, t.published)).collect();
                 answer(&view)
             }
             CommandName::Probes => answer(&self.engine.read(probes).await?),

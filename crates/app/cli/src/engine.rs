@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::exit::{Context, Ended, Failure, Outcome};
 use crate::{series, topics};
-use api::{Api, LabControl, Laboratory, StatusView};
+use api::{Api, IntakeView, LabControl, Laboratory, StatusView};
 use serde::Serialize;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -15,6 +15,9 @@ use std::time::Duration;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: pilotctl status --json\n         pilotctl status --series bgp_latency_ms --last 20")]
 pub struct StatusArguments {
+    /// What came in instead: routers, routes, delay, loss, sessions, scores, BMP, topics.
+    #[arg(long, conflicts_with_all = ["topics", "series"])]
+    intake: bool,
     /// The topics instead: what was published, is held, was lost.
     #[arg(long)]
     topics: bool,
@@ -113,6 +116,15 @@ pub fn print_json(value: &impl Serialize) {
 /// Runs `status`.
 pub fn status(context: &Context, arguments: &StatusArguments) -> Ended {
     let client = Client::new(context)?;
+    if arguments.intake {
+        let view: IntakeView = blocking(client.call("intake", &()))?;
+        if context.json {
+            print_json(&view)
+        } else {
+            print!("{view}")
+        }
+        return Ok(Outcome::Done);
+    }
     if arguments.topics {
         return topics::all(context, &client);
     }

@@ -6,6 +6,7 @@
 
 mod classic;
 mod condition;
+mod features;
 mod finding;
 mod health;
 mod loss;
@@ -20,6 +21,7 @@ mod verification;
 
 pub use classic::{AnomalyLevel, ClassicScore, classic};
 pub use condition::{Condition, Judgement, Reading};
+pub use features::{FEATURES_VERSION, Features};
 pub use finding::{Event, Finding, FindingKind, PathEvidence, Request};
 pub use health::{HealthRules, HealthScore, Penalty, PenaltyCause, PortRule, health};
 pub use loss::ExitLoss;

@@ -90,6 +90,9 @@ pub enum Happening {
         rationale: String,
         /// The others: what, and why they lost.
         alternatives: Vec<(String, String)>,
+        /// The network in numbers when the question was put; `None` in records from before they were kept.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        features: Option<perception::Features>,
     },
     /// The guardrails refused.
     Blocked {

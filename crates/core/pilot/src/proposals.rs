@@ -9,7 +9,7 @@ use change::{DevicePlan, Plan};
 use config::{edit, openconfig};
 use core::time::Duration;
 use guardrail::{Confidence, Decision as Ruling, Execution, Mode, Predicted, Request, TwinCheck};
-use perception::Finding;
+use perception::{Features, Finding};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use units::{Ratio, Timestamp};
@@ -65,6 +65,9 @@ pub(crate) fn start_job(turn: &mut Turn<'_>, kind: JobKind) {
         turn.s.agreement_seq = turn.s.seq;
     }
     turn.s.jobs.insert(id, kind.clone());
+    if matches!(kind, JobKind::Decide { .. }) {
+        turn.s.asked.insert(id, Features::of(&turn.s.perception, &turn.s.network, turn.s.now));
+    }
     let (network, perception) = (turn.s.network.clone(), turn.s.perception.clone());
     let job = SimulationJob { id, kind, seq: turn.s.seq, now: turn.s.now, network, perception, finding, action };
     turn.out.push(Effect::Simulate(Box::new(job)));
@@ -73,11 +76,12 @@ pub(crate) fn start_job(turn: &mut Turn<'_>, kind: JobKind) {
 /// An answer of the twin.
 pub(crate) fn simulated(turn: &mut Turn<'_>, job: JobId, answer: SimulationAnswer) {
     let Some(kind) = turn.s.jobs.remove(&job) else { return };
+    let features = turn.s.asked.remove(&job);
     match (kind, answer) {
         (_, SimulationAnswer::Agreement { rows }) => take_agreement(turn, rows),
         (JobKind::Decide { finding }, SimulationAnswer::Decided { rows, decided }) => {
             take_agreement(turn, rows);
-            answered(turn, finding, *decided);
+            answered(turn, finding, *decided, features);
         }
         (JobKind::Recheck { proposal }, SimulationAnswer::Rechecked { checks, blast, moved }) => {
             rechecked(turn, proposal, &checks, blast, moved);
@@ -109,7 +113,7 @@ fn take_agreement(turn: &mut Turn<'_>, rows: BTreeMap<DeviceId, crate::Agreement
 }
 
 /// The twin and the measurements answered a finding.
-fn answered(turn: &mut Turn<'_>, finding: FindingId, decided: Decided) {
+fn answered(turn: &mut Turn<'_>, finding: FindingId, decided: Decided, features: Option<Features>) {
     let now = turn.s.now;
     let decision = &decided.decision;
     if !decision.wanted.is_empty() {
@@ -129,6 +133,7 @@ fn answered(turn: &mut Turn<'_>, finding: FindingId, decided: Decided) {
         chosen: kind,
         rationale: decision.rationale.clone(),
         alternatives: decision.alternatives.iter().map(|a| (a.name.clone(), a.lost_because.clone())).collect(),
+        features,
     };
     let said = format!("{kind:?} {}", alternatives_named(decision));
     if kind != ActionType::NoAction || turn.s.told_blocked.get(&finding) != Some(&said) {

@@ -61,6 +61,9 @@ pub struct PilotState {
     pub changes: BTreeMap<ChangeId, ChangeRecord>,
     /// Simulations that have not answered.
     pub jobs: BTreeMap<JobId, JobKind>,
+    /// The network in numbers at the moment of each question that is to be decided.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub asked: BTreeMap<JobId, perception::Features>,
     /// How far the twin agreed, per device, when last computed.
     pub agreement: BTreeMap<DeviceId, crate::AgreementRow>,
     /// Sequence number of the picture that `agreement` was computed from.
@@ -109,6 +112,7 @@ impl PilotState {
             proposals: BTreeMap::new(),
             changes: BTreeMap::new(),
             jobs: BTreeMap::new(),
+            asked: BTreeMap::new(),
             agreement: BTreeMap::new(),
             agreement_seq: 0,
             routing_seq: 0,
