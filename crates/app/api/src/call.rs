@@ -8,7 +8,7 @@ use crate::view::{
     AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
     ProposalView, RejectArguments, StatusView,
 };
-use crate::{agents, intake, sentence, series, topics, topology};
+use crate::{agents, intake, peers, sentence, series, topics, topology};
 use action::{DeviceId, OperatorId, ProposalId};
 use approval::Status;
 use network::{Freshness, SessionState};
@@ -39,6 +39,8 @@ pub enum CommandName {
     Status,
     /// What came in so far, and the network in numbers.
     Intake,
+    /// The BGP sessions of one router.
+    Peers,
     /// Every probe, the last ten seconds.
     Probes,
     /// The network as a drawing.
@@ -156,6 +158,10 @@ impl Api {
                 let topics = self.engine.topics().map(Topics::stats).unwrap_or_default();
                 view.topics = topics.into_iter().map(|t| (t.topic, t.published)).collect();
                 answer(&view)
+            }
+            CommandName::Peers => {
+                let asked: String = parse(arguments)?;
+                answer(&self.engine.read(move |s| peers::peers(s, &asked)).await??)
             }
             CommandName::Probes => answer(&self.engine.read(probes).await?),
             CommandName::Topology => answer(&self.engine.read(topology::topology).await?),

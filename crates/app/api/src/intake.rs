@@ -135,55 +135,16 @@ impl fmt::Display for IntakeView {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use action::DeviceId;
-    use bmp::{Framer, Message};
-    use network::{BmpEvent, DeviceRole, DeviceSpec, Inventory, Network, Observation};
-    use pilot::{Mode, Resume};
-    use units::Timestamp;
-
-    fn device(id: &str) -> DeviceSpec {
-        DeviceSpec {
-            id: id.into(),
-            hostname: id.to_owned(),
-            role: DeviceRole::Edge,
-            router_id: core::net::Ipv4Addr::UNSPECIFIED,
-            bmp: None,
-            gnmi: None,
-            netconf: None,
-        }
-    }
+    use crate::recorded::Recorded;
 
     #[test]
     fn the_report_counts_what_the_laboratory_s_routers_sent_and_invents_nothing() {
-        let mut inventory = Inventory::empty("recorded");
-        inventory.own_asn = bgp::Asn(65_001);
-        inventory.devices = ["r1", "r2", "r3", "r4"].map(device).to_vec();
-        let mut network = Network::new(inventory);
-        let (mut messages, mut routes, mut peers, mut at) = (0, 0, 0, 0);
-        for name in ["r1", "r2", "r3"] {
-            let id = DeviceId::new(name);
-            let mut framer = Framer::new();
-            let mut codec = bmp::Codec::new(Some(bgp::Asn(65_001)));
-            framer.push(&std::fs::read(format!("../../../tests/recordings/seed/bmp/{name}.bmp")).unwrap());
-            while let Some(frame) = framer.next() {
-                let bytes = frame.unwrap().bytes;
-                messages += 1;
-                match bmp::decode(&bytes, &mut codec) {
-                    Ok(Message::RouteMonitoring(_)) => routes += 1,
-                    Ok(Message::PeerUp(_) | Message::PeerDown(_)) => peers += 1,
-                    _ => {}
-                }
-                at += 1;
-                let event = BmpEvent::Message { bytes };
-                network.observe(&Observation::Bmp { device: id.clone(), event }, Timestamp::from_millis(at));
-            }
-        }
-        let mut state = PilotState::new(Mode::Shadow, network, &Resume::default(), Timestamp::from_millis(at));
-        state.now = Timestamp::from_millis(at);
-        let view = intake(&state);
+        let recorded = Recorded::seed();
+        let view = intake(&recorded.state);
         assert_eq!((view.routers, view.routers_heard), (4, 3));
-        assert_eq!((view.bmp.total_messages, view.bmp.route_updates, view.bmp.peer_events), (messages, routes, peers));
-        assert!(routes > 100 && peers > 4 && view.unique_prefixes > 200, "{view:?}");
+        let counts = (view.bmp.total_messages, view.bmp.route_updates, view.bmp.peer_events);
+        assert_eq!(counts, (recorded.messages, recorded.routes, recorded.peers));
+        assert!(recorded.routes > 100 && recorded.peers > 4 && view.unique_prefixes > 200, "{view:?}");
         assert_eq!((view.avg_latency_ms, view.anomaly_score, view.relative_anomaly), (None, None, None), "no probe, no number");
         let text = view.to_string();
         assert!(text.contains("routers monitored   3 of 4") && text.contains("mean not measured"), "{text}");

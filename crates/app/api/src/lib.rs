@@ -8,6 +8,9 @@ mod evidence;
 mod health;
 mod intake;
 mod lab;
+mod peers;
+#[cfg(test)]
+mod recorded;
 mod replay;
 mod sentence;
 mod series;
@@ -23,6 +26,7 @@ pub use call::{Api, CommandName};
 pub use evidence::EvidenceView;
 pub use health::{DeviceSeries, ExitSeries, HealthView, PathSeries};
 pub use intake::{BmpIntake, IntakeView};
+pub use peers::{PeerPrefixes, PeerView};
 pub use replay::{CaptureFile, ReplayArguments, ReplayView, captures};
 pub use sentence::sentence;
 pub use series::{MeasurementArguments, MeasurementRow, MeasurementView, SeriesView, digits};

@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::exit::{Context, Ended, Failure, Outcome};
 use crate::{series, topics};
-use api::{Api, IntakeView, LabControl, Laboratory, StatusView};
+use api::{Api, IntakeView, LabControl, Laboratory, PeerView, StatusView};
 use serde::Serialize;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -18,6 +18,9 @@ pub struct StatusArguments {
     /// What came in instead: routers, routes, delay, loss, sessions, scores, BMP, topics.
     #[arg(long, conflicts_with_all = ["topics", "series"])]
     intake: bool,
+    /// The BGP sessions of this router instead.
+    #[arg(long, value_name = "DEVICE", conflicts_with_all = ["topics", "series", "intake"])]
+    peers: Option<String>,
     /// The topics instead: what was published, is held, was lost.
     #[arg(long)]
     topics: bool,
@@ -125,6 +128,9 @@ pub fn status(context: &Context, arguments: &StatusArguments) -> Ended {
         }
         return Ok(Outcome::Done);
     }
+    if let Some(device) = &arguments.peers {
+        return peers(context, &client, device);
+    }
     if arguments.topics {
         return topics::all(context, &client);
     }
@@ -138,6 +144,31 @@ pub fn status(context: &Context, arguments: &StatusArguments) -> Ended {
         print_json(&view)
     } else {
         print!("{view}")
+    }
+    Ok(Outcome::Done)
+}
+
+/// Prints the sessions of a router.
+fn peers(context: &Context, client: &Client, device: &str) -> Ended {
+    let rows: Vec<PeerView> = blocking(client.call("peers", &device))?;
+    if context.json {
+        print_json(&rows);
+        return Ok(Outcome::Done);
+    }
+    println!("{:26} {:>10} {:13} {:>9} {:>5}  {:34} role", "neighbour", "AS", "state", "for s", "flaps", "received/sent (limit)");
+    for p in rows {
+        let asn = p.peer_asn.map_or_else(|| "-".to_owned(), |a| a.to_string());
+        let state = if p.admin_down { format!("{} (shut)", p.state) } else { p.state };
+        let number = |n: Option<u64>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
+        let limit = |n: Option<u32>| n.map_or_else(String::new, |n| format!(" ({n})"));
+        let counts = |c: &api::PeerPrefixes| {
+            format!("{} {}/{}{}", c.family.split('_').next().unwrap_or_default(), number(c.received), number(c.sent), limit(c.max_prefix))
+        };
+        let prefixes: Vec<String> = p.prefixes.iter().map(counts).collect();
+        println!("{:26} {asn:>10} {state:13} {:>9} {:>5}  {:34} {}", p.address, p.uptime_s, p.flaps, prefixes.join(", "), p.role);
+        if let Some(error) = p.last_error {
+            println!("{:26} last down: {error:?}", "");
+        }
     }
     Ok(Outcome::Done)
 }

@@ -1,9 +1,9 @@
 //! One BMP session: messages become Adj-RIBs, sessions and repairs.
 
 use crate::picture::{REPAIR_HISTORY, as_pairs};
-use crate::{AdjRib, Device, Freshness, INITIAL_MAX, INITIAL_QUIET, RouteRepair, SessionState};
+use crate::{AdjRib, Device, Freshness, INITIAL_MAX, INITIAL_QUIET, Opened, RouteRepair, SessionState};
 use bgp::{Asn, Family, PathAttributes, Prefix};
-use bmp::{Action, AfiSafi, Codec, DownReason, Message, Nlri, Peer, PeerDown, PeerKind, Repair, RouteMonitoring, View};
+use bmp::{Action, AfiSafi, Codec, DownReason, Message, Nlri, Peer, PeerDown, PeerKind, PeerUp, Repair, RouteMonitoring, View};
 use core::net::IpAddr;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -128,7 +128,7 @@ impl Device {
             Message::RouteMonitoring(m) => self.routes(*m, now),
             Message::PeerUp(m) => {
                 self.bmp_session.counts.peer_events += 1;
-                self.peer_up(&m.peer, now);
+                self.peer_up(&m, now);
             }
             Message::PeerDown(m) => {
                 self.bmp_session.counts.peer_events += 1;
@@ -151,7 +151,8 @@ impl Device {
         }
     }
 
-    fn peer_up(&mut self, peer: &Peer, now: Timestamp) {
+    fn peer_up(&mut self, up: &PeerUp, now: Timestamp) {
+        let peer = &up.peer;
         let key = (peer.address, peer.view);
         // a table that is announced anew: what does not come again is gone
         if let Some(rib) = self.adj_ribs.get(&key) {
@@ -161,6 +162,7 @@ impl Device {
         if peer.view != View::LocRib {
             let session = self.sessions.entry(peer.address).or_default();
             session.remote_as = Some(peer.asn);
+            session.opened = Some(Opened::of(up));
             session.enter(SessionState::Established, now);
             self.bmp_session.told.insert(peer.address, (now, SessionState::Established));
         }

@@ -30,7 +30,7 @@ pub use inventory::{
 };
 pub use observation::{BmpEvent, ConfigEvent, GnmiEvent, Observation};
 pub use picture::{
-    AdjRib, Device, DeviceConfig, ErrorCounters, Freshness, Interface, LocRoute, Network, Probe, ProbeKey, ProbeSample, RouteRepair,
-    Session, SessionKey, SessionState, SystemTimes, Volume,
+    AdjRib, Device, DeviceConfig, ErrorCounters, Freshness, Interface, LocRoute, Network, Opened, Probe, ProbeKey, ProbeSample,
+    RouteRepair, Session, SessionKey, SessionState, SystemTimes, Volume,
 };
 pub use window::ProbeWindow;

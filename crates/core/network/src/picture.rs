@@ -3,11 +3,11 @@
 use crate::{BmpSession, GnmiSession, Inventory};
 use action::{DeviceId, ExitId, GroupId};
 use bgp::{Asn, Family, PathAttributes, Prefix};
-use bmp::View;
+use bmp::{AfiSafi, Capability, Open, PeerUp, View};
 use config::RouterConfig;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use units::Timestamp;
 
@@ -176,14 +176,52 @@ pub struct Session {
     pub admin_down: bool,
     /// Remote AS.
     pub remote_as: Option<Asn>,
-    /// Prefixes received per family, as the router counts them.
+    /// Prefixes received and accepted per family, as the router counts them.
     pub received: BTreeMap<Family, u64>,
+    /// Prefixes advertised to the peer per family, as the router counts them.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub sent: BTreeMap<Family, u64>,
+    /// What both sides said when the session came up; `None` until BMP told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub opened: Option<Opened>,
     /// When the state last changed, by our clock.
     pub since: Timestamp,
     /// Last reason for going down, in the router's words (tainted).
     pub last_down: Option<String>,
     /// Transitions out of Established seen by us.
     pub flaps: u64,
+}
+
+/// What BMP's Peer Up tells of a session (RFC 7854 §4.10).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Opened {
+    /// The router's own address.
+    pub local_address: IpAddr,
+    /// The router's own AS, as it told the peer.
+    pub local_as: Asn,
+    /// The peer's BGP identifier.
+    pub remote_id: Ipv4Addr,
+    /// The smaller of the two hold times, seconds; 0: no keepalives (RFC 4271 §4.2).
+    pub hold_time_s: u16,
+    /// Families that both sides offered (RFC 4760 §8); IPv4 unicast where neither side speaks of families.
+    pub families: Vec<AfiSafi>,
+}
+
+impl Opened {
+    pub(crate) fn of(up: &PeerUp) -> Self {
+        let offered = |open: &Open| -> BTreeSet<AfiSafi> {
+            let families = open.capabilities.iter().filter_map(|c| if let Capability::MultiProtocol(f) = c { Some(*f) } else { None });
+            let families: BTreeSet<AfiSafi> = families.collect();
+            if families.is_empty() { BTreeSet::from([AfiSafi::from(Family::Ipv4Unicast)]) } else { families }
+        };
+        Self {
+            local_address: up.local_address,
+            local_as: up.sent_open.asn,
+            remote_id: up.received_open.bgp_id,
+            hold_time_s: up.sent_open.hold_time_s.min(up.received_open.hold_time_s),
+            families: offered(&up.sent_open).intersection(&offered(&up.received_open)).copied().collect(),
+        }
+    }
 }
 
 /// One interface.

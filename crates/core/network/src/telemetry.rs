@@ -252,7 +252,11 @@ impl Device {
                 self.sessions.entry(address).or_default().received.insert(family, count);
                 Taken::Yes
             }
-            ("sent" | "installed", Some(_)) => Taken::Yes,
+            ("sent", Some(count)) => {
+                self.sessions.entry(address).or_default().sent.insert(family, count);
+                Taken::Yes
+            }
+            ("installed", Some(_)) => Taken::Yes,
             (_, None) => Taken::WrongType,
             _ => Taken::Unread,
         }
