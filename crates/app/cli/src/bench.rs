@@ -1,7 +1,9 @@
 //! `pilotctl bench`: figures of this build on this machine.
 
 mod feed;
+mod gnmi;
 mod ingest;
+mod replay;
 
 use crate::exit::{Context, Ended, Failure, Outcome};
 use clap::Subcommand;
@@ -21,6 +23,10 @@ pub struct Arguments {
 enum What {
     /// BMP: messages a second from a socket into the tables, against the parsing alone of others; bytes a route.
     Ingest(ingest::Arguments),
+    /// gNMI: leaves a second from bytes into the picture, against their decoding alone; many targets at once.
+    Gnmi(gnmi::Arguments),
+    /// Captures: how much faster than they were recorded the engine goes over them, against reading them alone.
+    Replay(replay::Arguments),
     /// The window: first useful paint, processor time at rest, panning a drawing of 200 nodes. Needs the source tree, Node, WebKitWebDriver
     /// and, without a display, Xvfb.
     Ui {
@@ -53,6 +59,8 @@ struct Pan {
 pub fn run(context: &Context, arguments: &Arguments) -> Ended {
     match &arguments.what {
         What::Ingest(arguments) => ingest::run(context, arguments),
+        What::Gnmi(arguments) => gnmi::run(context, arguments),
+        What::Replay(arguments) => replay::run(context, arguments),
         What::Ui { window } => ui(context, window.as_deref()),
     }
 }
@@ -100,4 +108,25 @@ fn ui(context: &Context, window: Option<&Path>) -> Ended {
         );
     }
     Ok(Outcome::Done)
+}
+
+/// Says what this machine is.
+fn machine() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = text
+        .lines()
+        .find_map(|l| l.strip_prefix("model name"))
+        .and_then(|l| l.split_once(':'))
+        .map_or("unknown processor", |(_, m)| m.trim());
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    format!("{model}, {cores} cores")
+}
+
+/// Bytes of a page: `/proc/self/statm` counts in pages.
+const PAGE: usize = 4096;
+
+/// Resident bytes of this process; 0 where the system does not say.
+fn resident() -> usize {
+    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
+    text.split_whitespace().nth(1).and_then(|n| n.parse::<usize>().ok()).unwrap_or_default() * PAGE
 }

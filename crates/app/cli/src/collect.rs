@@ -62,7 +62,8 @@ pub fn bare_inventory(device: &DeviceId, own_as: u32) -> Inventory {
     }
 }
 
-fn bare_device(id: &DeviceId, bmp: Option<IpAddr>, gnmi: Option<GnmiEndpoint>) -> DeviceSpec {
+/// Makes a device with these feeds.
+pub fn bare_device(id: &DeviceId, bmp: Option<IpAddr>, gnmi: Option<GnmiEndpoint>) -> DeviceSpec {
     DeviceSpec {
         id: id.clone(),
         hostname: id.to_string(),

@@ -22,8 +22,6 @@ const FULL_V4: usize = 1_050_000;
 const FULL_V6: usize = 230_000;
 /// Peers of the made-up stream.
 const PEERS: u8 = 14;
-/// Bytes of a page: `/proc/self/statm` counts in pages.
-const PAGE: usize = 4096;
 
 /// Arguments of `bench ingest`.
 #[derive(Debug, clap::Args)]
@@ -130,7 +128,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
     let references: BTreeMap<String, Speed> = others.into_iter().map(|(name, speeds)| (name, median(speeds))).collect();
     let ratios = references.iter().map(|(name, s)| (name.clone(), socket_to_rib.messages_per_s / s.messages_per_s)).collect();
     let report = Report {
-        machine: machine(),
+        machine: super::machine(),
         stream: Stream { source, messages, bytes: bytes.len() },
         socket_to_rib,
         decode: median(decoding),
@@ -284,17 +282,11 @@ fn measure_others(program: &Path, bytes: &[u8], seconds: u64) -> Result<Vec<(Str
     Ok(figures.into_iter().collect())
 }
 
-/// Resident bytes of this process; 0 where the system does not say.
-fn resident() -> usize {
-    let text = std::fs::read_to_string("/proc/self/statm").unwrap_or_default();
-    text.split_whitespace().nth(1).and_then(|n| n.parse::<usize>().ok()).unwrap_or_default() * PAGE
-}
-
 /// Loads one dump and says what it cost.
 fn load(rib: &mut Rib, name: &str, plan: &Plan, speaker: Speaker) -> Result<Weight, Failure> {
     let dump = plan.stream(speaker);
     let router = router(rib, name)?;
-    let (resident_before, counted_before, routes_before) = (resident(), rib.memory().total_bytes(), rib.routes());
+    let (resident_before, counted_before, routes_before) = (super::resident(), rib.memory().total_bytes(), rib.routes());
     let (mut framer, started) = (Framer::new(), Instant::now());
     for part in dump.chunks(READ_BYTES) {
         framer.push(part);
@@ -309,7 +301,7 @@ fn load(rib: &mut Rib, name: &str, plan: &Plan, speaker: Speaker) -> Result<Weig
     Ok(Weight {
         routes,
         load_s,
-        bytes_per_route: each(resident_before, resident()),
+        bytes_per_route: each(resident_before, super::resident()),
         counted_bytes_per_route: each(counted_before, rib.memory().total_bytes()),
     })
 }
@@ -335,21 +327,10 @@ fn feeds(feeds: u8) -> Result<Feeds, Failure> {
             load_s += load(&mut rib, "r1", &plan, Speaker { peer, post_policy })?.load_s;
         }
     }
-    Ok(Feeds { feeds, routes: rib.routes(), attribute_sets: rib.attribute_sets(), load_s, rss_mb: resident() as f64 / 1e6 })
+    Ok(Feeds { feeds, routes: rib.routes(), attribute_sets: rib.attribute_sets(), load_s, rss_mb: super::resident() as f64 / 1e6 })
 }
 
 /// Processor and how many of it.
-fn machine() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let model = text
-        .lines()
-        .find_map(|l| l.strip_prefix("model name"))
-        .and_then(|l| l.split_once(':'))
-        .map_or("unknown processor", |(_, m)| m.trim());
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    format!("{model}, {cores} cores")
-}
-
 fn print(report: &Report) {
     let row = |name: &str, s: &Speed| println!("{name:<34} {:>6.2} M messages/s  {:>6.0} MB/s", s.messages_per_s / 1e6, s.megabytes_per_s);
     println!(
