@@ -9,7 +9,7 @@ help:
 	@echo 'make test      every test; those that need a peer that is not installed say "skipped"'
 	@echo 'make test-window  the journey in the real window, under Xvfb'
 	@echo 'make test-clean-root  make run as a stranger would, in a fresh Debian 12 root; half an hour, as root'
-	@echo 'make fuzz      every decoder, ten minutes each; SECONDS_EACH=3600 for longer'
+	@echo 'make fuzz      every decoder, ten minutes each; SECONDS_EACH=3600 for longer, MUTANTS=10000000 for so many inputs each'
 	@echo 'make check     format, lints, dependency direction, migrations, generated types'
 	@echo 'make audit     licences, advisories and duplicates of every dependency (cargo-deny)'
 	@echo 'make deps      what is missing on this machine'
@@ -21,7 +21,7 @@ headless:
 	$(CARGO) run --release --package cli --bin pilotctl -- serve
 
 fuzz:
-	scripts/fuzz.sh run $${SECONDS_EACH:-600}
+	scripts/fuzz.sh $(if $(MUTANTS),mutants $(MUTANTS),run $(or $(SECONDS_EACH),600))
 
 test:
 	@scripts/test.sh

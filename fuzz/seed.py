@@ -44,6 +44,84 @@ for number, text in enumerate(sorted((recordings / "vtysh").glob("*.conf"))):
 if name == "capture_file":
     record = b'{"seq":1,"at":1,"body":{"a":[1,2,3]}}'
     put("record", struct.pack(">I", len(record)) + record)
+
+
+def flow_seeds():
+    """One datagram of each export format, and NetFlow v9 and IPFIX with their templates before."""
+    v5 = struct.pack(">HHIIIIBBH", 5, 1, 1000, 1_800_000_000, 0, 7, 0, 0, 0x4001) + struct.pack(
+        ">4s4s4sHHIIIIHHBBBBHHBBH", b"\xc6\x33\x64\x01", b"\xcb\x00\x71\x01", bytes(4), 1, 2, 10, 5000, 100, 900, 443, 51000, 0, 16, 6, 0, 65001, 64500, 24, 24, 0)
+    fields = [(8, 4), (12, 4), (10, 4), (14, 4), (2, 4), (1, 4), (22, 4), (21, 4), (61, 1)]
+    template = struct.pack(">HH", 256, len(fields)) + b"".join(struct.pack(">HH", *f) for f in fields)
+    data = b"\xc6\x33\x64\x01\xcb\x00\x71\x01" + struct.pack(">IIIIIIB", 1, 2, 10, 5000, 100, 900, 1)
+    sets = lambda kind: struct.pack(">HH", kind, 4 + len(template)) + template, struct.pack(">HH", 256, 4 + len(data)) + data
+    v9 = lambda body, n: struct.pack(">HHIIII", 9, n, 1000, 1_800_000_000, n, 7) + body
+    ipfix = lambda body, n: struct.pack(">HHIII", 10, 16 + len(body), 1_800_000_000, n, 7) + body
+    head = bytes.fromhex("020000000001020000000002" + "0800") + struct.pack(
+        ">BBHHHBBH4s4s", 0x45, 0, 60, 1, 0, 64, 6, 0, b"\xc6\x33\x64\x01", b"\xcb\x00\x71\x01") + struct.pack(">HHIIBBHHH", 443, 51000, 1, 1, 0x50, 16, 512, 0, 0)
+    raw = struct.pack(">IIII", 1, 60, 4, len(head)) + head + bytes(-len(head) % 4)
+    record = struct.pack(">II", 1, len(raw)) + raw
+    sample = struct.pack(">IIIIIIII", 1, 3, 1000, 100, 0, 1, 2, 1) + record
+    sflow = struct.pack(">II4sIIII", 5, 1, b"\x0a\x00\x00\x01", 0, 1, 1000, 1) + struct.pack(">II", 1, len(sample)) + sample
+    one, two = sets
+    for label, datagrams in {"v5": [v5], "v9": [v9(one(0), 1), v9(two, 2)], "ipfix": [ipfix(one(2), 0), ipfix(two, 0)], "late": [v9(two, 1), v9(one(0), 2)], "sflow": [sflow]}.items():
+        put(label, b"".join(struct.pack(">H", len(d)) + d for d in datagrams))
+
+
+def tcp_capture(stream, pieces):
+    """A pcap of one TCP connection that carries `stream`."""
+    packets, sequence = [], 1
+    for at in range(0, len(stream), pieces):
+        payload = stream[at:at + pieces]
+        tcp = struct.pack(">HHIIBBHHH", 40000, 17442, sequence, 1, 0x50, 16, 512, 0, 0) + payload
+        ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), 1, 0, 64, 6, 0, b"\x0a\x00\x00\x01", b"\x0a\x00\x00\x02")
+        frame = bytes.fromhex("020000000001020000000002" + "0800") + ip + tcp
+        packets.append(struct.pack("<IIII", 1_800_000_000, at, len(frame), len(frame)) + frame)
+        sequence += len(payload)
+    return struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + b"".join(packets)
+
+
+def pcapng(frames):
+    block = lambda kind, body: struct.pack("<II", kind, 12 + len(body)) + body + struct.pack("<I", 12 + len(body))
+    out = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)) + block(1, struct.pack("<HHI", 1, 0, 65535))
+    for frame in frames:
+        out += block(6, struct.pack("<IIIII", 0, 0, 0, len(frame), len(frame)) + frame + bytes(-len(frame) % 4))
+    return out
+
+
+def mrt_seeds(updates):
+    record = lambda kind, sub, body: struct.pack(">IHHI", 1_800_000_000, kind, sub, len(body)) + body
+    peers = struct.pack(">4sH4sH", b"\x0a\x00\x00\x01", 4, b"view", 1) + struct.pack(">B4s4sI", 2, b"\x0a\x00\x00\x02", b"\x0a\x00\x00\x02", 65002)
+    attributes = bytes.fromhex("400101004002060201000" + "0fdea" + "4003040a000002")
+    entry = struct.pack(">HIH", 0, 1_799_999_000, len(attributes)) + attributes
+    rib = struct.pack(">IB3sH", 0, 24, b"\xcb\x00\x71", 1) + entry
+    put("table", record(13, 1, peers) + record(13, 2, rib))
+    for i, update in enumerate(updates):
+        head = struct.pack(">IIHH4s4s", 65002, 65001, 0, 1, b"\x0a\x00\x00\x02", b"\x0a\x00\x00\x01")
+        put(f"update-{i}", record(16, 4, head + update) + record(17, 4, struct.pack(">I", 5) + head + update))
+
+
+streams = [list(each_kind(bmp_messages(s), 2)) for s in sorted((recordings / "bmp").glob("*.bmp"))]
+if name == "rib_intake":
+    for i, kinds in enumerate(streams):
+        put(f"whole-{i}", b"".join(kinds)[:60000])
+        # the same attributes again: the short way
+        put(f"twice-{i}", b"".join(m for m in kinds[:12] for _ in range(2))[:60000])
+if name == "flow_datagrams":
+    flow_seeds()
+if name == "packet_capture":
+    for i, kinds in enumerate(streams):
+        stream = b"".join(kinds)[:20000]
+        put(f"pcap-{i}", tcp_capture(stream, 1000))
+        put(f"small-{i}", tcp_capture(stream[:2000], 7))
+        cut = tcp_capture(stream[:3000], 500)[24:]
+        frames, at = [], 0
+        while at < len(cut):
+            length = struct.unpack("<I", cut[at + 8:at + 12])[0]
+            frames.append(cut[at + 16:at + 16 + length])
+            at += 16 + length
+        put(f"pcapng-{i}", pcapng(frames))
+if name == "mrt_file":
+    mrt_seeds([m[48:] for kinds in streams for m in kinds if m[5] == 0][:24])
 own = root / "fuzz/seeds" / name
 if own.is_dir():
     for seed in own.iterdir():

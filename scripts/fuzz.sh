@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Fuzzes every decoder, on the stable compiler (libFuzzer, instrumented by rustc's own sanitizer-coverage pass).
 #   fuzz.sh build                builds the targets and prints the folder they are in
+#   fuzz.sh mutants N [NAME…]    gives each target N inputs, however long that takes
 #   fuzz.sh run SECONDS [NAME…]  runs each target that long (default: all), from seeds of our own; a crash leaves its input in fuzz/crashes
 # Needs g++ for libFuzzer itself. The seeds are cut from tests/recordings and fuzz/seeds; what was found once is kept in fuzz/seeds.
 set -euo pipefail
@@ -20,17 +21,19 @@ build() {
 
 names() { sed -n 's/^path = "targets\/\(.*\)\.rs"$/\1/p' fuzz/Cargo.toml; }
 
+# run SECONDS [NAME…], mutants N [NAME…]: the first word says what ends a target
 run() {
-  local seconds=$1 name failed=0; shift
+  local how=$1 much=$2 name failed=0 limit; shift 2
+  case $how in run) limit=-max_total_time=$much ;; mutants) limit=-runs=$much ;; esac
   [ $# -gt 0 ] || set -- $(names)
   for name in "$@"; do
     local work; work=$(mktemp -d)
     mkdir -p "$work/corpus" "$root/fuzz/crashes"
     python3 fuzz/seed.py "$name" "$work/corpus"
     # 2 GB and 10 s for one input: more is a fault of ours
-    if "$programs/$name" "$work/corpus" -max_total_time="$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
+    if "$programs/$name" "$work/corpus" "$limit" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
         -artifact_prefix="$root/fuzz/crashes/$name-" >"$work/log" 2>&1; then
-      echo "$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log") inputs in ${seconds} s, $(ls "$work/corpus" | wc -l) kept"
+      echo "$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log") inputs in $(sed -n 's/^Done [0-9]* runs in \([0-9]*\) second.*/\1/p' "$work/log") s, $(ls "$work/corpus" | wc -l) kept"
     else
       failed=1
       echo "$name FAILED; its input is in fuzz/crashes:"
@@ -44,6 +47,6 @@ run() {
 case ${1:-} in
   build) build ;;
   # who names the folder has built; else what is fuzzed is the source as it is now
-  run) shift; [ -n "${PILOTHOUSE_FUZZERS:-}" ] || build >/dev/null; run "${@:-15}" ;;
-  *) sed -n '2,6s/^# //p' "$0"; exit 2 ;;
+  run|mutants) [ $# -gt 1 ] || set -- run 15; [ -n "${PILOTHOUSE_FUZZERS:-}" ] || build >/dev/null; run "$@" ;;
+  *) sed -n '2,7s/^# //p' "$0"; exit 2 ;;
 esac

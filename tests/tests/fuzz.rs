@@ -39,4 +39,18 @@ macro_rules! targets {
     };
 }
 
-targets!(bmp_stream, bmp_update, gnmi_notification, netconf_session, frr_configuration, openconfig_document, capture_file);
+targets!(
+    bmp_stream,
+    bmp_update,
+    gnmi_notification,
+    netconf_session,
+    frr_configuration,
+    openconfig_document,
+    capture_file,
+    flow_datagrams,
+    syslog_stream,
+    packet_capture,
+    mrt_file,
+    gnmi_dump,
+    rib_intake,
+);

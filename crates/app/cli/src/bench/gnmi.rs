@@ -116,7 +116,11 @@ pub(super) fn response(n: usize, json: bool, timestamp: i64) -> wire::SubscribeR
         let object: serde_json::Map<String, serde_json::Value> =
             COUNTERS.iter().enumerate().map(|(k, c)| ((*c).to_owned(), value(k).to_string().into())).collect();
         let bytes = serde_json::Value::Object(object).to_string().into_bytes();
-        vec![wire::Update { path: path(vec![]), val: Some(wire::TypedValue { value: Some(Wire::JsonIetfVal(bytes)) }), ..Default::default() }]
+        vec![wire::Update {
+            path: path(vec![]),
+            val: Some(wire::TypedValue { value: Some(Wire::JsonIetfVal(bytes)) }),
+            ..Default::default()
+        }]
     } else {
         let leaf = |(k, name): (usize, &&str)| wire::Update {
             path: path(vec![elem(name)]),

@@ -109,7 +109,8 @@ impl GNmi for Sender {
                 }
                 if !synced {
                     synced = true;
-                    let sync = wire::SubscribeResponse { response: Some(Response::SyncResponse(true)), ..wire::SubscribeResponse::default() };
+                    let sync =
+                        wire::SubscribeResponse { response: Some(Response::SyncResponse(true)), ..wire::SubscribeResponse::default() };
                     if tx.send(Ok(sync)).await.is_err() || once {
                         return;
                     }
