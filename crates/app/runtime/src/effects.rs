@@ -22,6 +22,8 @@ const UNWRITTEN_MAX: usize = 10_000;
 
 /// How long one step on a device may take; the saga counts silence after a longer time (`change::WIRE_SILENCE`).
 const STEP_WITHIN: Duration = Duration::from_secs(60);
+/// Inputs wait in memory for this long at most: what a killed engine loses of its capture.
+const FLUSH_EVERY: Duration = Duration::from_secs(1);
 /// How long reading a configuration may take.
 const READ_WITHIN: Duration = Duration::from_secs(20);
 
@@ -45,6 +47,10 @@ pub struct Shell {
     promised: u64,
     /// Audit records that could not be written yet, oldest first: the chain has no gaps, so those after them wait too.
     unwritten: VecDeque<audit::Record>,
+    /// When inputs were last handed to the system.
+    flushed: Timestamp,
+    /// Why that failed the last time, if it did.
+    flush_fault: Option<String>,
 }
 
 impl Shell {
@@ -57,7 +63,19 @@ impl Shell {
         messages: mpsc::Sender<Message>,
         events: broadcast::Sender<Event>,
     ) -> Self {
-        Self { store, writer, executor, targets, ways: BTreeMap::new(), messages, events, promised: 0, unwritten: VecDeque::new() }
+        Self {
+            store,
+            writer,
+            executor,
+            targets,
+            ways: BTreeMap::new(),
+            messages,
+            events,
+            promised: 0,
+            unwritten: VecDeque::new(),
+            flushed: Timestamp::EPOCH,
+            flush_fault: None,
+        }
     }
 
     /// Writes one input to the log.
@@ -71,7 +89,23 @@ impl Shell {
             self.store.mark("seq", self.promised).map_err(|source| EngineError::Store { path: folder, source })?;
         }
         let path = self.writer.path().to_owned();
-        self.writer.append(seq, at, input).map_err(|source| EngineError::Capture { path, source })
+        self.writer.append(seq, at, input).map_err(|source| EngineError::Capture { path, source })?;
+        self.flush_in_time(at);
+        Ok(())
+    }
+
+    /// Hands what waits to the system once a second. A disk that refuses it is tried again: nothing is lost while the engine lives, and
+    /// what must be on the disk is flushed on its own account.
+    fn flush_in_time(&mut self, at: Timestamp) {
+        if at.since(self.flushed) < FLUSH_EVERY && self.flushed <= at {
+            return;
+        }
+        self.flushed = at;
+        let fault = self.writer.flush().err().map(|error| chain(&error));
+        if let Some(fault) = fault.as_ref().filter(|_| self.flush_fault.is_none()) {
+            tracing::error!(fault, "the capture cannot be written; its inputs wait in memory");
+        }
+        self.flush_fault = fault;
     }
 
     /// Carries out a batch. When a record cannot be made durable, nothing after it that concerns the same change is done.
