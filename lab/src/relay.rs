@@ -3,6 +3,8 @@
 //! ```text
 //!  management namespace                     pilothouse-lab relay                    host loopback
 //!  10.99.0.N  ─ BMP ─► 10.99.0.254:17442 ── accept, connect from 127.99.0.N ─────►  engine's BMP address
+//!  10.99.0.N  ─ flow ─► 10.99.0.254:17739 ─ UDP from 127.99.0.N ───────────────►  engine's flow address
+//!  10.99.0.N  ─ syslog► 10.99.0.254:17514 ─ UDP from 127.99.0.N ───────────────►  engine's syslog address
 //!  10.99.0.N:57400 ◄── connect ──────────────────── accept ── 127.0.0.1:<port> ◄──  engine's gNMI client
 //!  10.99.0.N:830   ◄── connect ──────────────────── accept ── 127.0.0.1:<port> ◄──  engine's NETCONF client
 //! ```
@@ -12,13 +14,18 @@
 mod control;
 mod stream;
 
-pub use control::{RelayError, attach};
+pub use control::{EngineDoors, RelayError, attach};
 
 use crate::namespace::inside;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::PathBuf;
+
+/// Port in the management namespace that routers send flow export to.
+pub const FLOW_PORT: u16 = 17739;
+/// Port in the management namespace that routers send syslog to, UDP.
+pub const SYSLOG_PORT: u16 = 17514;
 
 /// Configuration of the subcommand.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -57,12 +64,20 @@ pub fn run(args: &[String]) -> crate::RunResult {
     let config: Config = serde_json::from_slice(&std::fs::read(crate::config_argument(args)?)?)?;
     let listen = config.bmp_listen;
     let bmp = inside(&config.namespace, || std::net::TcpListener::bind(listen))??;
+    let udp = |port| inside(&config.namespace, || std::net::UdpSocket::bind(SocketAddr::new(listen.ip(), port)));
+    let (flow, syslog) = (udp(FLOW_PORT)??, udp(SYSLOG_PORT)??);
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-    runtime.block_on(serve(config, bmp))
+    runtime.block_on(serve(config, bmp, flow, syslog))
 }
 
-async fn serve(config: Config, bmp: std::net::TcpListener) -> crate::RunResult {
-    let (engine, address) = tokio::sync::watch::channel(None);
+async fn serve(config: Config, bmp: std::net::TcpListener, flow: std::net::UdpSocket, syslog: std::net::UdpSocket) -> crate::RunResult {
+    let (engine, address) = tokio::sync::watch::channel(EngineDoors::default());
+    let inner = |socket: std::net::UdpSocket| {
+        socket.set_nonblocking(true)?;
+        tokio::net::UdpSocket::from_std(socket)
+    };
+    tokio::spawn(stream::datagrams(inner(flow)?, config.bmp_sources.clone(), address.clone(), |doors| doors.flow));
+    tokio::spawn(stream::datagrams(inner(syslog)?, config.bmp_sources.clone(), address.clone(), |doors| doors.syslog));
     let mut ports = Ports::new();
     for forward in &config.forwards {
         let listener = tokio::net::TcpListener::bind(SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0))).await?;

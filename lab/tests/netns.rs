@@ -5,6 +5,7 @@
 use bgp::{Family, Prefix};
 use lab::impair::Direction;
 use lab::netns::{self, LabInstance, Options};
+use lab::relay::EngineDoors;
 use lab::scenario::{Scenario, restore_all};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
@@ -164,7 +165,7 @@ fn delays_are_those_of_the_links(lab: &LabInstance) {
 
 fn the_engine_hears_each_router_from_its_own_address(lab: &LabInstance) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    lab.attach_engine(Some(listener.local_addr().unwrap())).unwrap();
+    lab.attach_engine(EngineDoors { bmp: Some(listener.local_addr().unwrap()), ..EngineDoors::default() }).unwrap();
     let mut sessions: BTreeMap<IpAddr, TcpStream> = BTreeMap::new();
     while sessions.len() < 3 {
         let (mut stream, from) = listener.accept().unwrap();
@@ -176,7 +177,7 @@ fn the_engine_hears_each_router_from_its_own_address(lab: &LabInstance) {
     }
     let known: BTreeSet<IpAddr> = lab.inventory.devices.iter().filter_map(|d| Some(d.bmp.as_ref()?.address)).collect();
     assert_eq!(sessions.keys().copied().collect::<BTreeSet<_>>(), known);
-    lab.attach_engine(None).unwrap();
+    lab.attach_engine(EngineDoors::default()).unwrap();
     for (router, mut stream) in sessions {
         assert!(stream.read_to_end(&mut Vec::new()).is_ok(), "{router}: the session ends when the engine is taken away");
     }

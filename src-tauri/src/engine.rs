@@ -2,6 +2,7 @@
 
 use api::{Api, ApiError, CaptureFile, LabControl, Laboratory};
 use lab::netns::{Driver, Options as LabOptions};
+use lab::relay::EngineDoors;
 use lab::sim::{Sim, Tuning};
 use network::Inventory;
 use pilot::Mode;
@@ -145,6 +146,7 @@ async fn on_folder(folder: &Path) -> Result<Voice, ApiError> {
         secrets: folder.join("secrets.json"),
         mode: Mode::Shadow,
         bmp: SocketAddr::from((Ipv4Addr::LOCALHOST, BMP_PORT)),
+        doors: runtime::Doors::default(),
         approval_ttl: None,
     };
     start(options, None, None).await
@@ -179,12 +181,15 @@ async fn own_demo() -> Result<Voice, ApiError> {
         secrets: instance.dir.join("secrets.json"),
         mode: Mode::Lab,
         bmp: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        doors: runtime::Doors::default(),
         approval_ttl: None,
     };
     let laboratory: Arc<dyn LabControl> = Arc::new(Laboratory::new(instance.clone(), true));
     let voice = start(options, Some(laboratory), Some(sim)).await?;
     if let Voice::Own { engine, .. } = &voice {
-        instance.attach_engine(Some(engine.bmp_address())).map_err(|e| failed("PH-DESK-015", &e))?;
+        instance
+            .attach_engine(EngineDoors { bmp: Some(engine.bmp_address()), ..EngineDoors::default() })
+            .map_err(|e| failed("PH-DESK-015", &e))?;
     }
     Ok(voice)
 }

@@ -3,6 +3,7 @@
 use super::command::run;
 use super::{LabError, Process};
 use crate::impair;
+use crate::relay::EngineDoors;
 use crate::sim;
 use crate::topology::{Role, Topology};
 use bgp::{Family, Prefix};
@@ -10,7 +11,7 @@ use network::Inventory;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeMap;
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 /// What builds the network.
@@ -133,16 +134,15 @@ impl LabInstance {
         impair::Client::new(&self.run_dir.join("impair.sock"))
     }
 
-    /// Tells the lab where the engine takes BMP; `None` when it stops. Routers reconnect within two seconds.
+    /// Tells the lab where the engine listens; nowhere when it stops. Routers reconnect within two seconds. Simulated routers send BMP only.
     ///
     /// # Errors
     /// When the relay does not answer.
-    pub fn attach_engine(&self, bmp: Option<SocketAddr>) -> Result<(), LabError> {
+    pub fn attach_engine(&self, engine: EngineDoors) -> Result<(), LabError> {
         match self.driver {
-            Driver::Netns => {
-                crate::relay::attach(&self.run_dir.join("relay.sock"), bmp).map_err(|source| LabError::Relay { source: Box::new(source) })
-            }
-            Driver::Sim => self.ask_sim(&sim::Request::Attach { bmp }).map(drop),
+            Driver::Netns => crate::relay::attach(&self.run_dir.join("relay.sock"), engine)
+                .map_err(|source| LabError::Relay { source: Box::new(source) }),
+            Driver::Sim => self.ask_sim(&sim::Request::Attach { bmp: engine.bmp }).map(drop),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Telling a running relay where the engine is.
 
+use serde::{Deserialize, Serialize};
 use std::net::SocketAddr;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
@@ -8,8 +9,21 @@ use tokio::sync::watch;
 
 /// How long the relay may take to answer.
 const ANSWER_WITHIN: Duration = Duration::from_secs(3);
-/// Bytes of a request: an address, or `none`.
-const MAX_REQUEST: usize = 128;
+/// Bytes of a request: [`EngineDoors`] as JSON.
+const MAX_REQUEST: usize = 512;
+
+/// Where the engine listens; `None`: it does not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct EngineDoors {
+    /// BMP, over TCP.
+    pub bmp: Option<SocketAddr>,
+    /// Flow export, over UDP.
+    #[serde(default)]
+    pub flow: Option<SocketAddr>,
+    /// Syslog, over UDP.
+    #[serde(default)]
+    pub syslog: Option<SocketAddr>,
+}
 
 /// Why the relay could not be told.
 #[derive(Debug, thiserror::Error)]
@@ -31,12 +45,12 @@ pub enum RelayError {
     },
 }
 
-/// Tells the relay with this control socket where the engine takes BMP; `None`: nowhere. Sessions to another address end.
+/// Tells the relay with this control socket where the engine listens. Sessions to another address end.
 ///
 /// # Errors
 /// When the relay does not answer.
-pub fn attach(control: &Path, bmp: Option<SocketAddr>) -> Result<(), RelayError> {
-    let request = bmp.map_or_else(|| "none".to_owned(), |a| a.to_string());
+pub fn attach(control: &Path, engine: EngineDoors) -> Result<(), RelayError> {
+    let request = serde_json::to_string(&engine).unwrap_or_default();
     let mailbox = PathBuf::from(format!("{}.{}.{:?}", control.display(), std::process::id(), std::thread::current().id()));
     let answer = exchange(control, &mailbox, &request);
     let _ = std::fs::remove_file(&mailbox);
@@ -56,24 +70,20 @@ fn exchange(control: &Path, mailbox: &Path, request: &str) -> std::io::Result<St
 }
 
 /// Serves the control socket.
-pub(super) async fn serve(path: &Path, engine: &watch::Sender<Option<SocketAddr>>) -> crate::RunResult {
+pub(super) async fn serve(path: &Path, engine: &watch::Sender<EngineDoors>) -> crate::RunResult {
     let _ = std::fs::remove_file(path);
     let socket = tokio::net::UnixDatagram::bind(path)?;
     let mut buffer = [0; MAX_REQUEST];
     loop {
         let (length, from) = socket.recv_from(&mut buffer).await?;
         let text = String::from_utf8_lossy(buffer.get(..length).unwrap_or_default()).into_owned();
-        let answer = match (text.as_str(), text.parse::<SocketAddr>()) {
-            ("none", _) => {
-                engine.send_replace(None);
+        let answer = match serde_json::from_str::<EngineDoors>(&text) {
+            Ok(doors) => {
+                // The same addresses again must not end living sessions.
+                engine.send_if_modified(|now| std::mem::replace(now, doors) != doors);
                 "ok"
             }
-            (_, Ok(address)) => {
-                // The same address again must not end living sessions.
-                engine.send_if_modified(|now| now.replace(address) != Some(address));
-                "ok"
-            }
-            _ => "want an address like 127.0.0.1:17442, or none",
+            Err(_) => "want the engine's addresses as JSON",
         };
         if let Some(path) = from.as_pathname() {
             // The asker may be gone.

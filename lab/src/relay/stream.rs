@@ -1,18 +1,21 @@
 //! Carrying bytes between the management namespace and the host.
 
+use super::control::EngineDoors;
 use crate::namespace::inside;
 use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::sync::{Semaphore, watch};
 
 /// Connections of one service at a time; the engine needs two.
 const MAX_CONNECTIONS: usize = 16;
 /// How long a connection may take to come up.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// Largest UDP payload.
+const DATAGRAM_BYTES_MAX: usize = 65_535;
 /// Pause after a listener failed (out of descriptors), so that it does not spin.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -52,7 +55,7 @@ async fn join(mut a: TcpStream, mut b: TcpStream) {
 }
 
 /// Takes BMP sessions of routers and hands them to the engine.
-pub(super) async fn bmp(listener: TcpListener, sources: BTreeMap<Ipv4Addr, Ipv4Addr>, engine: watch::Receiver<Option<SocketAddr>>) {
+pub(super) async fn bmp(listener: TcpListener, sources: BTreeMap<Ipv4Addr, Ipv4Addr>, engine: watch::Receiver<EngineDoors>) {
     loop {
         let Ok((router, from)) = listener.accept().await else {
             tokio::time::sleep(PAUSE).await;
@@ -65,8 +68,8 @@ pub(super) async fn bmp(listener: TcpListener, sources: BTreeMap<Ipv4Addr, Ipv4A
     }
 }
 
-async fn bmp_session(router: TcpStream, source: Ipv4Addr, mut engine: watch::Receiver<Option<SocketAddr>>) {
-    let Some(to) = *engine.borrow_and_update() else { return };
+async fn bmp_session(router: TcpStream, source: Ipv4Addr, mut engine: watch::Receiver<EngineDoors>) {
+    let Some(to) = engine.borrow_and_update().bmp else { return };
     let dial = || {
         let socket = TcpSocket::new_v4()?;
         socket.set_reuseaddr(true)?;
@@ -78,6 +81,34 @@ async fn bmp_session(router: TcpStream, source: Ipv4Addr, mut engine: watch::Rec
     tokio::select! {
         () = join(router, stream) => {}
         // The engine moved or left: this session is no longer its.
-        _ = engine.changed() => {}
+        _ = engine.wait_for(|doors| doors.bmp != Some(to)) => {}
+    }
+}
+
+/// Takes datagrams of routers and hands them to the engine, each from the address that the engine knows the router by.
+pub(super) async fn datagrams(
+    inside: UdpSocket,
+    sources: BTreeMap<Ipv4Addr, Ipv4Addr>,
+    engine: watch::Receiver<EngineDoors>,
+    door: fn(&EngineDoors) -> Option<SocketAddr>,
+) {
+    let mut ways: BTreeMap<Ipv4Addr, UdpSocket> = BTreeMap::new();
+    let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
+    loop {
+        let Ok((length, from)) = inside.recv_from(&mut buffer).await else {
+            tokio::time::sleep(PAUSE).await;
+            continue;
+        };
+        let IpAddr::V4(address) = from.ip() else { continue };
+        let (Some(source), Some(to)) = (sources.get(&address).copied(), door(&engine.borrow())) else { continue };
+        if let std::collections::btree_map::Entry::Vacant(free) = ways.entry(source)
+            && let Ok(socket) = UdpSocket::bind(SocketAddr::new(IpAddr::V4(source), 0)).await
+        {
+            free.insert(socket);
+        }
+        if let (Some(way), Some(bytes)) = (ways.get(&source), buffer.get(..length)) {
+            // A datagram is a wish, not a promise.
+            let _ = way.send_to(bytes, to).await;
+        }
     }
 }

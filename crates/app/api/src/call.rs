@@ -8,7 +8,7 @@ use crate::view::{
     AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
     ProposalView, RejectArguments, StatusView,
 };
-use crate::{agents, intake, peers, sentence, series, topics, topology};
+use crate::{agents, intake, peers, sentence, series, topics, topology, volumes};
 use action::{DeviceId, OperatorId, ProposalId};
 use approval::Status;
 use network::{Freshness, SessionState};
@@ -41,6 +41,8 @@ pub enum CommandName {
     Intake,
     /// The BGP sessions of one router.
     Peers,
+    /// How much goes where, and the doors for flow export and syslog.
+    Volumes,
     /// Every probe, the last ten seconds.
     Probes,
     /// The network as a drawing.
@@ -162,6 +164,11 @@ impl Api {
             CommandName::Peers => {
                 let asked: String = parse(arguments)?;
                 answer(&self.engine.read(move |s| peers::peers(s, &asked)).await??)
+            }
+            CommandName::Volumes => {
+                let mut view = self.engine.read(volumes::volumes).await?;
+                view.doors = volumes::doors(self.engine.doors());
+                answer(&view)
             }
             CommandName::Probes => answer(&self.engine.read(probes).await?),
             CommandName::Topology => answer(&self.engine.read(topology::topology).await?),

@@ -19,6 +19,7 @@ mod token;
 mod topics;
 mod topology;
 mod view;
+mod volumes;
 
 pub use crate::lab::{LabControl, LabView, Laboratory, StrikeArguments};
 pub use agents::{AgentView, AlertView, ChatArguments, ChatView, SampleView};
@@ -38,3 +39,4 @@ pub use view::{
     AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
     ProposalView, RejectArguments, StatusView,
 };
+pub use volumes::{DoorView, ExitVolume, VolumesView};

@@ -12,6 +12,7 @@ pub fn sentence(event: &Event) -> String {
         },
         Happening::Repaired { device, repair } => format!("{device} shows a known fault that is corrected from here on: {repair}"),
         Happening::Unreadable { device, why } => format!("{device}: {why}"),
+        Happening::Reported { report } => reported(report),
         Happening::Agreement { devices, differences } => {
             let list: Vec<String> = devices.iter().map(|(d, c, e)| format!("{d} {e}/{c}")).collect();
             let first = differences.first().map(|d| format!("; {d}")).unwrap_or_default();
@@ -53,5 +54,51 @@ pub fn sentence(event: &Event) -> String {
             }
         }
         Happening::Killed { stopped, by } => format!("{by} {}", if *stopped { "stopped every change" } else { "allows changes again" }),
+    }
+}
+
+/// What a device says of itself. Its words are quoted, and control characters in them shown: they steer neither window nor terminal.
+fn reported(report: &network::Report) -> String {
+    let what = match report.kind {
+        syslog::Kind::ConfigCommitted => "the configuration was committed",
+        syslog::Kind::ConfigEntered => "somebody began to configure it",
+        syslog::Kind::NeighborUp => "a BGP session came up",
+        syslog::Kind::NeighborDown => "a BGP session went down",
+        syslog::Kind::LinkUp => "a link came up",
+        syslog::Kind::LinkDown => "a link went down",
+        syslog::Kind::OpticsAlarm => "an optic is out of its limits",
+    };
+    let mut out = format!("{} says by syslog: {what}", report.device);
+    let mut quoted = |before: &str, words: &Option<String>| {
+        if let Some(words) = words {
+            out.push_str(&format!(" {before} {words:?}"));
+        }
+    };
+    quoted("by", &report.user);
+    quoted("from", &report.from);
+    quoted("at neighbour", &report.neighbor.map(|n| n.to_string()));
+    quoted("on", &report.interface);
+    quoted("because", &report.reason);
+    quoted("with", &report.what);
+    out.push_str(&format!("; {:?}", report.text));
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use units::Timestamp;
+
+    #[test]
+    fn what_a_device_says_is_quoted_and_steers_nothing() {
+        let mut network = network::Network::new(network::Inventory::empty("x"));
+        network.devices.insert("r1".into(), network::Device::default());
+        let text = "<190>Mar  5 14:47:45 mx1 mgd[91373]: UI_COMMIT: User 'lab' requested 'commit' operation (comment: \"\x1b[31m<b>x\")";
+        let said = network::Observation::Syslog { device: "r1".into(), bytes: text.as_bytes().to_vec() };
+        network.observe(&said, Timestamp::from_millis(1_800_000_000_000));
+        let report = network.reports.recent.back().unwrap().clone();
+        let line = sentence(&Event { seq: 1, at: report.at, what: Happening::Reported { report: Box::new(report) } });
+        assert!(line.starts_with("r1 says by syslog: the configuration was committed by \"lab\""), "{line}");
+        assert!(!line.contains('\x1b'), "{line}");
     }
 }

@@ -22,7 +22,7 @@ pub struct TimelineEntry {
     pub id: u64,
     /// When, RFC 3339.
     pub time: String,
-    /// `feed`, `twin`, `agent`, `finding`, `decision`, `approval`, `change`, `guard` or `engine`.
+    /// `feed`, `device`, `twin`, `agent`, `finding`, `decision`, `approval`, `change`, `guard` or `engine`.
     pub kind: String,
     /// 1 critical, 2 major, 3 minor, 4 notice, 0 nothing abnormal.
     pub severity: u8,
@@ -87,6 +87,14 @@ fn classify(what: &Happening) -> (&'static str, u8, Option<String>) {
         Happening::Feed { state, .. } => ("feed", if state == "stale" { 4 } else { 0 }, None),
         Happening::Repaired { .. } => ("feed", 0, None),
         Happening::Unreadable { .. } => ("feed", 3, None),
+        Happening::Reported { report } => {
+            let severity = match report.kind {
+                syslog::Kind::NeighborDown | syslog::Kind::LinkDown | syslog::Kind::OpticsAlarm => 3,
+                syslog::Kind::ConfigCommitted => 4,
+                syslog::Kind::ConfigEntered | syslog::Kind::NeighborUp | syslog::Kind::LinkUp => 0,
+            };
+            ("device", severity, None)
+        }
         Happening::Agreement { devices, .. } => ("twin", if devices.iter().any(|(_, all, equal)| all != equal) { 4 } else { 0 }, None),
         Happening::Evidence { .. } => ("finding", 0, None),
         Happening::Watched { alert } => ("agent", if alert.change == agent::AlertChange::Raised { 3 } else { 0 }, None),

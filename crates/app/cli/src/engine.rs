@@ -3,7 +3,9 @@
 use crate::client::Client;
 use crate::exit::{Context, Ended, Failure, Outcome};
 use crate::{series, topics};
-use api::{Api, IntakeView, LabControl, Laboratory, PeerView, StatusView};
+use api::{Api, IntakeView, LabControl, Laboratory, PeerView, StatusView, TimelineEntry};
+use collector::SyslogTls;
+use lab::relay::EngineDoors;
 use serde::Serialize;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -21,6 +23,9 @@ pub struct StatusArguments {
     /// The BGP sessions of this router instead.
     #[arg(long, value_name = "DEVICE", conflicts_with_all = ["topics", "series", "intake"])]
     peers: Option<String>,
+    /// How much goes where instead: per exit and direction, with the largest prefixes, and what the doors for flow export and syslog took.
+    #[arg(long, conflicts_with_all = ["topics", "series", "intake", "peers"])]
+    volumes: bool,
     /// The topics instead: what was published, is held, was lost.
     #[arg(long)]
     topics: bool,
@@ -39,6 +44,9 @@ pub struct StatusArguments {
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: pilotctl events --json\n         pilotctl events --topic bgp.agent.actions --last 20")]
 pub struct EventsArguments {
+    /// What is remembered of the past instead, and the end.
+    #[arg(long, conflicts_with = "topic")]
+    past: bool,
     /// Messages of this topic instead, one JSON object a line, and the end; see `status --topics`.
     #[arg(long, value_name = "NAME")]
     topic: Option<String>,
@@ -61,7 +69,7 @@ pub struct ServeArguments {
     #[arg(long, value_name = "ID", conflicts_with = "inventory")]
     lab: Option<String>,
     /// Play a capture instead of watching devices: the same decisions again, and nothing is sent.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["inventory", "lab", "mode", "bmp"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["inventory", "lab", "mode", "bmp", "flow", "syslog"])]
     replay: Option<PathBuf>,
     /// SHADOW sends nothing; LAB writes to the lab's own devices only.
     #[arg(long, value_enum, default_value_t = ModeWord::Shadow)]
@@ -69,6 +77,24 @@ pub struct ServeArguments {
     /// Where routers send BMP.
     #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:17442")]
     bmp: SocketAddr,
+    /// Where routers send flow export (NetFlow v5 and v9, IPFIX, sFlow), UDP; closed without it.
+    #[arg(long, value_name = "ADDR")]
+    flow: Option<SocketAddr>,
+    /// Where routers send syslog, UDP and TCP; closed without it.
+    #[arg(long, value_name = "ADDR")]
+    syslog: Option<SocketAddr>,
+    /// And syslog over TLS.
+    #[arg(long, value_name = "ADDR", requires_all = ["syslog", "syslog_cert", "syslog_key"])]
+    syslog_tls: Option<SocketAddr>,
+    /// Certificate chain of the TLS door.
+    #[arg(long, value_name = "PEM")]
+    syslog_cert: Option<PathBuf>,
+    /// Its key.
+    #[arg(long, value_name = "PEM")]
+    syslog_key: Option<PathBuf>,
+    /// CA of the senders' certificates; without it their address alone tells who they are.
+    #[arg(long, value_name = "PEM")]
+    syslog_client_ca: Option<PathBuf>,
     /// How long a proposal may wait for an answer, seconds; 300 unless told.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..=3600))]
     approval_ttl: Option<u64>,
@@ -128,6 +154,9 @@ pub fn status(context: &Context, arguments: &StatusArguments) -> Ended {
         }
         return Ok(Outcome::Done);
     }
+    if arguments.volumes {
+        return crate::volumes::print(context, &client);
+    }
     if let Some(device) = &arguments.peers {
         return peers(context, &client, device);
     }
@@ -176,6 +205,15 @@ fn peers(context: &Context, client: &Client, device: &str) -> Ended {
 /// Runs `events`.
 pub fn events(context: &Context, arguments: &EventsArguments) -> Ended {
     let client = Client::new(context)?;
+    if arguments.past {
+        let entries: Vec<TimelineEntry> = blocking(client.call("timeline", &0_u64))?;
+        if context.json {
+            print_json(&entries);
+        } else {
+            entries.iter().for_each(|e| println!("{} {}", e.time, e.text));
+        }
+        return Ok(Outcome::Done);
+    }
     if let Some(name) = &arguments.topic {
         return topics::one(&client, name, arguments.last, arguments.from);
     }
@@ -240,10 +278,17 @@ pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
     };
     blocking(async move {
         let approval_ttl = arguments.approval_ttl.map(Duration::from_secs);
-        let options = runtime::Options { data, inventory, secrets, mode: arguments.mode.into(), bmp: arguments.bmp, approval_ttl };
+        let syslog_tls = match (arguments.syslog_tls, arguments.syslog_cert, arguments.syslog_key) {
+            (Some(address), Some(cert), Some(key)) => Some(SyslogTls { address, cert, key, client_ca: arguments.syslog_client_ca }),
+            _ => None,
+        };
+        let doors = runtime::Doors { flow: arguments.flow, syslog: arguments.syslog, syslog_tls };
+        let options = runtime::Options { data, inventory, secrets, mode: arguments.mode.into(), bmp: arguments.bmp, doors, approval_ttl };
         let engine = runtime::Engine::start(options).await.map_err(|e| Failure::from_error("PH-RUN-001", &e))?;
         if let Some(instance) = &instance {
-            instance.attach_engine(Some(engine.bmp_address())).map_err(|e| Failure::from_error("PH-LAB-001", &e))?;
+            let doors = engine.doors();
+            let doors = EngineDoors { bmp: Some(engine.bmp_address()), flow: doors.flow_address(), syslog: doors.syslog_address() };
+            instance.attach_engine(doors).map_err(|e| Failure::from_error("PH-LAB-001", &e))?;
         }
         let laboratory = instance.map(|i| Arc::new(Laboratory::new(i, false)) as Arc<dyn LabControl>);
         let api = Api::new(engine.handle()).with_lab(laboratory);
@@ -256,6 +301,9 @@ pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
             pilot::Mode::from(arguments.mode),
             engine.bmp_address()
         );
+        for door in engine.doors().counts() {
+            eprintln!("{} on {}", door.name, door.address);
+        }
         if let Some(link) = &server.link {
             eprintln!("open {link}");
         }

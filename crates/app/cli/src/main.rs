@@ -20,6 +20,7 @@ mod series;
 mod syslog;
 mod tables;
 mod topics;
+mod volumes;
 
 use clap::{Parser, Subcommand};
 use exit::Outcome;

@@ -2,6 +2,8 @@
 //!
 //! Needs root, /dev/net/tun and the routing daemons; where they are missing every test says so and counts as skipped.
 
+mod flows;
+
 use serde_json::Value;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -196,9 +198,20 @@ struct Engine(Child);
 
 impl Engine {
     fn start(data: &Path, lab: &str) -> Self {
+        Self::with(data, lab, &[])
+    }
+
+    fn with(data: &Path, lab: &str, arguments: &[&str]) -> Self {
         let mut command = pilotctl(data);
-        command.args(["serve", "--lab", lab, "--mode", "lab", "--bmp", "127.0.0.1:0"]).stdout(Stdio::null()).stderr(Stdio::null());
-        Self(command.spawn().unwrap())
+        let log = std::fs::File::create(data.join("engine.log")).unwrap();
+        command.args(["serve", "--lab", lab, "--mode", "lab", "--bmp", "127.0.0.1:0"]).args(arguments);
+        Self(command.stdout(Stdio::null()).stderr(log).spawn().unwrap())
+    }
+
+    /// Stops it in order, as Ctrl-C does.
+    fn stop(mut self) {
+        assert!(Command::new("kill").args(["-INT", &self.0.id().to_string()]).status().unwrap().success());
+        assert!(self.0.wait().unwrap().success());
     }
 }
 

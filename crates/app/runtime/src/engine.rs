@@ -1,6 +1,7 @@
 //! The engine task and the handle to it.
 
 use crate::courier::{self, COURIER_QUEUE};
+use crate::doors::{self, Doors, OpenDoors};
 use crate::effects::Shell;
 use crate::recorder::SeriesState;
 use crate::tap::Tap;
@@ -39,6 +40,8 @@ pub struct Options {
     pub mode: Mode,
     /// Where routers send BMP.
     pub bmp: SocketAddr,
+    /// Flow export and syslog; closed unless asked for.
+    pub doors: Doors,
     /// How long a proposal may wait for an answer; `None`: as the policy says.
     pub approval_ttl: Option<Duration>,
 }
@@ -82,6 +85,12 @@ pub enum EngineError {
         #[source]
         source: collector::CollectError,
     },
+    /// The port for flow export.
+    #[error("flow export cannot be taken")]
+    Flow(#[source] collector::CollectError),
+    /// The ports or files for syslog.
+    #[error("syslog cannot be taken")]
+    Syslog(#[source] collector::SyslogError),
     /// LAB mode on something that is no lab.
     #[error("LAB mode writes to labs only")]
     NotALab(#[from] executor::NotThisLab),
@@ -121,6 +130,7 @@ struct Beside {
     topics: Topics,
     series: watch::Receiver<SeriesState>,
     folder: PathBuf,
+    doors: OpenDoors,
 }
 
 impl Handle {
@@ -162,6 +172,12 @@ impl Handle {
     #[must_use]
     pub fn topics(&self) -> Option<&Topics> {
         self.beside.as_ref().map(|b| &b.topics)
+    }
+
+    /// Returns the open doors and what came through them; a capture that is played has none.
+    #[must_use]
+    pub fn doors(&self) -> Option<&OpenDoors> {
+        self.beside.as_ref().map(|b| &b.doors)
     }
 
     /// Returns how the series stand, and the folder they are in; a capture that is played writes none.
@@ -222,7 +238,8 @@ impl Engine {
             _ => Executor::new(&inventory, &secrets),
         };
         let targets = supervise::targets(&inventory, &secrets);
-        let mut feeds = supervise::dial_all(&targets, &observations);
+        let (doors, mut feeds) = doors::open(&options.doors, &inventory, &observations).await?;
+        feeds.extend(supervise::dial_all(&targets, &observations));
         feeds.push(tokio::spawn(listener.run(observations)));
         feeds.push(tokio::spawn(forward(observed, messages.clone())));
         feeds.push(tokio::spawn(tick(messages.clone())));
@@ -238,7 +255,7 @@ impl Engine {
         let first = Input::State { state: Box::new(state) };
         let recovered = Input::Recovered { records: resume.open_changes };
         let task = tokio::spawn(work.run(inbox, vec![first, recovered]));
-        let handle = Handle { beside: Some(Beside { topics, series, folder: options.data.clone() }), ..plain };
+        let handle = Handle { beside: Some(Beside { topics, series, folder: options.data.clone(), doors }), ..plain };
         Ok(Self { handle, folder: options.data, bmp, capture, task, feeds, courier, recorder })
     }
 
@@ -258,6 +275,12 @@ impl Engine {
     #[must_use]
     pub const fn bmp_address(&self) -> SocketAddr {
         self.bmp
+    }
+
+    /// Returns the doors that were asked for.
+    #[must_use]
+    pub fn doors(&self) -> OpenDoors {
+        self.handle.doors().cloned().unwrap_or_default()
     }
 
     /// Returns the capture being written.

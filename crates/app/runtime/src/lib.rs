@@ -4,6 +4,7 @@
 //! what it wants done comes back as effects, carried out in order. Nothing here judges.
 
 mod courier;
+mod doors;
 mod effects;
 mod engine;
 mod identity;
@@ -14,6 +15,7 @@ mod supervise;
 mod tap;
 mod topics;
 
+pub use doors::{DoorCounts, Doors, OpenDoors};
 pub use effects::chain;
 pub use engine::{Engine, EngineError, Handle, Options, Stopped};
 pub use identity::{data_folder, operator_of_uid, own_uid};

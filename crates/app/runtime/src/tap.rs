@@ -96,7 +96,7 @@ impl Tap {
                 let sessions = notification.updates.iter().any(|u| concerns(&u.path)) || notification.deletes.iter().any(concerns);
                 Some(Glance { device: device.clone(), kind: Kind::Gnmi(notification.timestamp), sessions })
             }
-            Observation::Gnmi { .. } | Observation::Config { .. } => None,
+            Observation::Gnmi { .. } | Observation::Config { .. } | Observation::Flow { .. } | Observation::Syslog { .. } => None,
         }
     }
 

@@ -53,6 +53,7 @@ const fn topic_of(what: &Happening) -> Option<&'static str> {
         Happening::Feed { .. }
         | Happening::Repaired { .. }
         | Happening::Unreadable { .. }
+        | Happening::Reported { .. }
         | Happening::Agreement { .. }
         | Happening::Evidence { .. }
         | Happening::Watched { .. }

@@ -302,7 +302,7 @@ impl Scene {
 
     pub fn volume(&mut self, exit: &str, group: usize, bps: f64) {
         for prefix in group_prefixes(GROUPS[group]) {
-            self.network.volumes.insert((exit.into(), prefix), Volume { bps, at: t(self.second) });
+            self.network.volumes.insert((exit.into(), prefix), Volume { bps, at: t(self.second), source: network::VolumeSource::Node });
         }
     }
 

@@ -221,6 +221,12 @@ impl FlowVolumes {
         *sum = sum.saturating_add(bytes);
     }
 
+    /// Says whether any flow was told since the beginning.
+    #[must_use]
+    pub const fn is_told(&self) -> bool {
+        self.since.is_some()
+    }
+
     /// Drops slots that are too old.
     fn forget(&mut self, now: Timestamp) {
         let oldest = slot_of(now) - SLOTS_MAX;

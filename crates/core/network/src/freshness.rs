@@ -95,5 +95,6 @@ impl Network {
         for device in self.devices.values_mut() {
             device.age(now);
         }
+        self.fill_volumes(now);
     }
 }

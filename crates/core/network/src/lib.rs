@@ -12,10 +12,12 @@ mod freshness;
 mod gnmi_session;
 mod inventory;
 mod loc_rib;
+mod metered;
 mod observation;
 mod observe;
 mod picture;
 mod probes;
+mod reports;
 mod session;
 mod telemetry;
 mod window;
@@ -31,6 +33,7 @@ pub use inventory::{
 pub use observation::{BmpEvent, ConfigEvent, GnmiEvent, Observation};
 pub use picture::{
     AdjRib, Device, DeviceConfig, ErrorCounters, Freshness, Interface, LocRoute, Network, Opened, Probe, ProbeKey, ProbeSample,
-    RouteRepair, Session, SessionKey, SessionState, SystemTimes, Volume,
+    RouteRepair, Session, SessionKey, SessionState, SystemTimes, Volume, VolumeSource,
 };
+pub use reports::{REPORT_WINDOW, REPORTS_MAX, REPORTS_PER_WINDOW, Report, ReportCounts, Reports};
 pub use window::ProbeWindow;

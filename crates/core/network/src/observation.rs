@@ -1,6 +1,7 @@
 //! What reached us from a device, as it is logged: one value per message, before anything is judged.
 
 use action::DeviceId;
+use flow::FlowRecord;
 use serde::{Deserialize, Serialize};
 
 /// One thing that a device told us.
@@ -27,6 +28,21 @@ pub enum Observation {
         device: DeviceId,
         /// What happened.
         event: ConfigEvent,
+    },
+    /// Flow records of one datagram.
+    Flow {
+        /// Who exported them.
+        device: DeviceId,
+        /// In the order of the datagram.
+        records: Vec<FlowRecord>,
+    },
+    /// One syslog message.
+    Syslog {
+        /// Who sent it.
+        device: DeviceId,
+        /// Its bytes, as hex in the log; at most [`syslog::FRAME_BYTES_MAX`].
+        #[serde(with = "hex_bytes")]
+        bytes: Vec<u8>,
     },
 }
 

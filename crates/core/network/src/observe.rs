@@ -14,6 +14,8 @@ impl Network {
             Observation::Bmp { device, event } => self.with(device, |d| d.observe_bmp(event, &inventory, now)),
             Observation::Config { device, event } => self.with(device, |d| d.observe_config(event, now)),
             Observation::Gnmi { device, event } => self.observe_gnmi(device, event, now),
+            Observation::Flow { device, records } => self.metered(device, records, now),
+            Observation::Syslog { device, bytes } => self.reported(device, bytes, now),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The live picture: tables, sessions, interfaces, probes and volumes, each with its age.
 
-use crate::{BmpSession, GnmiSession, Inventory};
+use crate::{BmpSession, FlowVolumes, GnmiSession, Inventory, Reports};
 use action::{DeviceId, ExitId, GroupId};
 use bgp::{Asn, Family, PathAttributes, Prefix};
 use bmp::{AfiSafi, Capability, Open, PeerUp, View};
@@ -30,6 +30,15 @@ pub struct Network {
     /// Measured outbound volume per exit and prefix.
     #[serde(with = "as_pairs")]
     pub volumes: BTreeMap<(ExitId, Prefix), Volume>,
+    /// Flow export of the last minutes.
+    #[serde(default)]
+    pub flows: Arc<FlowVolumes>,
+    /// When the volumes were last made of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volumes_filled: Option<Timestamp>,
+    /// What devices said of themselves by syslog.
+    #[serde(default)]
+    pub reports: Reports,
 }
 
 /// One router as it is.
@@ -282,13 +291,27 @@ pub struct ProbeSample {
     pub rtt_ms: Option<f64>,
 }
 
-/// Measured volume toward one prefix at one exit. Source: the node's flow accounting.
+/// Measured volume toward one prefix at one exit.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Volume {
     /// Outbound bit/s over the last interval.
     pub bps: f64,
-    /// End of that interval.
+    /// Until when it is the newest that is known: the end of the interval, or for flow export, which tells late, when it was last confirmed.
     pub at: Timestamp,
+    /// Who says so.
+    #[serde(default)]
+    pub source: VolumeSource,
+}
+
+/// Who accounts a volume.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum VolumeSource {
+    /// The router itself, per prefix (the node's `/volumes`).
+    #[default]
+    Node,
+    /// Flow export, matched with our tables ([`FlowVolumes`]).
+    Flow,
 }
 
 /// A configuration as read from a device.
@@ -318,7 +341,15 @@ impl Network {
     #[must_use]
     pub fn new(inventory: Inventory) -> Self {
         let devices = inventory.devices.iter().map(|d| (d.id.clone(), Device::default())).collect();
-        Self { inventory: Arc::new(inventory), devices, probes: BTreeMap::new(), volumes: BTreeMap::new() }
+        Self {
+            inventory: Arc::new(inventory),
+            devices,
+            probes: BTreeMap::new(),
+            volumes: BTreeMap::new(),
+            flows: Arc::default(),
+            volumes_filled: None,
+            reports: Reports::default(),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Probe results and volumes as the node face reports them.
 
 use crate::picture::PROBE_HISTORY;
-use crate::{Network, ProbeKey, ProbeSample, Volume};
+use crate::{Network, ProbeKey, ProbeSample, Volume, VolumeSource};
 use action::{DeviceId, ExitId, GroupId};
 use bgp::{Family, Prefix};
 use serde_json::Value;
@@ -88,7 +88,7 @@ impl Network {
                 return true;
             }
             let keep = volume.bps > 0.0 || room > VOLUMES_PER_EXIT_MAX / 2;
-            *volume = Volume { bps: 0.0, at };
+            *volume = Volume { bps: 0.0, at, source: VolumeSource::Node };
             room = room.saturating_sub(usize::from(keep));
             keep
         });
@@ -102,7 +102,7 @@ impl Network {
                 }
                 room -= 1;
             }
-            self.volumes.insert(slot, Volume { bps: octets as f64 * 8000.0 / interval as f64, at });
+            self.volumes.insert(slot, Volume { bps: octets as f64 * 8000.0 / interval as f64, at, source: VolumeSource::Node });
         }
         true
     }

@@ -45,6 +45,11 @@ pub enum Happening {
         /// What and where.
         why: String,
     },
+    /// A device says by syslog that something changed.
+    Reported {
+        /// What, in its words: tainted.
+        report: Box<network::Report>,
+    },
     /// How far the twin agrees with the routers' own tables.
     Agreement {
         /// Per device: (routes compared, routes equal).

@@ -15,6 +15,7 @@ const CONFIG_RETRY: Duration = Duration::from_secs(5);
 pub(crate) fn observed(turn: &mut Turn<'_>, observation: &Observation) {
     let now = turn.s.now;
     let peers_before = peer_events(turn, observation);
+    let reports_before = turn.s.network.reports.taken;
     turn.s.network.observe(observation, now);
     match observation {
         Observation::Bmp { device, event } => {
@@ -54,13 +55,25 @@ pub(crate) fn observed(turn: &mut Turn<'_>, observation: &Observation) {
             };
             turn.s.config_due.insert(device.clone(), now.plus(next));
         }
+        // volumes move no routes
+        Observation::Flow { .. } => {}
+        Observation::Syslog { device, .. } => {
+            let report = turn.s.network.reports.recent.back().filter(|_| turn.s.network.reports.taken > reports_before).cloned();
+            if let Some(report) = report {
+                if report.kind == syslog::Kind::ConfigCommitted {
+                    // what was committed is read soon, not at the next round
+                    turn.s.config_due.entry(device.clone()).and_modify(|due| *due = (*due).min(now.plus(CONFIG_RETRY)));
+                }
+                turn.tell(Happening::Reported { report: Box::new(report) });
+            }
+        }
     }
     tell_repairs(turn);
     match observation {
         // routes concern no rule, and come by the thousand
         Observation::Bmp { event: BmpEvent::Message { .. }, .. } if peer_events(turn, observation) == peers_before => {}
         Observation::Bmp { device, .. } | Observation::Gnmi { device, .. } => watch(turn, device),
-        Observation::Config { .. } => {}
+        Observation::Config { .. } | Observation::Flow { .. } | Observation::Syslog { .. } => {}
     }
 }
 

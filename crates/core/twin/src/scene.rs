@@ -153,7 +153,9 @@ impl Scene {
     }
 
     pub fn volume(&mut self, exit: &str, prefix: &str, mbps: f64) {
-        self.network.volumes.insert((x(exit), p(prefix)), Volume { bps: mbps * 1e6, at: Timestamp::EPOCH });
+        self.network
+            .volumes
+            .insert((x(exit), p(prefix)), Volume { bps: mbps * 1e6, at: Timestamp::EPOCH, source: network::VolumeSource::Node });
     }
 
     /// Makes the routers report what `twin` computes.

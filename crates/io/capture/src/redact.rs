@@ -20,6 +20,9 @@ pub fn redact(input: &mut Value) -> u64 {
             // one leaf of a device: {"path": "…/description", "value": {…}}
             let leaf = map.get("path").and_then(Value::as_str).is_some_and(|p| p.ends_with("/description"));
             let message = map.get("event").and_then(Value::as_str) == Some("message");
+            let syslog = map.get("source").and_then(Value::as_str) == Some("syslog");
+            // what a router said by syslog, as a state keeps it
+            let report = map.contains_key("kind") && map.contains_key("user") && map.contains_key("text");
             let mut count = 0;
             for (key, value) in map.iter_mut() {
                 count += match (key.as_str(), &mut *value) {
@@ -27,6 +30,11 @@ pub fn redact(input: &mut Value) -> u64 {
                     ("description" | "sys_name", Value::String(text)) => replace(text),
                     ("value", value) if leaf => replace_all(value),
                     ("bytes", Value::String(hex)) if message => bmp(hex),
+                    ("bytes", Value::String(bytes)) if syslog => {
+                        let instead = hex::encode(INSTEAD);
+                        u64::from(core::mem::replace(bytes, instead.clone()) != instead)
+                    }
+                    ("user" | "from" | "reason" | "what" | "text", Value::String(text)) if report => replace(text),
                     // a running configuration, whole
                     ("text", Value::String(text)) => configuration(text),
                     (_, value) => redact(value),
@@ -114,11 +122,14 @@ mod tests {
             "event": "message",
             "bytes": initiation,
             "bmp_session": {"sys_name": "core-of-Foo"},
+            "said": {"source": "syslog", "device": "r1", "bytes": hex::encode("<189>1: user Foo did it")},
+            "recent": [{"kind": "config_committed", "user": "Foo", "from": null, "text": "user Foo did it", "device": "r1"}],
             "text": "interface eth0\n description customer Foo\n mtu 9000\nrouter bgp 65001\n neighbor 10.0.0.1 description Foo\n",
         });
-        assert_eq!(redact(&mut input), 6);
+        assert_eq!(redact(&mut input), 9);
         let text = input.to_string();
-        for word in ["Ruben", "secret site", "Foo", "7231"] {
+        let syslog = hex::encode("Foo");
+        for word in ["Ruben", "secret site", "Foo", "7231", &syslog] {
             assert!(!text.contains(word), "{word}: {text}");
         }
         for word in ["eth0", "1500", "mtu 9000", "65001", "6f6c61", "10.0.0.1"] {

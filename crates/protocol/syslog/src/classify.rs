@@ -3,10 +3,10 @@
 use crate::message::Message;
 use crate::patterns::{PATTERNS, Pattern};
 use core::net::IpAddr;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// What changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The running configuration is another.

@@ -55,6 +55,9 @@ fn interface(name: &str, out: &mut Vec<(Path, Value)>) {
     out.push((at(&["oper-status"]), Value::String(if up { "UP" } else { "DOWN" }.to_owned())));
     let flags = file("flags").and_then(|f| u64::from_str_radix(f.trim_start_matches("0x"), 16).ok()).unwrap_or(0);
     out.push((at(&["admin-status"]), Value::String(if flags & 1 == 1 { "UP" } else { "DOWN" }.to_owned())));
+    if let Some(index) = file("ifindex").and_then(|i| i.parse().ok()) {
+        out.push((at(&["ifindex"]), Value::Uint(index)));
+    }
     for (leaf, counter) in [
         ("rx_bytes", "in-octets"),
         ("tx_bytes", "out-octets"),

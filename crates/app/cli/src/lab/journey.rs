@@ -6,6 +6,7 @@ use crate::exit::{Context, Ended, Failure, Outcome};
 use api::{Api, ApproveArguments};
 use lab::impair::Direction;
 use lab::netns::LabInstance;
+use lab::relay::EngineDoors;
 use lab::scenario::{Cut, Fault, Place, Scenario};
 use pilot::{Event, Happening, Mode};
 use runtime::{Engine, Options};
@@ -56,11 +57,12 @@ async fn run(context: &Context, scenario: &ScenarioArguments, folder: &std::path
         secrets: lab.dir.join("secrets.json"),
         mode: Mode::Lab,
         bmp: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        doors: runtime::Doors::default(),
         approval_ttl: None,
     };
     let engine = Engine::start(options).await.map_err(|e| Failure::from_error("PH-RUN-001", &e))?;
     let bmp = engine.bmp_address();
-    lab.attach_engine(Some(bmp)).map_err(|e| Failure::from_error("PH-LAB-007", &e))?;
+    lab.attach_engine(EngineDoors { bmp: Some(bmp), ..EngineDoors::default() }).map_err(|e| Failure::from_error("PH-LAB-007", &e))?;
     let server =
         server::Server::start(Api::new(engine.handle()), engine.folder(), None).await.map_err(|e| Failure::from_error("PH-RUN-002", &e))?;
     let mut player = Player { context, scenario, lab, engine: &engine, report: Report::default(), started: Instant::now() };

@@ -30,6 +30,7 @@ pub async fn start(data: &Path) -> Engine {
         secrets: data.join("secrets.json"),
         mode: Mode::Shadow,
         bmp: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
+        doors: runtime::Doors::default(),
         approval_ttl: None,
     };
     Engine::start(options).await.unwrap()
