@@ -14,6 +14,8 @@ use tokio::sync::{Semaphore, watch};
 const MAX_CONNECTIONS: usize = 16;
 /// How long a connection may take to come up.
 const CONNECT_WITHIN: Duration = Duration::from_secs(3);
+/// Sending processes that are told apart.
+const MAX_PROCESSES: usize = 256;
 /// Largest UDP payload.
 const DATAGRAM_BYTES_MAX: usize = 65_535;
 /// Pause after a listener failed (out of descriptors), so that it does not spin.
@@ -92,7 +94,7 @@ pub(super) async fn datagrams(
     engine: watch::Receiver<EngineDoors>,
     door: fn(&EngineDoors) -> Option<SocketAddr>,
 ) {
-    let mut ways: BTreeMap<Ipv4Addr, UdpSocket> = BTreeMap::new();
+    let mut ways: BTreeMap<(Ipv4Addr, u16), UdpSocket> = BTreeMap::new();
     let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
     loop {
         let Ok((length, from)) = inside.recv_from(&mut buffer).await else {
@@ -101,12 +103,17 @@ pub(super) async fn datagrams(
         };
         let IpAddr::V4(address) = from.ip() else { continue };
         let (Some(source), Some(to)) = (sources.get(&address).copied(), door(&engine.borrow())) else { continue };
-        if let std::collections::btree_map::Entry::Vacant(free) = ways.entry(source)
+        // Processes of one router keep ports of their own: that is how a receiver tells them apart.
+        let process = (source, from.port());
+        if ways.len() >= MAX_PROCESSES && !ways.contains_key(&process) {
+            ways.clear();
+        }
+        if let std::collections::btree_map::Entry::Vacant(free) = ways.entry(process)
             && let Ok(socket) = UdpSocket::bind(SocketAddr::new(IpAddr::V4(source), 0)).await
         {
             free.insert(socket);
         }
-        if let (Some(way), Some(bytes)) = (ways.get(&source), buffer.get(..length)) {
+        if let (Some(way), Some(bytes)) = (ways.get(&process), buffer.get(..length)) {
             // A datagram is a wish, not a promise.
             let _ = way.send_to(bytes, to).await;
         }

@@ -1,5 +1,6 @@
 //! The commands.
 
+use crate::exports::ExportView;
 use crate::health::HealthRows;
 use crate::lab::{LabControl, StrikeArguments};
 use crate::replay::{REPLAY, ReplayArguments, ReplayView, Told};
@@ -43,6 +44,8 @@ pub enum CommandName {
     Peers,
     /// How much goes where, and the doors for flow export and syslog.
     Volumes,
+    /// How the exports to programs of others stand.
+    Exports,
     /// Every probe, the last ten seconds.
     Probes,
     /// The network as a drawing.
@@ -101,6 +104,7 @@ pub struct Api {
     health: HealthRows,
     lab: Option<Arc<dyn LabControl>>,
     player: Option<Arc<Player>>,
+    exports: Option<Arc<dyn Fn() -> Vec<ExportView> + Send + Sync>>,
     /// When these use cases were made: tells engines apart.
     made: u128,
 }
@@ -119,7 +123,7 @@ impl Api {
         tokio::spawn(timeline.clone().follow(engine.events()));
         let health = HealthRows::default();
         tokio::spawn(health.clone().follow(engine.clone()));
-        Self { engine, timeline, health, lab: None, player: None, made: made() }
+        Self { engine, timeline, health, lab: None, player: None, exports: None, made: made() }
     }
 
     /// Makes the use cases of a capture that is played. Must be called inside a runtime.
@@ -130,13 +134,19 @@ impl Api {
         let (timeline, health) = (Timeline::default(), HealthRows::default());
         let told = Told { timeline: timeline.clone(), health: health.clone() };
         let player = Arc::new(Player::open(file, told).await?);
-        Ok(Self { engine: player.handle(), timeline, health, lab: None, player: Some(player), made: made() })
+        Ok(Self { engine: player.handle(), timeline, health, lab: None, player: Some(player), exports: None, made: made() })
     }
 
     /// Gives the laboratory that the engine watches.
     #[must_use]
     pub fn with_lab(self, lab: Option<Arc<dyn LabControl>>) -> Self {
         Self { lab, ..self }
+    }
+
+    /// Gives a look at the exports.
+    #[must_use]
+    pub fn with_exports(self, look: Arc<dyn Fn() -> Vec<ExportView> + Send + Sync>) -> Self {
+        Self { exports: Some(look), ..self }
     }
 
     /// Carries out one command by name; arguments and answer are JSON.
@@ -170,6 +180,7 @@ impl Api {
                 view.doors = volumes::doors(self.engine.doors());
                 answer(&view)
             }
+            CommandName::Exports => answer(&self.exports.as_ref().map(|look| look()).unwrap_or_default()),
             CommandName::Probes => answer(&self.engine.read(probes).await?),
             CommandName::Topology => answer(&self.engine.read(topology::topology).await?),
             CommandName::Prefix => {

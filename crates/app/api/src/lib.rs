@@ -5,6 +5,7 @@
 mod agents;
 mod call;
 mod evidence;
+mod exports;
 mod health;
 mod intake;
 mod lab;
@@ -25,6 +26,7 @@ pub use crate::lab::{LabControl, LabView, Laboratory, StrikeArguments};
 pub use agents::{AgentView, AlertView, ChatArguments, ChatView, SampleView};
 pub use call::{Api, CommandName};
 pub use evidence::EvidenceView;
+pub use exports::ExportView;
 pub use health::{DeviceSeries, ExitSeries, HealthView, PathSeries};
 pub use intake::{BmpIntake, IntakeView};
 pub use peers::{PeerPrefixes, PeerView};

@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::exit::{Context, Ended, Failure, Outcome};
 use crate::{series, topics};
-use api::{Api, IntakeView, LabControl, Laboratory, PeerView, StatusView, TimelineEntry};
+use api::{Api, ExportView, IntakeView, LabControl, Laboratory, PeerView, StatusView, TimelineEntry};
 use collector::SyslogTls;
 use lab::relay::EngineDoors;
 use serde::Serialize;
@@ -26,6 +26,9 @@ pub struct StatusArguments {
     /// How much goes where instead: per exit and direction, with the largest prefixes, and what the doors for flow export and syslog took.
     #[arg(long, conflicts_with_all = ["topics", "series", "intake", "peers"])]
     volumes: bool,
+    /// The exports instead: Prometheus, InfluxDB, Kafka; what was sent, waits, was lost.
+    #[arg(long, conflicts_with_all = ["topics", "series", "intake", "peers", "volumes"])]
+    exports: bool,
     /// The topics instead: what was published, is held, was lost.
     #[arg(long)]
     topics: bool,
@@ -50,6 +53,9 @@ pub struct EventsArguments {
     /// Messages of this topic instead, one JSON object a line, and the end; see `status --topics`.
     #[arg(long, value_name = "NAME")]
     topic: Option<String>,
+    /// Of a Kafka broker instead of the live engine: every message of the topic that it has.
+    #[arg(long, value_name = "HOST:PORT", requires = "topic", conflicts_with_all = ["last", "from"])]
+    kafka: Option<String>,
     /// How many messages at most, the newest ones, or those from `--from` on.
     #[arg(long, value_name = "N", default_value_t = 10, requires = "topic", value_parser = clap::value_parser!(u32).range(1..=1000))]
     last: u32,
@@ -69,7 +75,7 @@ pub struct ServeArguments {
     #[arg(long, value_name = "ID", conflicts_with = "inventory")]
     lab: Option<String>,
     /// Play a capture instead of watching devices: the same decisions again, and nothing is sent.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["inventory", "lab", "mode", "bmp", "flow", "syslog"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["inventory", "lab", "mode", "bmp", "flow", "syslog", "prometheus", "influx", "kafka"])]
     replay: Option<PathBuf>,
     /// SHADOW sends nothing; LAB writes to the lab's own devices only.
     #[arg(long, value_enum, default_value_t = ModeWord::Shadow)]
@@ -95,6 +101,18 @@ pub struct ServeArguments {
     /// CA of the senders' certificates; without it their address alone tells who they are.
     #[arg(long, value_name = "PEM")]
     syslog_client_ca: Option<PathBuf>,
+    /// Let Prometheus ask here, at /metrics.
+    #[arg(long, value_name = "ADDR")]
+    prometheus: Option<SocketAddr>,
+    /// Write measurements to InfluxDB: the whole URL, …/api/v2/write?org=ORG&bucket=BUCKET, or …/write?db=DB before version 2.
+    #[arg(long, value_name = "URL")]
+    influx: Option<String>,
+    /// File with InfluxDB's token, readable by its owner only.
+    #[arg(long, value_name = "FILE", requires = "influx")]
+    influx_token: Option<PathBuf>,
+    /// Send the topics to Kafka, by any broker of the cluster.
+    #[arg(long, value_name = "HOST:PORT")]
+    kafka: Option<String>,
     /// How long a proposal may wait for an answer, seconds; 300 unless told.
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(10..=3600))]
     approval_ttl: Option<u64>,
@@ -154,6 +172,20 @@ pub fn status(context: &Context, arguments: &StatusArguments) -> Ended {
         }
         return Ok(Outcome::Done);
     }
+    if arguments.exports {
+        let views: Vec<ExportView> = blocking(client.call("exports", &()))?;
+        if context.json {
+            print_json(&views);
+        } else if views.is_empty() {
+            println!("no export is switched on; see `pilotctl serve --help`");
+        }
+        for v in views.iter().filter(|_| !context.json) {
+            let state = if v.connected { "connected" } else { "not connected" };
+            let error = v.last_error.as_ref().map(|e| format!("; last error: {e:?}")).unwrap_or_default();
+            println!("{} {}: {state}, {} sent, {} wait, {} dropped{error}", v.name, v.to, v.sent, v.queued, v.dropped);
+        }
+        return Ok(Outcome::Done);
+    }
     if arguments.volumes {
         return crate::volumes::print(context, &client);
     }
@@ -204,6 +236,10 @@ fn peers(context: &Context, client: &Client, device: &str) -> Ended {
 
 /// Runs `events`.
 pub fn events(context: &Context, arguments: &EventsArguments) -> Ended {
+    if let (Some(broker), Some(topic)) = (&arguments.kafka, &arguments.topic) {
+        let read = async { export::import(broker, topic, |r| println!("{}", r.to_json())).await.map_err(|e| Failure::from_error("", &e)) };
+        return blocking(read).map(|_| Outcome::Done);
+    }
     let client = Client::new(context)?;
     if arguments.past {
         let entries: Vec<TimelineEntry> = blocking(client.call("timeline", &0_u64))?;
@@ -282,6 +318,12 @@ pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
             (Some(address), Some(cert), Some(key)) => Some(SyslogTls { address, cert, key, client_ca: arguments.syslog_client_ca }),
             _ => None,
         };
+        let influx = arguments.influx.map(|url| export::Influx::new(&url, arguments.influx_token.as_deref()));
+        let exports = export::Options {
+            prometheus: arguments.prometheus,
+            influx: influx.transpose().map_err(|e| Failure::from_error("", &e))?,
+            kafka: arguments.kafka.map(|broker| export::Kafka { broker }),
+        };
         let doors = runtime::Doors { flow: arguments.flow, syslog: arguments.syslog, syslog_tls };
         let options = runtime::Options { data, inventory, secrets, mode: arguments.mode.into(), bmp: arguments.bmp, doors, approval_ttl };
         let engine = runtime::Engine::start(options).await.map_err(|e| Failure::from_error("PH-RUN-001", &e))?;
@@ -291,7 +333,8 @@ pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
             instance.attach_engine(doors).map_err(|e| Failure::from_error("PH-LAB-001", &e))?;
         }
         let laboratory = instance.map(|i| Arc::new(Laboratory::new(i, false)) as Arc<dyn LabControl>);
-        let api = Api::new(engine.handle()).with_lab(laboratory);
+        let exports = export::start(&engine.handle(), exports).await.map_err(|e| Failure::from_error("", &e))?;
+        let api = Api::new(engine.handle()).with_lab(laboratory).with_exports(exports.looker());
         let ui = arguments.ui.or_else(built_window);
         let listen = arguments.listen.map(|address| server::Listen { address, ui });
         let server = server::Server::start(api, engine.folder(), listen).await.map_err(|e| Failure::from_error("PH-RUN-002", &e))?;
@@ -310,6 +353,7 @@ pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
         // an interrupt that cannot be waited for would leave no way to stop: then stop at once
         let _ = tokio::signal::ctrl_c().await;
         server.stop().await;
+        drop(exports);
         let digest = engine.stop().await.map_err(|e| Failure::from_error("PH-RUN-003", &e))?;
         eprintln!("stopped; state {digest}");
         Ok(Outcome::Done)

@@ -19,6 +19,7 @@ pub use doors::{DoorCounts, Doors, OpenDoors};
 pub use effects::chain;
 pub use engine::{Engine, EngineError, Handle, Options, Stopped};
 pub use identity::{data_folder, operator_of_uid, own_uid};
+pub use measurements::points;
 pub use player::{Audience, Order, Player, Position, SPEEDS};
 pub use recorder::SeriesState;
 pub use topics::{READ_MAX, Topics};

@@ -152,6 +152,13 @@ impl Topics {
         self.complete(topic, read, n).await
     }
 
+    /// Returns where a reader goes on; 0 before it stood anywhere.
+    #[must_use]
+    pub fn place(&self, reader: &str, topic: &str) -> u64 {
+        let topic = bus::canonical(topic);
+        self.bus().places().into_iter().find(|p| p.reader == reader && p.topic == topic).map_or(0, |p| p.next)
+    }
+
     /// Puts a reader in front of the message `next`; it stands there after a restart too.
     ///
     /// # Errors

@@ -26,6 +26,9 @@ const DATAGRAM_BYTES_MAX: usize = 65_535;
 const KERNEL_EVERY: Duration = Duration::from_secs(2);
 /// Pause after a failed read, so that the loop does not spin.
 const READ_PAUSE: Duration = Duration::from_millis(200);
+/// Exporting processes that are followed. A process is an address and a port (the transport session of RFC 7011 §2): two of them on one
+/// router number their templates and samplers apart. The one that was silent for longest makes room.
+const EXPORTERS_MAX: usize = 4096;
 /// Unknown senders that are named in the log once each; beyond it they are only counted.
 const NAMED_SENDERS_MAX: usize = 64;
 
@@ -121,7 +124,7 @@ impl FlowListener {
     /// Reads until the receiver of `tx` is gone. Nothing that a sender does ends it, and a full queue never makes it wait: what finds no
     /// room is dropped and counted.
     pub async fn run(self, tx: mpsc::Sender<FlowBatch>) {
-        let mut exporters: BTreeMap<IpAddr, Exporter> = BTreeMap::new();
+        let mut exporters: BTreeMap<(IpAddr, u16), (Exporter, Instant)> = BTreeMap::new();
         let mut named = BTreeSet::new();
         let mut buffer = vec![0; DATAGRAM_BYTES_MAX];
         let mut ask_kernel = tokio::time::interval_at(Instant::now() + KERNEL_EVERY, KERNEL_EVERY);
@@ -137,12 +140,19 @@ impl FlowListener {
             };
             match received {
                 Ok((length, from)) => {
-                    let from = from.ip().to_canonical();
-                    let Some(device) = self.allowed.get(&from) else {
-                        self.refuse(from, &mut named);
+                    let process = (from.ip().to_canonical(), from.port());
+                    let Some(device) = self.allowed.get(&process.0) else {
+                        self.refuse(process.0, &mut named);
                         continue;
                     };
-                    let exporter = exporters.entry(from).or_insert_with(|| Exporter::new(from));
+                    if exporters.len() >= EXPORTERS_MAX
+                        && !exporters.contains_key(&process)
+                        && let Some(silent) = exporters.iter().min_by_key(|(_, (_, heard))| *heard).map(|(p, _)| *p)
+                    {
+                        exporters.remove(&silent);
+                    }
+                    let (exporter, heard) = exporters.entry(process).or_insert_with(|| (Exporter::new(process.0), Instant::now()));
+                    *heard = Instant::now();
                     self.take(device, exporter, buffer.get(..length).unwrap_or_default(), &tx);
                 }
                 Err(cause) => {

@@ -1,0 +1,238 @@
+//! The topics to and from a Kafka broker: each message at least once and in order, one partition a topic, under the topic's own name.
+//!
+//! A broker that dies between keeping a batch and saying so may get that batch twice: there is no idempotent producer here. Every record
+//! carries the number of its message in a header, and [`import`] leaves repeats out. Topics that others compressed are not read.
+
+use crate::ExportError;
+use crate::report::Report;
+use bus::TOPICS;
+use rskafka::client::partition::{Compression, OffsetAt, PartitionClient, UnknownTopicHandling};
+use rskafka::client::{Client, ClientBuilder};
+use rskafka::record::Record;
+use runtime::Topics;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+use tokio::time::MissedTickBehavior;
+
+/// The name under which this reader's places are kept.
+const READER: &str = "kafka";
+/// Time between two looks at the topics.
+const EVERY: Duration = Duration::from_millis(500);
+/// Messages of one request, and their bytes: a broker takes 1 MB unless told otherwise.
+const BATCH: usize = 500;
+const BATCH_BYTES: usize = 512 << 10;
+/// Longest wait for the broker.
+const ANSWER_MAX: Duration = Duration::from_secs(10);
+/// Pause after a failure: doubled up to the longest.
+const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE_MAX: Duration = Duration::from_secs(60);
+/// Header that carries the message's number in its topic.
+const OFFSET: &str = "pilothouse-offset";
+/// Bytes that an import asks for at once.
+const FETCH_BYTES: i32 = 4 << 20;
+
+/// Which broker.
+#[derive(Clone, Debug)]
+pub struct Kafka {
+    /// `HOST:PORT` of any broker of the cluster.
+    pub broker: String,
+}
+
+/// Sends the topics until it is ended.
+pub(crate) async fn run(topics: Topics, kafka: Kafka, report: Arc<Report>) {
+    let mut pause = PAUSE;
+    loop {
+        let Err(why) = session(&topics, &kafka, &report, &mut pause).await else { return };
+        report.failed(&why);
+        tokio::time::sleep(pause).await;
+        pause = (pause * 2).min(PAUSE_MAX);
+    }
+}
+
+async fn session(topics: &Topics, kafka: &Kafka, report: &Report, pause: &mut Duration) -> Result<(), String> {
+    let client = in_time(ClientBuilder::new(vec![kafka.broker.clone()]).build()).await?;
+    let mut ways = BTreeMap::new();
+    for topic in TOPICS {
+        let way = open(&client, topic).await?;
+        // what the broker has of an earlier connection whose answer never came is not sent again
+        if let Some(last) = last_offset(&way).await? {
+            // a data folder that is younger than the broker's records numbers from 0 again
+            let next = next(topics, topic);
+            if last >= topics.place(READER, topic) && last < next {
+                stand(topics, topic, last + 1)?;
+            }
+        }
+        ways.insert(topic, way);
+    }
+    let mut ticks = tokio::time::interval(EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let mut waiting = 0;
+        for (topic, way) in &ways {
+            loop {
+                let read = topics.read_on(READER, topic, BATCH).await.map_err(|e| runtime::chain(&e))?;
+                if let Some(gap) = &read.gap {
+                    // counted once: the place is behind it from here on. Numbers that an engine which died left out were never messages
+                    let published = topics.stats().iter().find(|t| t.topic == *topic).map_or(0, |t| t.published);
+                    report.dropped((gap.end - gap.start).min(published));
+                    stand(topics, topic, gap.end)?;
+                }
+                let (mut records, mut bytes, mut behind) = (Vec::new(), 0, None);
+                for m in &read.messages {
+                    let record = record(m.offset, m.at.nanos(), &m.value);
+                    let length = record.value.as_ref().map_or(0, Vec::len);
+                    if length > BATCH_BYTES {
+                        if records.is_empty() {
+                            report.dropped(1);
+                            behind = Some(m.offset + 1);
+                            continue;
+                        }
+                        break;
+                    }
+                    bytes += length;
+                    if bytes > BATCH_BYTES {
+                        break;
+                    }
+                    behind = Some(m.offset + 1);
+                    records.push(record);
+                }
+                let Some(behind) = behind else { break };
+                let count = records.len();
+                if count > 0 {
+                    in_time(way.produce(records, Compression::NoCompression)).await?;
+                }
+                stand(topics, topic, behind)?;
+                report.sent(count);
+                *pause = PAUSE;
+            }
+            waiting += next(topics, topic).saturating_sub(topics.place(READER, topic));
+        }
+        report.queued.store(waiting, Ordering::Relaxed);
+        report.sent(0);
+    }
+}
+
+/// The number that a topic's next message gets.
+fn next(topics: &Topics, topic: &str) -> u64 {
+    topics.stats().iter().find(|t| t.topic == topic).map_or(0, |t| t.next)
+}
+
+fn stand(topics: &Topics, topic: &str, next: u64) -> Result<(), String> {
+    topics.stand(READER, topic, next).map_err(|e| e.to_string())
+}
+
+async fn in_time<T>(answer: impl Future<Output = Result<T, rskafka::client::error::Error>>) -> Result<T, String> {
+    match tokio::time::timeout(ANSWER_MAX, answer).await {
+        Ok(answer) => answer.map_err(|e| e.to_string()),
+        Err(_) => Err(format!("no answer within {} s", ANSWER_MAX.as_secs())),
+    }
+}
+
+/// Opens a topic's only partition; a topic that is not there is made.
+async fn open(client: &Client, topic: &str) -> Result<PartitionClient, String> {
+    let known = in_time(client.list_topics()).await?;
+    if !known.iter().any(|t| t.name == topic) {
+        let controller = client.controller_client().map_err(|e| e.to_string())?;
+        in_time(controller.create_topic(topic, 1, 1, i32::try_from(ANSWER_MAX.as_millis()).unwrap_or(i32::MAX))).await?;
+    }
+    in_time(client.partition_client(topic, 0, UnknownTopicHandling::Retry)).await
+}
+
+/// The number that the newest record of a partition carries.
+async fn last_offset(way: &PartitionClient) -> Result<Option<u64>, String> {
+    let end = in_time(way.get_offset(OffsetAt::Latest)).await?;
+    let first = in_time(way.get_offset(OffsetAt::Earliest)).await?;
+    if end <= first {
+        return Ok(None);
+    }
+    let (records, _) = in_time(way.fetch_records(end - 1, 1..FETCH_BYTES, 1000)).await?;
+    let header = records.last().and_then(|r| r.record.headers.get(OFFSET).cloned());
+    Ok(header.and_then(|h| String::from_utf8(h).ok()).and_then(|h| h.parse().ok()))
+}
+
+/// One message: its router as key, where it has one, so that a cluster may spread by it.
+fn record(offset: u64, at_ns: i64, value: &Value) -> Record {
+    let key = value.get("router").or_else(|| value.get("router_id")).and_then(Value::as_str).map(|r| r.as_bytes().to_vec());
+    let headers = [(OFFSET.to_owned(), offset.to_string().into_bytes()), ("pilothouse-time-ns".to_owned(), at_ns.to_string().into_bytes())];
+    Record { key, value: Some(value.to_string().into_bytes()), headers: headers.into(), timestamp: time(at_ns) }
+}
+
+fn time(at_ns: i64) -> rskafka::chrono::DateTime<rskafka::chrono::Utc> {
+    rskafka::chrono::DateTime::from_timestamp_nanos(at_ns)
+}
+
+/// One record of a broker.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Imported {
+    /// Place in the broker's partition.
+    pub place: i64,
+    /// The number that the sender gave it; `None`: not ours.
+    pub offset: Option<u64>,
+    /// What it holds; text that is no JSON is a JSON string.
+    pub value: Value,
+}
+
+impl Imported {
+    /// Returns it as one JSON object.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({"place": self.place, "offset": self.offset, "value": self.value})
+    }
+}
+
+/// Reads a topic of a broker back, from its beginning to what is its end now; each record goes to `each`. Returns how many there were.
+///
+/// # Errors
+/// [`ExportError::Broker`], [`ExportError::NoTopic`].
+pub async fn import(broker: &str, topic: &str, mut each: impl FnMut(Imported)) -> Result<u64, ExportError> {
+    let failed = |why: String| ExportError::Broker { broker: broker.to_owned(), why };
+    // the client itself tries for ever; who imports waits at a terminal
+    let client = in_time(ClientBuilder::new(vec![broker.to_owned()]).build()).await.map_err(failed)?;
+    // the other name of a topic is an alias on the bus only
+    let topic = if topic == bus::TELEMETRY_BMP_ALIAS { bus::TELEMETRY_BMP } else { topic };
+    let known = in_time(client.list_topics()).await.map_err(failed)?;
+    if !known.iter().any(|t| t.name == topic) {
+        return Err(ExportError::NoTopic { broker: broker.to_owned(), topic: topic.to_owned() });
+    }
+    let way = in_time(client.partition_client(topic, 0, UnknownTopicHandling::Error)).await.map_err(failed)?;
+    let mut place = in_time(way.get_offset(OffsetAt::Earliest)).await.map_err(failed)?;
+    let end = in_time(way.get_offset(OffsetAt::Latest)).await.map_err(failed)?;
+    let (mut count, mut newest) = (0, None);
+    while place < end {
+        let (records, _) = in_time(way.fetch_records(place, 1..FETCH_BYTES, 1000)).await.map_err(failed)?;
+        let Some(last) = records.last() else { return Err(failed(format!("nothing comes from place {place} on, before {end}"))) };
+        let next = last.offset + 1;
+        for r in records.into_iter().filter(|r| r.offset >= place && r.offset < end) {
+            let bytes = r.record.value.unwrap_or_default();
+            let value = serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+            let offset = r.record.headers.get(OFFSET).and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| h.parse().ok());
+            // a batch that came twice; a sender that began anew numbers from 0 again
+            if offset.is_some() && offset == newest {
+                continue;
+            }
+            newest = offset.or(newest);
+            each(Imported { place: r.offset, offset, value });
+            count += 1;
+        }
+        place = next;
+    }
+    Ok(count)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_record_carries_its_number_its_time_and_its_router() {
+        let r = record(41, 1_800_000_000_123_456_789, &json!({"router": "r1", "type": "peer_up"}));
+        assert_eq!((r.key.as_deref(), r.headers[OFFSET].as_slice()), (Some(&b"r1"[..]), &b"41"[..]));
+        assert_eq!(r.headers["pilothouse-time-ns"], b"1800000000123456789");
+        assert_eq!(serde_json::from_slice::<Value>(&r.value.unwrap()).unwrap()["type"], "peer_up");
+        assert_eq!(record(0, 0, &json!({"x": 1})).key, None);
+    }
+}
