@@ -5,10 +5,15 @@ mod mrt;
 mod pcap;
 
 use crate::exit::{Context, Ended, Failure, Outcome};
+use archive::open_bmp;
 use bmp::{Codec, Framer};
 use clap::ValueEnum;
+use std::collections::BTreeMap;
 use std::io::{BufWriter, Read, Write};
 use std::path::PathBuf;
+
+/// Routers of one wrapped stream: more than the largest public collector has.
+const MAX_ROUTERS: usize = 4096;
 
 /// Arguments of `decode`.
 #[derive(Debug, clap::Args)]
@@ -40,7 +45,7 @@ enum Text {
 /// Input formats.
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Format {
-    /// A stream of BMP messages (RFC 7854).
+    /// A stream of BMP messages (RFC 7854), plain or in the headers of OpenBMP.
     Bmp,
     /// What route collectors write (RFC 6396).
     Mrt,
@@ -60,10 +65,23 @@ fn closed() -> Failure {
     Failure::new("PH-CLI-022", "output was closed")
 }
 
+/// A file of records ended before its end: unreadable where nothing was printed, else partly done, with the place.
+fn ended(file: &std::path::Path, error: &dyn std::error::Error, printed: bool) -> Result<bool, Failure> {
+    let what = format!("{}: {}", file.display(), runtime::chain(error));
+    if !printed {
+        return Err(Failure::new("PH-CLI-024", format!("{what}; nothing came before it")));
+    }
+    eprintln!("PH-CLI-024 {what}; what came before it is printed");
+    Ok(true)
+}
+
 /// Reads a file a piece at a time.
-pub fn pieces(path: &std::path::Path, mut each: impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
+pub fn pieces(path: &std::path::Path, each: impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
+    pieces_of(input(path)?, path, each)
+}
+
+fn pieces_of(mut input: impl Read, path: &std::path::Path, mut each: impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
     let fail = |e: std::io::Error| Failure::new("PH-CLI-020", format!("cannot read {}: {e}", path.display()));
-    let mut input = input(path)?;
     let mut buffer = vec![0; 64 << 10];
     loop {
         match input.read(&mut buffer).map_err(fail)? {
@@ -90,23 +108,62 @@ pub fn decode(_: &Context, arguments: &Arguments) -> Ended {
     Ok(if bad { Outcome::Partly } else { Outcome::Done })
 }
 
+fn line(message: &[u8], offset: u64, codec: &mut Codec, bad: &mut bool) -> serde_json::Value {
+    match bmp::decode(message, codec) {
+        Ok(found) => bmp::json::message(&found, offset),
+        Err(error) => {
+            *bad = true;
+            bmp::json::malformed(&error, message, offset)
+        }
+    }
+}
+
+/// Prints what another collector wrapped: each router has a session of its own; offsets are those of the wrapping headers.
+fn print_open_bmp(file: &std::path::Path, input: impl Read, own_as: Option<bgp::Asn>, out: &mut impl Write) -> Result<bool, Failure> {
+    let mut routers = BTreeMap::new();
+    let (mut bad, mut printed) = (false, false);
+    for one in open_bmp::Wrapped::new(input) {
+        let one = match one {
+            Ok(one) => one,
+            Err(e) => return ended(file, &e, printed),
+        };
+        if routers.len() >= MAX_ROUTERS && !routers.contains_key(&one.router) {
+            bad = true;
+            eprintln!("PH-CLI-052 {}: the message at byte {} is of a router beyond the first {MAX_ROUTERS}", file.display(), one.offset);
+            continue;
+        }
+        let codec = routers.entry(one.router).or_insert_with(|| Codec::new(own_as));
+        let mut object = line(&one.bmp, one.offset, codec, &mut bad);
+        if let Some(fields) = object.as_object_mut() {
+            fields.insert("router".to_owned(), one.router.to_string().into());
+            fields.insert("collected".to_owned(), bmp::json::rfc3339(one.time).into());
+        }
+        printed = true;
+        writeln!(out, "{object}").map_err(|_| closed())?;
+    }
+    Ok(bad)
+}
+
 /// Prints a stream's messages; says whether part of it was bad.
 fn print_bmp(file: &std::path::Path, own_as: Option<bgp::Asn>, out: &mut impl Write) -> Result<bool, Failure> {
+    let mut head = Vec::new();
+    let mut input = input(file)?;
+    let fail = |e: std::io::Error| Failure::new("PH-CLI-020", format!("cannot read {}: {e}", file.display()));
+    input.by_ref().take(open_bmp::MAGIC.len() as u64).read_to_end(&mut head).map_err(fail)?;
+    let wrapped = head == open_bmp::MAGIC;
+    let input = std::io::Cursor::new(head).chain(input);
+    if wrapped {
+        return print_open_bmp(file, input, own_as, out);
+    }
     let mut framer = Framer::new();
     let mut codec = Codec::new(own_as);
     let mut bad = false;
-    pieces(file, |bytes| {
+    pieces_of(input, file, |bytes| {
         framer.push(bytes);
         while let Some(frame) = framer.next() {
             let frame =
                 frame.map_err(|e| Failure::new("PH-CLI-021", format!("{}: {e}; what came before it is printed", file.display())))?;
-            let line = match bmp::decode(&frame.bytes, &mut codec) {
-                Ok(message) => bmp::json::message(&message, frame.offset),
-                Err(error) => {
-                    bad = true;
-                    bmp::json::malformed(&error, &frame.bytes, frame.offset)
-                }
-            };
+            let line = line(&frame.bytes, frame.offset, &mut codec, &mut bad);
             writeln!(out, "{line}").map_err(|_| closed())?;
         }
         Ok(())

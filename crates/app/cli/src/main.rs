@@ -12,6 +12,7 @@ mod decode;
 mod doctor;
 mod engine;
 mod exit;
+mod import;
 mod lab;
 mod queue;
 mod replay;
@@ -49,6 +50,8 @@ struct Arguments {
 enum Verb {
     /// Decodes files into one JSON object a message.
     Decode(decode::Arguments),
+    /// Says what files hold, what reading them would leave out, and which verb reads them.
+    Import(import::Arguments),
     /// The routes after streams of BMP.
     Rib(tables::Arguments),
     /// Runs the collector alone.
@@ -100,6 +103,7 @@ fn main() -> ExitCode {
     let context = exit::Context { data: arguments.data, json: arguments.json };
     let outcome = match arguments.verb {
         Verb::Decode(a) => decode::decode(&context, &a),
+        Verb::Import(a) => import::import(&context, &a),
         Verb::Rib(a) => tables::run(&context, &a),
         Verb::Collect(a) => collect::run(&context, a),
         Verb::Capture(a) => replay::capture(&context, &a),

@@ -19,6 +19,9 @@ pub fn looks_like_bmp(bytes: &[u8]) -> bool {
     usize::try_from(u32::from_be_bytes([a, b, c, d])).is_ok_and(|n| (least..=MAX_MESSAGE_BYTES).contains(&n))
 }
 
+/// TCP connections looked into at a time: as many as are put together.
+pub const MAX_BMP_FLOWS: usize = crate::pcap::MAX_FLOWS;
+
 /// What a flow gives.
 #[derive(Debug)]
 pub enum Given {
@@ -52,22 +55,35 @@ struct State {
 pub struct BmpFlows {
     own_as: Option<bgp::Asn>,
     flows: BTreeMap<(Flow, u64), State>,
+    left_out: u64,
 }
 
 impl BmpFlows {
     /// Makes the state at the start of a capture; `own_as` as in [`Codec::new`].
     #[must_use]
     pub const fn new(own_as: Option<bgp::Asn>) -> Self {
-        Self { own_as, flows: BTreeMap::new() }
+        Self { own_as, flows: BTreeMap::new(), left_out: 0 }
     }
 
     /// Takes an event of the capture; `each` gets the flow, the packet's time (nanoseconds since the Unix epoch) and what it gave.
     pub fn take(&mut self, event: &Event, mut each: impl FnMut(Flow, Option<i64>, Given)) {
         match event {
             Event::Bytes { flow, connection, time, offset, bytes } => {
+                let key = (*flow, *connection);
+                if !self.flows.contains_key(&key) {
+                    // the ports are used again: the connection before says no more
+                    let before: Vec<_> = self.flows.range((*flow, 0)..key).map(|(k, _)| *k).collect();
+                    for old in before.iter().filter_map(|k| self.flows.remove(k)) {
+                        old.end("the connection ends inside a message", |given| each(*flow, None, given));
+                    }
+                    if self.flows.len() >= MAX_BMP_FLOWS {
+                        self.left_out = self.left_out.saturating_add(1);
+                        return;
+                    }
+                }
                 let own_as = self.own_as;
                 let fresh = || State { codec: Codec::new(own_as), ..State::default() };
-                let state = self.flows.entry((*flow, *connection)).or_insert_with(fresh);
+                let state = self.flows.entry(key).or_insert_with(fresh);
                 state.take(*offset, bytes, |given| each(*flow, Some(*time), given));
             }
             Event::Lost { flow, connection, offset, bytes } => {
@@ -81,17 +97,26 @@ impl BmpFlows {
 
     /// Ends the capture: what waits for the rest of its message is lost.
     pub fn finish(&mut self, mut each: impl FnMut(Flow, Option<i64>, Given)) {
-        for ((flow, _), state) in &mut self.flows {
-            if let Some(framer) = state.framer.take().filter(|f| f.pending() > 0) {
-                let offset = state.base + framer.offset();
-                let why = "the capture ends inside a message".to_owned();
-                each(*flow, None, Given::Lost { offset, bytes: framer.pending() as u64, why });
-            }
+        for ((flow, _), state) in std::mem::take(&mut self.flows) {
+            state.end("the capture ends inside a message", |given| each(flow, None, given));
         }
+    }
+
+    /// Returns how many segments belong to connections beyond [`MAX_BMP_FLOWS`]; nothing was looked for in them.
+    #[must_use]
+    pub const fn left_out(&self) -> u64 {
+        self.left_out
     }
 }
 
 impl State {
+    /// Says what waits for the rest of its message.
+    fn end(self, why: &str, mut each: impl FnMut(Given)) {
+        if let Some(framer) = self.framer.filter(|f| f.pending() > 0) {
+            each(Given::Lost { offset: self.base + framer.offset(), bytes: framer.pending() as u64, why: why.to_owned() });
+        }
+    }
+
     fn take(&mut self, offset: u64, bytes: &[u8], mut each: impl FnMut(Given)) {
         let mut offset = offset;
         let mut bytes = bytes;

@@ -161,3 +161,54 @@ fn a_bad_record_costs_itself_only() {
         let _ = mrt::read_bytes(&bent);
     }
 }
+
+/// A record of two paths: one of a peer that the table lacks, one good.
+fn half_known() -> Vec<u8> {
+    let attributes = [0x40, 1, 1, 0, 0x40, 2, 6, 2, 1, 0, 0, 0xFD, 0xE9, 0x40, 3, 4, 10, 0, 0, 1];
+    let entry = |peer: u8| [&[0, peer, 0, 0, 0, 5, 0, 20][..], &attributes].concat();
+    record(13, 2, &[&[0, 0, 0, 0, 24, 203, 0, 113, 0, 2][..], &entry(9), &entry(0)].concat())
+}
+
+#[test]
+fn an_unknown_peer_costs_its_own_entry_only() {
+    let file = [table_dump(), half_known()].concat();
+    let found = objects(&file);
+    assert_eq!((found.len(), &found[3]["type"], &found[4]["type"]), (5, &"malformed".into(), &"rib_entry".into()));
+    assert!(found[3]["error"].as_str().unwrap().contains("peer index 9"), "{}", found[3]);
+    assert_eq!(found[4]["announce"][0]["prefix"], "203.0.113.0/24");
+    // cut in its second path, the first still stands
+    let mut cut = half_known();
+    cut.truncate(cut.len() - 3);
+    let length = u32::try_from(cut.len() - 12).unwrap().to_be_bytes();
+    cut[8..12].copy_from_slice(&length);
+    cut[12 + 10..12 + 12].copy_from_slice(&[0, 0]);
+    let found = objects(&[table_dump(), cut].concat());
+    assert_eq!((found.len(), &found[3]["type"], &found[4]["type"]), (5, &"rib_entry".into(), &"malformed".into()));
+    // bgpdump's lines: the good one, and that one is missing
+    let mut table = PeerTable::default();
+    let lines: Vec<_> = Records::new(file.as_slice()).map(|r| mrt::bgpdump::lines(&r.unwrap(), &mut table)).collect();
+    assert_eq!(lines.iter().map(|(l, bad)| (l.len(), *bad)).collect::<Vec<_>>(), [(0, false), (1, false), (1, false), (1, true)]);
+}
+
+#[test]
+fn connections_beyond_the_bound_are_counted_and_ports_used_again_free_theirs() {
+    use archive::bmp_flows::MAX_BMP_FLOWS;
+    let flow =
+        |port: u16, host: u8| pcap::Flow { src: (std::net::Ipv4Addr::new(10, 0, 0, host), port).into(), dst: ([10, 0, 1, 1], 1790).into() };
+    let bytes = |flow, connection, bytes: &[u8]| Event::Bytes { flow, connection, time: 0, offset: 0, bytes: bytes.to_vec() };
+    let (mut flows, mut given) = (BmpFlows::new(None), 0);
+    // the same ports over and over: one connection at a time, a message cut by the end of each
+    let mut lost = 0;
+    for connection in 0..100 {
+        flows.take(&bytes(flow(7, 9), connection, &[3, 0, 0, 0, 10, 4, 0, 2, 0]), |_, _, g| {
+            lost += u32::from(matches!(g, Given::Lost { .. }))
+        });
+    }
+    assert_eq!((lost, flows.left_out()), (99, 0));
+    let mut number = 1000;
+    for (host, port) in (0..2).flat_map(|h| (0..=u16::MAX).map(move |p| (h, p))).take(MAX_BMP_FLOWS + 4) {
+        number += 1;
+        flows.take(&bytes(flow(port, host), number, &INITIATION), |_, _, _| given += 1);
+    }
+    assert_eq!((given, flows.left_out()), (MAX_BMP_FLOWS - 1, 5));
+}

@@ -9,25 +9,31 @@ use std::path::Path;
 /// Prints a file's records; says whether part of it was bad.
 pub fn print(file: &Path, text: Text, out: &mut impl Write) -> Result<bool, Failure> {
     let mut table = PeerTable::default();
-    let mut bad = false;
+    let (mut bad, mut printed) = (false, false);
     for record in Records::new(super::input(file)?) {
-        let record = record.map_err(|e| {
-            Failure::new("PH-CLI-024", format!("{}: {}; what came before it is printed", file.display(), runtime::chain(&e)))
-        })?;
+        let record = match record {
+            Ok(record) => record,
+            Err(e) => return super::ended(file, &e, printed),
+        };
+        printed = true;
         let written = match text {
             Text::Json => {
                 let (values, fault) = json_of(&record, &mut table);
                 bad |= fault;
                 values.iter().try_for_each(|v| writeln!(out, "{v}"))
             }
-            Text::Bgpdump => match bgpdump::lines(&record, &mut table) {
-                Some(lines) => lines.iter().try_for_each(|l| writeln!(out, "{l}")),
-                None => {
+            Text::Bgpdump => {
+                let (lines, fault) = bgpdump::lines(&record, &mut table);
+                if fault {
                     bad = true;
-                    eprintln!("PH-CLI-025 {}: the record at byte {} is malformed; see it without --format", file.display(), record.offset);
-                    Ok(())
+                    eprintln!(
+                        "PH-CLI-025 {}: the record at byte {} is malformed, whole or in part; see it without --format",
+                        file.display(),
+                        record.offset
+                    );
                 }
-            },
+                lines.iter().try_for_each(|l| writeln!(out, "{l}"))
+            }
         };
         written.map_err(|_| super::closed())?;
     }

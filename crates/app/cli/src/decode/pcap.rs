@@ -11,10 +11,11 @@ use std::path::Path;
 pub fn print(file: &Path, own_as: Option<bgp::Asn>, out: &mut impl Write) -> Result<bool, Failure> {
     let input = super::input(file)?;
     let mut flows = BmpFlows::new(own_as);
-    let (mut bad, mut closed) = (false, false);
+    let (mut bad, mut closed, mut printed) = (false, false, false);
     let mut each = |flow: Flow, time: Option<i64>, given: Given| {
         let (value, fault) = object(flow, time, given);
         bad |= fault;
+        printed = true;
         closed |= writeln!(out, "{value}").is_err();
     };
     let read = archive::pcap::read(input, |event| flows.take(&event, &mut each));
@@ -22,12 +23,15 @@ pub fn print(file: &Path, own_as: Option<bgp::Asn>, out: &mut impl Write) -> Res
     if closed {
         return Err(super::closed());
     }
-    let counts = read
-        .map_err(|e| Failure::new("PH-CLI-024", format!("{}: {}; what came before it is printed", file.display(), runtime::chain(&e))))?;
+    let counts = match read {
+        Ok(counts) => counts,
+        Err(e) => return super::ended(file, &e, printed),
+    };
     for (n, what) in [
         (counts.fragments, "IP fragments were not put together"),
         (counts.cut, "packets were cut by the capture's snap length"),
         (counts.beyond_flows, "segments belong to more flows than are followed"),
+        (flows.left_out(), "segments belong to more connections than are looked into"),
     ] {
         if n > 0 {
             bad = true;

@@ -5,15 +5,18 @@ use super::entry::{Change, Entry, PeerTable, attributes, entries};
 use bgp::{AsPath, Segment};
 use bmp::{Nlri, RouteMonitoring};
 
-/// Returns the lines of one record, `None` where it is malformed.
+/// Returns the lines of one record, and whether part of it is malformed and has none.
 #[must_use]
-pub fn lines(record: &Record, table: &mut PeerTable) -> Option<Vec<String>> {
-    let found = entries(record, table).ok()?;
+pub fn lines(record: &Record, table: &mut PeerTable) -> (Vec<String>, bool) {
+    let Ok(found) = entries(record, table) else { return (Vec::new(), true) };
     let kinds = if record.kind == 12 { "TABLE_DUMP" } else { "TABLE_DUMP2" };
     let mut out = Vec::new();
-    let mut whole = true;
+    let mut bad = false;
     for entry in &found {
-        let Some(peer) = entry.peer else { continue };
+        let Some(peer) = entry.peer else {
+            bad |= matches!(entry.change, Change::RibEntry(_));
+            continue;
+        };
         let head =
             |kind: &str, letter: &str, seconds: i64| format!("{kind}|{seconds}|{letter}|{}|{}", spelt(&peer.address.to_string()), peer.asn);
         let seconds = record.time / 1_000_000_000;
@@ -26,19 +29,19 @@ pub fn lines(record: &Record, table: &mut PeerTable) -> Option<Vec<String>> {
                     );
                     out.extend(update.announce.iter().map(|n| announced(&head("BGP4MP", "A", seconds), n, update, entry)));
                 }
-                Err(_) => whole = false,
+                Err(_) => bad = true,
             },
             Change::RibEntry(result) => match result.as_ref() {
                 Ok(update) => {
                     let seconds = if record.kind == 12 { entry.originated_s.map_or(seconds, i64::from) } else { seconds };
                     out.extend(update.announce.iter().map(|n| announced(&head(kinds, "B", seconds), n, update, entry)));
                 }
-                Err(_) => whole = false,
+                Err(_) => bad = true,
             },
             Change::Peers | Change::Other(..) => {}
         }
     }
-    whole.then_some(out)
+    (out, bad)
 }
 
 fn announced(head: &str, n: &Nlri, update: &RouteMonitoring, entry: &Entry) -> String {

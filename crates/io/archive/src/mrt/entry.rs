@@ -31,7 +31,7 @@ pub struct PeerTable {
 /// One thing that a record says.
 #[derive(Debug)]
 pub struct Entry {
-    /// Whose; absent for a peer index table.
+    /// Whose; absent for a peer index table, and where a RIB entry names a peer that the table does not have.
     pub peer: Option<Peer>,
     /// Seconds since the Unix epoch at which a RIB entry was learnt.
     pub originated_s: Option<u32>,
@@ -54,6 +54,14 @@ pub enum Change {
     Peers,
     /// Another BGP message: its type (1 OPEN, 3 NOTIFICATION, 4 KEEPALIVE, 5 ROUTE-REFRESH) and what follows the type.
     Other(u8, Vec<u8>),
+}
+
+impl Entry {
+    /// A RIB entry that cannot be read, among others that can.
+    fn bad(originated_s: Option<u32>, attributes: Option<&[u8]>, what: &str) -> Self {
+        let change = Change::RibEntry(Box::new(Err(fault(0, what))));
+        Self { peer: None, originated_s, change, raw_attributes: attributes.unwrap_or_default().to_vec() }
+    }
 }
 
 struct Cursor<'a>(&'a [u8]);
@@ -224,21 +232,40 @@ fn rib(body: &mut Cursor<'_>, subtype: u16, table: &PeerTable) -> Result<Vec<Ent
     let prefix = body.take(usize::from(bits.div_ceil(8)), "the prefix")?;
     let mut out = Vec::new();
     for _ in 0..body.half("the count of entries")? {
-        let index = body.half("a peer index")?;
-        let originated_s = Some(body.number(4, "the time of an entry")?);
-        let id = if add_path { body.take(4, "a path identifier")? } else { &[] };
-        let length = usize::from(body.half("the length of an entry's attributes")?);
-        let attributes = body.take(length, "the attributes of an entry")?;
-        let peer = *table
-            .peers
-            .get(usize::from(index))
-            .ok_or_else(|| format!("peer index {index} is not in the peer index table, which has {} peers", table.peers.len()))?;
-        let nlri = [id, &[bits], prefix].concat();
-        let update = update_of(attributes, family, &nlri);
-        let change = Change::RibEntry(Box::new(judge(peer, &update, add_path, true)));
-        out.push(Entry { peer: Some(peer), originated_s, change, raw_attributes: attributes.to_vec() });
+        match rib_entry(body, family, bits, prefix, add_path, table) {
+            Ok(entry) => out.push(entry),
+            // what follows a cut entry cannot be found; those before it stand
+            Err(what) => {
+                out.push(Entry::bad(None, None, &what));
+                break;
+            }
+        }
     }
     Ok(out)
+}
+
+/// Reads one path of a RIB record. One of a peer that the index table does not have is a bad entry, not an `Err`: the next is found.
+fn rib_entry(
+    body: &mut Cursor<'_>,
+    family: (u16, u8),
+    bits: u8,
+    prefix: &[u8],
+    add_path: bool,
+    table: &PeerTable,
+) -> Result<Entry, String> {
+    let index = body.half("a peer index")?;
+    let originated_s = Some(body.number(4, "the time of an entry")?);
+    let id = if add_path { body.take(4, "a path identifier")? } else { &[] };
+    let length = usize::from(body.half("the length of an entry's attributes")?);
+    let attributes = body.take(length, "the attributes of an entry")?;
+    let Some(&peer) = table.peers.get(usize::from(index)) else {
+        let what = format!("peer index {index} is not in the peer index table, which has {} peers", table.peers.len());
+        return Ok(Entry::bad(originated_s, Some(attributes), &what));
+    };
+    let nlri = [id, &[bits], prefix].concat();
+    let update = update_of(attributes, family, &nlri);
+    let change = Change::RibEntry(Box::new(judge(peer, &update, add_path, true)));
+    Ok(Entry { peer: Some(peer), originated_s, change, raw_attributes: attributes.to_vec() })
 }
 
 /// Walks path attributes: flags, type, value. Ends where they do not fit.

@@ -1,0 +1,167 @@
+//! `pilotctl decode pcap|mrt` as a user runs them, on files made here: plain, compressed, cut, damaged.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, reason = "a test says no by panicking")]
+
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const INITIATION: [u8; 10] = [3, 0, 0, 0, 10, 4, 0, 2, 0, 0];
+
+fn pilotctl(arguments: &[&str], file: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_pilotctl")).args(arguments).arg(file).output().unwrap()
+}
+
+fn said(output: &Output) -> (Option<i32>, Vec<String>, String) {
+    let kind = |l: &str| serde_json::from_str::<serde_json::Value>(l).unwrap()["type"].as_str().unwrap().to_owned();
+    let kinds = std::str::from_utf8(&output.stdout).unwrap().lines().map(kind).collect();
+    (output.status.code(), kinds, String::from_utf8(output.stderr.clone()).unwrap())
+}
+
+fn packets(payloads: &[&[u8]]) -> Vec<u8> {
+    let mut out = [&0xA1B2_C3D4_u32.to_le_bytes()[..], &[2, 0, 4, 0], &[0; 8], &[0, 0, 4, 0], &[1, 0, 0, 0]].concat();
+    let mut sequence = 1_u32;
+    for payload in payloads {
+        let tcp = [&[0x30, 0, 0x06, 0xFE][..], &sequence.to_be_bytes(), &[0; 4], &[0x50, 16], &[0; 6], payload].concat();
+        sequence += u32::try_from(payload.len()).unwrap();
+        let length = u16::try_from(20 + tcp.len()).unwrap().to_be_bytes();
+        let ip = [&[0x45, 0][..], &length, &[0, 1, 0, 0, 64, 6, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2], &tcp].concat();
+        let frame = [&[2; 12][..], &[8, 0], &ip].concat();
+        let length = u32::try_from(frame.len()).unwrap().to_le_bytes();
+        out.extend([&[9, 0, 0, 0, 0, 0, 0, 0][..], &length, &length, &frame].concat());
+    }
+    out
+}
+
+fn record(kind: u16, subtype: u16, body: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(body.len()).unwrap().to_be_bytes();
+    [&1_000_000_000_u32.to_be_bytes()[..], &kind.to_be_bytes(), &subtype.to_be_bytes(), &length, body].concat()
+}
+
+fn table(peers: &[u8]) -> Vec<u8> {
+    let index = record(13, 1, &[&[9, 9, 9, 9, 0, 1, b'v', 0, 1, 2, 1, 1, 1, 1, 10, 0, 0, 1][..], &65001_u32.to_be_bytes()].concat());
+    let attributes = [0x40, 1, 1, 0, 0x40, 2, 6, 2, 1, 0, 0, 0xFD, 0xE9, 0x40, 3, 4, 10, 0, 0, 1];
+    let entries: Vec<u8> = peers.iter().flat_map(|p| [&[0, *p, 0, 0, 0, 5, 0, 20][..], &attributes].concat()).collect();
+    let count = u8::try_from(peers.len()).unwrap();
+    [index, record(13, 2, &[&[0, 0, 0, 0, 24, 203, 0, 113, 0, count][..], &entries].concat())].concat()
+}
+
+fn compressions(bytes: &[u8], name: &str, folder: &Path) -> Vec<PathBuf> {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(bytes).unwrap();
+    let mut bzip2 = bzip2::write::BzEncoder::new(Vec::new(), bzip2::Compression::fast());
+    bzip2.write_all(bytes).unwrap();
+    let all = [
+        ("", bytes.to_vec()),
+        (".gz", gzip.finish().unwrap()),
+        (".bz2", bzip2.finish().unwrap()),
+        (".zst", zstd::encode_all(bytes, 1).unwrap()),
+    ];
+    let write = |(ending, bytes): (&str, Vec<u8>)| {
+        let path = folder.join(format!("{name}{ending}"));
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    all.into_iter().map(write).collect()
+}
+
+#[test]
+fn every_compression_gives_the_same_objects() {
+    let folder = tempfile::tempdir().unwrap();
+    for (format, bytes, kinds) in
+        [("pcap", packets(&[&INITIATION, &INITIATION]), ["initiation", "initiation"]), ("mrt", table(&[0]), ["peer_index", "rib_entry"])]
+    {
+        let outputs: Vec<Output> = compressions(&bytes, format, folder.path()).iter().map(|f| pilotctl(&["decode", format], f)).collect();
+        assert_eq!(said(&outputs[0]), (Some(0), kinds.map(str::to_owned).to_vec(), String::new()));
+        assert!(outputs.iter().all(|o| o.stdout == outputs[0].stdout && o.status.success()));
+    }
+}
+
+#[test]
+fn a_cut_end_says_where_and_is_partly_done() {
+    let folder = tempfile::tempdir().unwrap();
+    for (format, bytes, kind, place) in
+        [("pcap", packets(&[&INITIATION, &INITIATION]), "initiation", "byte 104"), ("mrt", table(&[0]), "peer_index", "byte 34")]
+    {
+        let file = folder.path().join(format);
+        std::fs::write(&file, &bytes[..bytes.len() - 1]).unwrap();
+        let (status, kinds, error) = said(&pilotctl(&["decode", format], &file));
+        assert_eq!((status, kinds), (Some(3), vec![kind.to_owned()]));
+        assert!(error.contains("PH-CLI-024") && error.contains(place) && error.contains("is printed"), "{error}");
+        // nothing before the cut: unreadable
+        std::fs::write(&file, &bytes[..11]).unwrap();
+        let (status, kinds, error) = said(&pilotctl(&["decode", format], &file));
+        assert_eq!((status, kinds.len()), (Some(2), 0), "{error}");
+        assert!(error.contains("PH-CLI-024"), "{error}");
+    }
+}
+
+#[test]
+fn an_unknown_peer_costs_its_own_entry_in_both_texts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("table");
+    std::fs::write(&file, table(&[0, 7])).unwrap();
+    let (status, kinds, _) = said(&pilotctl(&["decode", "mrt"], &file));
+    assert_eq!((status, kinds), (Some(3), ["peer_index", "rib_entry", "malformed"].map(str::to_owned).to_vec()));
+    let lines = pilotctl(&["decode", "mrt", "--format", "bgpdump"], &file);
+    let text = String::from_utf8(lines.stdout).unwrap();
+    assert_eq!((lines.status.code(), text.lines().count()), (Some(3), 1), "{text}");
+    assert!(text.starts_with("TABLE_DUMP2|1000000000|B|10.0.0.1|65001|203.0.113.0/24|65001|IGP|10.0.0.1|"), "{text}");
+    assert!(String::from_utf8(lines.stderr).unwrap().contains("PH-CLI-025"));
+}
+
+fn wrapped(router: [u8; 4], bmp: &[u8]) -> Vec<u8> {
+    let names = [&[9; 16][..], &[0, 2, b'c', b'1'], &[8; 16], &router, &[0; 12], &[0, 0], &[0, 0, 0, 1]].concat();
+    let header = u16::try_from(12 + 10 + names.len()).unwrap().to_be_bytes();
+    let length = u32::try_from(bmp.len()).unwrap().to_be_bytes();
+    [&b"OBMP"[..], &[1, 7], &header, &length, &[0x80, 12, 0x3b, 0x9a, 0xca, 0, 0, 0, 0, 5], &names, bmp].concat()
+}
+
+#[test]
+fn what_another_collector_wrapped_is_unwrapped_by_router() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("raw_bmp");
+    let bytes =
+        [wrapped([192, 0, 2, 1], &INITIATION), wrapped([192, 0, 2, 2], &INITIATION), wrapped([192, 0, 2, 1], &[3, 0, 0, 0, 9, 4])].concat();
+    std::fs::write(&file, &bytes).unwrap();
+    let output = pilotctl(&["decode", "bmp"], &file);
+    let objects: Vec<serde_json::Value> =
+        std::str::from_utf8(&output.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+    let routers: Vec<_> = objects.iter().map(|o| (o["type"].as_str().unwrap(), o["router"].as_str().unwrap())).collect();
+    assert_eq!(routers, [("initiation", "192.0.2.1"), ("initiation", "192.0.2.2"), ("malformed", "192.0.2.1")]);
+    assert_eq!((output.status.code(), &objects[0]["collected"]), (Some(3), &"2001-09-09T01:46:40.000005000Z".into()));
+    std::fs::write(&file, &bytes[..bytes.len() - 20]).unwrap();
+    let (status, kinds, error) = said(&pilotctl(&["decode", "bmp"], &file));
+    assert_eq!((status, kinds.len()), (Some(3), 2), "{error}");
+    assert!(error.contains("inside the OpenBMP message at byte"), "{error}");
+}
+
+#[test]
+fn import_names_what_a_file_holds_and_the_verb_that_reads_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let capture = [&b"PHCAP\r\n\x1a"[..], &[0, 1, 0, 0]].concat();
+    for (name, bytes, status, format, next) in [
+        ("bmp", [INITIATION, INITIATION].concat(), 0, "bmp", "rib"),
+        ("wrapped", wrapped([192, 0, 2, 1], &INITIATION), 0, "open_bmp", "decode bmp"),
+        ("mrt", table(&[0]), 0, "mrt", "decode mrt"),
+        ("half", table(&[0, 3]), 3, "mrt", "decode mrt"),
+        ("pcap", packets(&[&INITIATION]), 0, "pcap", "decode pcap"),
+        ("gnmi", br#"[{"syncResponse": true}]"#.to_vec(), 0, "gnmi", "decode gnmi"),
+        ("capture", capture, 0, "capture", "replay"),
+        ("noise", b"\x7fELF and more".to_vec(), 1, "unknown", ""),
+        ("none", Vec::new(), 1, "empty", ""),
+    ] {
+        for file in compressions(&bytes, name, folder.path()) {
+            let output = pilotctl(&["--json", "import"], &file);
+            let object: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+            assert_eq!((output.status.code(), &object["found"]["format"]), (Some(status), &format.into()), "{name}: {object}");
+            assert!(object["next"].as_str().unwrap_or_default().contains(next), "{object}");
+        }
+        let text = pilotctl(&["import"], &folder.path().join(name));
+        assert!(!text.stdout.is_empty() && text.status.code() == Some(status), "{name}");
+    }
+    let object: serde_json::Value = serde_json::from_slice(&pilotctl(&["--json", "import"], &folder.path().join("half")).stdout).unwrap();
+    assert_eq!(object["found"]["kinds"], serde_json::json!({"malformed": 1, "peer_index": 1, "rib_entry": 1}));
+    assert_eq!(object["found"]["speakers"], serde_json::json!(["10.0.0.1"]));
+    assert_eq!(object["found"]["left_out"], serde_json::json!(["1 records or entries: malformed"]));
+}
