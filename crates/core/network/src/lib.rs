@@ -17,6 +17,7 @@ mod observe;
 mod picture;
 mod probes;
 mod session;
+mod subscription_health;
 mod telemetry;
 mod window;
 
@@ -33,4 +34,5 @@ pub use picture::{
     AdjRib, Device, DeviceConfig, ErrorCounters, Freshness, Interface, LocRoute, Network, Probe, ProbeKey, ProbeSample, RouteRepair,
     Session, SessionKey, SessionState, SystemTimes, Volume,
 };
+pub use subscription_health::{SubscriptionHealth, SubscriptionState};
 pub use window::ProbeWindow;

@@ -9,6 +9,10 @@
 //! Time is an argument, nanoseconds on any clock that does not go back. It asks nobody: [`Health::tick`] says which paths to read (Get, or
 //! Subscribe ONCE), the caller reads and tells [`Health::answered`].
 
+mod compare;
+
+pub use compare::{TOLD_LEAVES_MAX, Told};
+
 use crate::profile::{Mode, Subscription};
 use crate::{Notification, Path};
 
