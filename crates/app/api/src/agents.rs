@@ -1,7 +1,7 @@
 //! Agents: one per device, read only. What they say comes from `agent`; here it gets its shape.
 
 use crate::call::health_of;
-use crate::view::ApiError;
+use crate::view::{ApiError, SubscriptionView};
 use action::DeviceId;
 use agent::{Alert, AlertChange, Answer, Look, Sample, Tool, Value};
 use network::Freshness;
@@ -38,6 +38,9 @@ pub struct AgentView {
     pub alerts: Vec<AlertView>,
     /// What its rules said last, oldest first.
     pub past: Vec<AlertView>,
+    /// The device's gNMI subscriptions.
+    #[serde(default)]
+    pub subscriptions: Vec<SubscriptionView>,
     /// Names of its watch rules.
     pub rules: Vec<String>,
 }
@@ -196,6 +199,7 @@ fn view(s: &PilotState, id: &DeviceId) -> Option<AgentView> {
         summary: agent::summary(&s.network, id, s.now)?,
         alerts: s.watch.open(id).map(AlertView::from).collect(),
         past: past.into_iter().rev().map(AlertView::from).collect(),
+        subscriptions: SubscriptionView::of(&device.gnmi_session),
         rules: s.watch.rules().iter().map(|r| r.name.clone()).collect(),
     })
 }

@@ -7,7 +7,7 @@ use crate::replay::{REPLAY, ReplayArguments, ReplayView, Told};
 use crate::timeline::Timeline;
 use crate::view::{
     AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
-    ProposalView, RejectArguments, StatusView,
+    ProposalView, RejectArguments, StatusView, SubscriptionView,
 };
 use crate::{agents, intake, peers, sentence, series, topics, topology, volumes};
 use action::{DeviceId, OperatorId, ProposalId};
@@ -353,6 +353,8 @@ fn status(s: &PilotState) -> StatusView {
             hostname: spec.hostname.clone(),
             bmp: feed(d.bmp),
             gnmi: feed(d.gnmi),
+            subscriptions: SubscriptionView::of(&d.gnmi_session),
+            gnmi_warnings: d.gnmi_session.warnings.clone(),
             configured: d.config.is_some(),
             sessions: (count(up), count(d.sessions.len())),
             health: health_of(s, &spec.id).map(|h| h.score.get()),

@@ -39,6 +39,6 @@ pub use topics::{TopicArguments, TopicMessage, TopicMessages, TopicView};
 pub use topology::{LinkView, NodeView, PrefixView, RouteView, TopologyView};
 pub use view::{
     AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
-    ProposalView, RejectArguments, StatusView,
+    ProposalView, RejectArguments, StatusView, SubscriptionView,
 };
 pub use volumes::{DoorView, ExitVolume, VolumesView};

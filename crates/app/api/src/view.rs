@@ -97,6 +97,12 @@ pub struct DeviceView {
     pub bmp: String,
     /// gNMI feed.
     pub gnmi: String,
+    /// Its gNMI subscriptions, in the order asked for; empty before the first stream.
+    #[serde(default)]
+    pub subscriptions: Vec<SubscriptionView>,
+    /// What the gNMI stream had to put up with, with codes.
+    #[serde(default)]
+    pub gnmi_warnings: Vec<String>,
     /// The configuration was read.
     pub configured: bool,
     /// Sessions established, of all.
@@ -111,6 +117,50 @@ pub struct DeviceView {
     /// Messages that could not be decoded.
     #[ts(type = "number")]
     pub malformed: u64,
+}
+
+/// One gNMI subscription.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct SubscriptionView {
+    /// What it is for.
+    pub set: String,
+    /// What it asks for.
+    pub path: String,
+    /// `waiting`, `alive`, `quiet` (nothing came, nothing had to), `silent`, or `closed` where the stream is not open.
+    pub state: String,
+    /// Why it counts as silent; may hold a target's own words: shown as text only.
+    pub reason: Option<String>,
+    /// A message is due this often, milliseconds; none where messages come on a change.
+    #[ts(type = "number | null")]
+    pub expected_ms: Option<u64>,
+    /// Silent since.
+    pub since: Option<String>,
+}
+
+impl SubscriptionView {
+    /// Takes the rows of a session.
+    pub(crate) fn of(session: &network::GnmiSession) -> Vec<Self> {
+        let row = |s: &network::SubscriptionHealth| Self {
+            set: s.set.clone(),
+            path: s.path.clone(),
+            state: if session.connected { s.state.name() } else { "closed" }.to_owned(),
+            reason: s.state.reason().map(str::to_owned),
+            expected_ms: s.expected_ms,
+            since: if let network::SubscriptionState::Silent { since, .. } = &s.state { Some(since.to_string()) } else { None },
+        };
+        session.subscriptions.iter().map(row).collect()
+    }
+}
+
+impl core::fmt::Display for SubscriptionView {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        write!(f, "{} {} {}", self.state, self.set, self.path)?;
+        match (&self.reason, &self.since) {
+            (Some(reason), Some(since)) => write!(f, ": {reason:?}, since {since}"),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// Agreement of the twin with one router.
@@ -296,6 +346,12 @@ impl fmt::Display for StatusView {
             let twin = d.agreement.as_ref().map_or_else(|| "unknown".to_owned(), |a| format!("{} of {}", a.equal, a.compared));
             let sessions = format!("{}/{}", d.sessions.0, d.sessions.1);
             writeln!(f, "{:5} {:17} {:8} {:8} {sessions:9} {health:7} {twin:12}", d.id, d.hostname, d.bmp, d.gnmi)?;
+            for s in d.subscriptions.iter().filter(|s| s.state == "silent") {
+                writeln!(f, "      gNMI {s}")?;
+            }
+            for warning in &d.gnmi_warnings {
+                writeln!(f, "      {warning}")?;
+            }
             for (name, count) in &d.repairs {
                 writeln!(f, "      repaired {name} × {count}")?;
             }

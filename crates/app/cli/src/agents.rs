@@ -79,6 +79,10 @@ fn print_agent(view: &AgentView) {
     for (cause, lost) in &view.penalties {
         println!("  -{lost:.2} {cause}");
     }
+    if !view.subscriptions.is_empty() {
+        println!("gNMI subscriptions: {}", view.subscriptions.len());
+        view.subscriptions.iter().for_each(|s| println!("  {s}"));
+    }
     println!("Alerts open: {}", view.alerts.len());
     for alert in &view.alerts {
         println!("  {}", alert.text);

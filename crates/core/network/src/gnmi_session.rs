@@ -2,12 +2,15 @@
 
 use crate::counters::Counters;
 use crate::loc_rib::LocRib;
-use crate::{Device, Freshness};
+use crate::{Device, Freshness, SubscriptionHealth};
 use bgp::Prefix;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use units::Timestamp;
+
+/// Warnings kept of one stream.
+const WARNINGS_MAX: usize = 16;
 
 /// State of a subscription.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -22,12 +25,26 @@ pub struct GnmiSession {
     pub wrong_type: u64,
     /// Updates at paths that we do not read.
     pub unread: u64,
+    /// Whether each subscription of the stream delivers; the last word where the stream is closed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub subscriptions: Vec<SubscriptionHealth>,
+    /// What this stream had to put up with, with codes, for the operator.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub warnings: Vec<String>,
     pub(crate) loc_rib: LocRib,
     pub(crate) counters: BTreeMap<String, Counters>,
     /// Physical and used memory, bytes.
     pub(crate) memory: (Option<u64>, Option<u64>),
     /// Best routes from before this stream that were not told again yet.
     pub(crate) unconfirmed: BTreeSet<Prefix>,
+}
+
+impl GnmiSession {
+    pub(crate) fn warned(&mut self, text: &str) {
+        if self.warnings.len() < WARNINGS_MAX && !self.warnings.iter().any(|w| w == text) {
+            self.warnings.push(text.to_owned());
+        }
+    }
 }
 
 impl Device {
@@ -37,6 +54,8 @@ impl Device {
         session.connected = true;
         session.loc_rib = LocRib::default();
         session.counters.clear();
+        session.subscriptions.clear();
+        session.warnings.clear();
         session.unconfirmed = self.loc_rib.keys().copied().collect();
     }
 

@@ -19,6 +19,7 @@ mod picture;
 mod probes;
 mod reports;
 mod session;
+mod subscription_health;
 mod telemetry;
 mod window;
 
@@ -36,4 +37,5 @@ pub use picture::{
     RouteRepair, Session, SessionKey, SessionState, SystemTimes, Volume, VolumeSource,
 };
 pub use reports::{REPORT_WINDOW, REPORTS_MAX, REPORTS_PER_WINDOW, Report, ReportCounts, Reports};
+pub use subscription_health::{SubscriptionHealth, SubscriptionState};
 pub use window::ProbeWindow;

@@ -1,5 +1,6 @@
 //! What reached us from a device, as it is logged: one value per message, before anything is judged.
 
+use crate::SubscriptionHealth;
 use action::DeviceId;
 use flow::FlowRecord;
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,16 @@ pub enum GnmiEvent {
     Notification {
         /// Its content.
         notification: gnmi::Notification,
+    },
+    /// Whether the subscriptions deliver: told when that changes, all of them, in the order asked for.
+    Health {
+        /// One a subscription.
+        subscriptions: Vec<SubscriptionHealth>,
+    },
+    /// The stream is open, but not as it was wished for.
+    Warning {
+        /// With its code, for the operator.
+        text: String,
     },
     /// `sync_response`: the initial state is complete.
     Synced,

@@ -37,6 +37,8 @@ impl Network {
                 device.gnmi_session.connected = false;
                 device.gnmi = Freshness::Stale { since: now };
             }
+            GnmiEvent::Health { subscriptions } => device.gnmi_session.subscriptions.clone_from(subscriptions),
+            GnmiEvent::Warning { text } => device.gnmi_session.warned(text),
             GnmiEvent::Notification { notification } => self.notified(id, notification, now),
         }
     }

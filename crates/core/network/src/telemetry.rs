@@ -40,6 +40,10 @@ impl Network {
             device.gnmi.heard(device.gnmi_session.connected, now);
             device.gnmi_session.connected = true;
             device.gnmi_session.notifications += 1;
+            // an atomic one replaces what stands at its prefix (gNMI specification §2.1.1); at the root it would be everything: not believed
+            if notification.atomic && !notification.prefix.elems.is_empty() {
+                device.deleted(&notification.prefix);
+            }
             for path in &notification.deletes {
                 device.deleted(path);
             }

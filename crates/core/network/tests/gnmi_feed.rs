@@ -323,3 +323,45 @@ fn error_counters_and_load_keep_the_time_of_their_read() {
     assert_eq!((device.cpu, device.system_at.cpu, device.system_at.memory), (Some(0.34), Some(t(5)), None));
     assert_eq!(device.gnmi_session.wrong_type, 1);
 }
+
+/// What the collector judged is in the log, so a replay shows it too; a new stream begins without the old one's verdicts.
+#[test]
+fn the_health_of_subscriptions_is_kept_as_told_until_the_next_stream() {
+    let mut n = network();
+    let silent = network::SubscriptionState::Silent { since: t(7), reason: "no sample for 3000 ms".to_owned() };
+    let subscriptions = vec![network::SubscriptionHealth {
+        set: "counters".to_owned(),
+        path: "/interfaces/interface[name=*]/state/counters".to_owned(),
+        expected_ms: Some(2000),
+        last: Some(t(4)),
+        state: silent.clone(),
+    }];
+    let told = GnmiEvent::Health { subscriptions };
+    let logged: GnmiEvent = serde_json::from_str(&serde_json::to_string(&told).unwrap()).unwrap();
+    assert_eq!(logged, told);
+    event(&mut n, GnmiEvent::Connected, t(0));
+    event(&mut n, GnmiEvent::Warning { text: "PH-COLL-040: x".to_owned() }, t(0));
+    event(&mut n, logged, t(7));
+    event(&mut n, GnmiEvent::Closed { reason: "gone".to_owned() }, t(8));
+    let session = |n: &Network| n.devices[&"r1".into()].gnmi_session.clone();
+    assert_eq!(session(&n).subscriptions[0].state, silent);
+    assert_eq!(session(&n).warnings, ["PH-COLL-040: x"]);
+    event(&mut n, GnmiEvent::Connected, t(9));
+    assert!(session(&n).subscriptions.is_empty() && session(&n).warnings.is_empty());
+}
+
+#[test]
+fn an_atomic_notification_replaces_what_stands_at_its_prefix() {
+    let mut n = network();
+    event(&mut n, GnmiEvent::Connected, t(0));
+    notify(&mut n, &[(&attr_set(1), set_json(1, 200)), (&community(2), json!({"state": {"community": []}}))], &[], t(0));
+    for prefix in ["203.0.113.0/24", "198.51.100.0/24"] {
+        notify(&mut n, &[(&route(prefix), route_json(prefix, 1, 2))], &[], t(0));
+    }
+    assert_eq!(r1(&n).loc_rib.len(), 2);
+    let prefix = format!("{BGP}/rib/afi-safis/afi-safi[afi-safi-name=IPV4_UNICAST]").parse().unwrap();
+    let update = Update { path: route("203.0.113.0/24").parse().unwrap(), value: Value::Json(route_json("203.0.113.0/24", 1, 2)) };
+    let notification = Notification { timestamp: t(1).nanos(), prefix, atomic: true, updates: vec![update], ..Notification::default() };
+    event(&mut n, GnmiEvent::Notification { notification }, t(1));
+    assert_eq!(r1(&n).loc_rib.keys().copied().collect::<Vec<_>>(), [p("203.0.113.0/24")]);
+}

@@ -37,7 +37,7 @@ pub(crate) fn observed(turn: &mut Turn<'_>, observation: &Observation) {
                     }
                     None
                 }
-                GnmiEvent::Connected | GnmiEvent::Synced => None,
+                GnmiEvent::Connected | GnmiEvent::Synced | GnmiEvent::Health { .. } | GnmiEvent::Warning { .. } => None,
             };
             tell_feed(turn, device, "gnmi", reason);
         }

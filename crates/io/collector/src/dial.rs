@@ -2,10 +2,11 @@
 
 use crate::backoff::Backoff;
 use crate::error::CollectError;
+use crate::health_watch::HealthWatch;
 use crate::subscription::{self, Choice};
 use crate::target::Target;
 use core::time::Duration;
-use gnmi::{Model, Profile, Repairs};
+use gnmi::{Model, Profile, ProfileError, Repairs};
 use gnmi_wire::wire::g_nmi_client::GNmiClient;
 use gnmi_wire::wire::{self, Encoding, subscribe_response::Response};
 use network::{GnmiEvent, Observation};
@@ -28,7 +29,7 @@ const WORDS_MAX: usize = 300;
 /// `seed` makes the jitter of the waits repeatable.
 pub async fn dial(target: Target, seed: u64, tx: mpsc::Sender<Observation>) {
     let choice = Choice { encoding: Encoding::JsonIetf, target_defined: false };
-    let mut dialler = Dialler { target, tx, choice, open: false, repairs: Repairs::only([]) };
+    let mut dialler = Dialler { target, tx, choice, open: false, repairs: Repairs::only([]), warnings: Vec::new() };
     let mut backoff = Backoff::new(seed);
     let mut told = String::new();
     loop {
@@ -62,6 +63,8 @@ struct Dialler {
     choice: Choice,
     open: bool,
     repairs: Repairs,
+    /// What the next open stream is told about first.
+    warnings: Vec<String>,
 }
 
 impl Dialler {
@@ -76,16 +79,41 @@ impl Dialler {
         if self.say(GnmiEvent::Connected).await.is_none() {
             return Ok(());
         }
+        for text in core::mem::take(&mut self.warnings) {
+            warn!(device = %self.target.device, text, "gNMI subscription is not as wished for");
+            if self.say(GnmiEvent::Warning { text }).await.is_none() {
+                return Ok(());
+            }
+        }
+        let mut watch = HealthWatch::new(&self.target, &client, &profile, self.choice.encoding, now_ns());
         loop {
+            // what has arrived is read before anything is called late
             let next = tokio::select! {
-                next = stream.message() => next,
+                biased;
                 () = self.tx.closed() => return Ok(()),
+                next = stream.message() => Some(next),
+                () = watch.due() => None,
             };
-            let response = next.map_err(|s| self.refused("Subscribe", &s))?;
-            let Some(response) = response else { return Err(CollectError::Ended { device: self.target.device.clone() }) };
-            let Some(event) = self.event(response, &profile) else { continue };
-            *synced |= event == GnmiEvent::Synced;
-            if self.say(event).await.is_none() {
+            if let Some(next) = next {
+                let response = next.map_err(|s| self.refused("Subscribe", &s))?;
+                let Some(response) = response else { return Err(CollectError::Ended { device: self.target.device.clone() }) };
+                if let Some(event) = self.event(response, &profile) {
+                    *synced |= event == GnmiEvent::Synced;
+                    if let GnmiEvent::Notification { notification } = &event {
+                        watch.heard(notification);
+                    }
+                    if self.say(event).await.is_none() {
+                        return Ok(());
+                    }
+                }
+                if !watch.overdue() {
+                    continue;
+                }
+            }
+            watch.judge();
+            if let Some(news) = watch.news()
+                && self.say(news).await.is_none()
+            {
                 return Ok(());
             }
         }
@@ -128,7 +156,15 @@ impl Dialler {
     /// The operator's profile, or the one that the models point to, and the encoding that it prefers.
     fn take_profile(&mut self, models: &[Model], encodings: &[i32]) -> Result<Profile, CollectError> {
         let device = &self.target.device;
-        let chosen = Profile::all().and_then(|all| Profile::choose(&all, models, self.target.profile.as_deref()).cloned());
+        self.warnings.clear();
+        let chosen = Profile::all().and_then(|all| match Profile::choose(&all, models, self.target.profile.as_deref()) {
+            Err(missing @ ProfileError::Unknown { .. }) if self.target.profile.is_some() => {
+                let instead = Profile::choose(&all, models, None)?.clone();
+                self.warnings.push(format!("PH-COLL-040: {missing}; {:?} is used instead; correct the inventory", instead.name));
+                Ok(instead)
+            }
+            other => other.cloned(),
+        });
         let profile = chosen.map_err(|source| CollectError::Profile { device: device.clone(), source })?;
         self.choice.encoding =
             subscription::encoding(&profile, encodings).ok_or_else(|| CollectError::Encoding { device: device.clone() })?;

@@ -164,6 +164,22 @@ pub enum CollectError {
         #[source]
         source: gnmi::ProfileError,
     },
+    /// A confirmed commit was asked of a target that does not announce it.
+    #[error("PH-COLL-045: {device} does not announce the gNMI commit-confirmed extension; nothing was sent, use NETCONF for this change")]
+    NoConfirmedCommit {
+        /// The target.
+        device: DeviceId,
+    },
+    /// A confirmed commit outside the bounds.
+    #[error(
+        "PH-COLL-046: confirmed commit {id:?} with {rollback:?} until rollback: 1–64 bytes and 10–3600 s are allowed; nothing was sent"
+    )]
+    ConfirmedCommit {
+        /// Its name, cut.
+        id: String,
+        /// Asked.
+        rollback: Duration,
+    },
     /// A probe rate outside the bounds.
     #[error("PH-COLL-020: probe rate {hz}/s for {seconds} s is outside 1–20/s and 1–600 s")]
     ProbeRate {

@@ -38,12 +38,29 @@ pub(crate) fn request(profile: &Profile, choice: Choice) -> wire::SubscribeReque
             }
         })
         .collect();
-    let prefix = (!profile.target.is_empty()).then(|| wire::Path { target: profile.target.clone(), ..wire::Path::default() });
     let list = wire::SubscriptionList {
-        prefix,
+        prefix: prefix(profile),
         subscription,
         mode: subscription_list::Mode::Stream.into(),
         encoding: choice.encoding.into(),
+        ..wire::SubscriptionList::default()
+    };
+    wire::SubscribeRequest { request: Some(wire::subscribe_request::Request::Subscribe(list)), ..wire::SubscribeRequest::default() }
+}
+
+/// Where a platform keeps its data apart, the prefix that says so.
+pub(crate) fn prefix(profile: &Profile) -> Option<wire::Path> {
+    (!profile.target.is_empty()).then(|| wire::Path { target: profile.target.clone(), ..wire::Path::default() })
+}
+
+/// Makes the request that reads one subscription's path once.
+pub(crate) fn once(profile: &Profile, asked: &gnmi::profile::Subscription, encoding: Encoding) -> wire::SubscribeRequest {
+    let path = Some(gnmi_wire::path_to_wire(&asked.path, &asked.origin));
+    let list = wire::SubscriptionList {
+        prefix: prefix(profile),
+        subscription: vec![wire::Subscription { path, ..wire::Subscription::default() }],
+        mode: subscription_list::Mode::Once.into(),
+        encoding: encoding.into(),
         ..wire::SubscriptionList::default()
     };
     wire::SubscribeRequest { request: Some(wire::subscribe_request::Request::Subscribe(list)), ..wire::SubscribeRequest::default() }

@@ -111,6 +111,35 @@ async fn a_target_without_capabilities_is_read_over_tls() {
     assert!(closed_reasons(&watch).last().unwrap().starts_with("PH-COLL-01"), "{:?}", closed_reasons(&watch));
 }
 
+/// A profile of the operator's that is not there, a target that goes silent, then one that is stopped with its connection open.
+#[tokio::test]
+async fn a_silent_subscription_is_named_with_its_reason_and_a_stopped_target_is_stale() {
+    let Some(program) = program("fake_server") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    certificates(dir.path());
+    let (server, port) = fake_server(&program, dir.path(), &["-allow_no_client_auth"]);
+    let tls = verify(dir.path(), "ca.crt", false);
+    let mut silent = watch(GnmiEndpoint { profile: Some("pilothouse_node".to_owned()), ..endpoint(port, tls.clone()) });
+    let reason = |d: &network::Device, set: &str| {
+        let row = d.gnmi_session.subscriptions.iter().find(|s| s.path.ends_with(set))?;
+        row.state.reason().map(str::to_owned)
+    };
+    silent.until("silence of the counters", |d| reason(d, "/counters").is_some()).await;
+    let why = reason(silent.r1(), "/counters").unwrap();
+    assert!(why.starts_with("no sample for 3") && why.ends_with("one is due every 2000 ms"), "within two intervals: {why}");
+    let hostname = silent.r1().gnmi_session.subscriptions.iter().find(|s| s.path.ends_with("/oper-status")).unwrap();
+    assert_eq!(hostname.state.name(), "alive", "it told the interface once, and owes nothing");
+
+    let mut pinned = watch(GnmiEndpoint { profile: Some("no_such".to_owned()), ..endpoint(port, tls) });
+    pinned.until("the warning", |d| d.gnmi_session.warnings.iter().any(|w| w.starts_with("PH-COLL-040") && w.contains("no_such"))).await;
+    pinned.until("the data all the same", |d| d.interfaces.contains_key("eth1")).await;
+
+    server.pause();
+    silent.until("staleness", |d| matches!(d.gnmi, Freshness::Stale { .. })).await;
+    assert!(closed_reasons(&silent).last().unwrap().starts_with("PH-COLL-01"), "{:?}", closed_reasons(&silent));
+    assert!(silent.r1().sessions.contains_key(&"10.0.0.2".parse().unwrap()), "stale withdraws nothing");
+}
+
 #[tokio::test]
 async fn mutual_tls_lets_us_in_only_with_our_certificate() {
     let Some(program) = program("fake_server") else { return };
@@ -165,6 +194,48 @@ async fn a_target_without_subscribe_says_so_in_its_own_words() {
 
 fn probe() -> ProbeKey {
     ProbeKey { device: "r1".into(), exit: Some("r1-ispa".into()), group: "east".into(), family: bgp::Family::Ipv4Unicast }
+}
+
+/// google's gnmi_target, over mutual TLS: what is set is read back; a commit that it could not take back is not sent.
+#[tokio::test]
+async fn what_is_set_is_read_back_from_a_foreign_target() {
+    let Some(program) = program("gnmi_target") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    certificates(dir.path());
+    let port = free_port();
+    std::fs::write(dir.path().join("init.json"), r#"{"openconfig-system:system":{"config":{"hostname":"r1"}}}"#).unwrap();
+    let mut command = Command::new(program);
+    command.args(["-logtostderr", "-bind_address", &format!("127.0.0.1:{port}")]);
+    for (flag, file) in [("-config", "init.json"), ("-ca", "ca.crt"), ("-cert", "server.crt"), ("-key", "server.key")] {
+        command.arg(flag).arg(dir.path().join(file));
+    }
+    let _server = Peer::start(&mut command, &dir.path().join("log"));
+    let inventory = inventory(65001, Some(endpoint(port, verify(dir.path(), "ca.crt", true))));
+    let target = Target::new(&inventory, &"r1".into(), None).unwrap();
+    let hostname: gnmi::Path = "/system/config/hostname".parse().unwrap();
+    let read = async || {
+        let found = collector::get(&target, core::slice::from_ref(&hostname), "", collector::DataType::All).await?;
+        Ok::<_, collector::CollectError>(found[0].updates[0].value.as_str().unwrap_or_default().to_owned())
+    };
+    let end = tokio::time::Instant::now() + peer::PATIENCE;
+    let first = loop {
+        match read().await {
+            Ok(name) => break name,
+            Err(error) => assert!(tokio::time::Instant::now() < end, "{}", error.chain()),
+        }
+        tokio::task::yield_now().await;
+    };
+    assert_eq!(first, "r1");
+    let rename =
+        |to: &str| collector::Edit { update: vec![(hostname.clone(), gnmi::Value::String(to.to_owned()))], ..collector::Edit::default() };
+    collector::set(&target, &rename("r9"), None).await.unwrap();
+    assert_eq!(read().await.unwrap(), "r9");
+    let commit = collector::ConfirmedCommit::new("c1", core::time::Duration::from_secs(60)).unwrap();
+    let refusal = collector::set(&target, &rename("r7"), Some(&commit)).await.unwrap_err().to_string();
+    assert!(refusal.starts_with("PH-COLL-045"), "{refusal}");
+    assert_eq!(read().await.unwrap(), "r9", "nothing was sent");
+    let short = collector::ConfirmedCommit::new("c1", core::time::Duration::from_secs(9)).unwrap_err().to_string();
+    assert!(short.starts_with("PH-COLL-046"), "{short}");
 }
 
 type Answers = Pin<Box<dyn Stream<Item = Result<wire::SubscribeResponse, Status>> + Send>>;

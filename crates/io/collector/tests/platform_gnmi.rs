@@ -150,7 +150,7 @@ async fn junos_is_read_in_proto_and_its_milliseconds_and_underscores_are_mended(
 }
 
 #[tokio::test]
-async fn the_operators_profile_counts_and_one_that_does_not_exist_is_named() {
+async fn the_operators_profile_counts_and_one_that_does_not_exist_is_named_and_replaced() {
     let make = || {
         let encodings = vec![wire::Encoding::JsonIetf];
         Arc::new(Platform { models: vec![("junos-x", "Juniper")], encodings, says: wire::Notification::default(), asked: Mutex::default() })
@@ -159,18 +159,14 @@ async fn the_operators_profile_counts_and_one_that_does_not_exist_is_named() {
     let mut chosen = watch(&platform, Some("pilothouse_node")).await;
     chosen.until("the sync", |d| matches!(d.gnmi, network::Freshness::Synced { .. })).await;
     assert_eq!(platform.asked.lock().unwrap().as_ref().unwrap().subscription.len(), 10);
-    let mut wrong = watch(&make(), Some("eos")).await;
-    let closed = |w: &Watch| {
-        w.seen.iter().find_map(|o| match o {
-            Observation::Gnmi { event: GnmiEvent::Closed { reason }, .. } => Some(reason.clone()),
-            _ => None,
-        })
-    };
-    let end = std::time::Instant::now() + peer::PATIENCE;
-    while closed(&wrong).is_none() {
-        assert!(std::time::Instant::now() < end);
-        wrong.step().await;
-    }
-    let reason = closed(&wrong).unwrap();
-    assert!(reason.starts_with("PH-COLL-025") && reason.contains("arista_eos"), "{reason}");
+    let junos = make();
+    let mut wrong = watch(&junos, Some("eos")).await;
+    wrong.until("the sync", |d| matches!(d.gnmi, network::Freshness::Synced { .. })).await;
+    let warning = wrong.r1().gnmi_session.warnings.concat();
+    let named = ["PH-COLL-040", "\"eos\"", "arista_eos", "\"juniper_junos\" is used instead"];
+    assert!(named.iter().all(|words| warning.contains(words)), "{warning}");
+    let all = gnmi::Profile::all().unwrap();
+    let instead = all.iter().find(|p| p.name == "juniper_junos").unwrap().subscriptions.len();
+    assert_eq!(junos.asked.lock().unwrap().as_ref().unwrap().subscription.len(), instead);
+    assert!(chosen.r1().gnmi_session.warnings.is_empty());
 }

@@ -9,6 +9,10 @@
 //! Time is an argument, nanoseconds on any clock that does not go back. It asks nobody: [`Health::tick`] says which paths to read (Get, or
 //! Subscribe ONCE), the caller reads and tells [`Health::answered`].
 
+mod compare;
+
+pub use compare::{TOLD_LEAVES_MAX, Told};
+
 use crate::profile::{Mode, Subscription};
 use crate::{Notification, Path};
 
@@ -213,6 +217,8 @@ impl Health {
         match answer {
             Answer::Same => (row.proven, row.state) = (now, State::Quiet),
             Answer::Changed => row.silent(Reason::Changed, now),
+            // it never told anything, and there is nothing to tell: a node without such a path
+            Answer::Nothing if row.last.is_none() => (row.proven, row.state) = (now, State::Quiet),
             Answer::Nothing => row.silent(Reason::Nothing, now),
             Answer::Failed(words) => row.silent(Reason::Failed(words), now),
         }

@@ -25,6 +25,11 @@ impl Peer {
         Self(child)
     }
 
+    /// Stops it where it is: its connections stay open and nobody answers.
+    pub fn pause(&self) {
+        assert!(Command::new("kill").args(["-STOP", &self.0.id().to_string()]).status().unwrap().success());
+    }
+
     /// Ends it now, without a word to anybody.
     pub fn kill(&mut self) {
         let _ = self.0.kill();

@@ -97,6 +97,12 @@ fn a_dead_on_change_path_is_flagged_within_45_seconds_with_its_reason() {
 }
 
 #[test]
+fn a_path_that_the_target_never_had_is_quiet() {
+    let mut h = health(&[CHANGES]);
+    assert_eq!((flagged(&mut h, s(600), |_| Some(Answer::Nothing)), h.rows()[0].state.clone()), (None, State::Quiet));
+}
+
+#[test]
 fn an_answer_after_a_message_changes_nothing() {
     let mut h = health(&[CHANGES]);
     assert_eq!(h.tick(s(30)), [0]);

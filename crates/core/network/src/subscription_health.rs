@@ -1,0 +1,57 @@
+//! Whether each subscription of a device still delivers, as the collector found it, and what it had to put up with.
+
+use serde::{Deserialize, Serialize};
+use units::Timestamp;
+
+/// One subscription of a gNMI stream.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct SubscriptionHealth {
+    /// What it is for: `interfaces`, `counters`, `bgp`, …
+    pub set: String,
+    /// What it asks for.
+    pub path: String,
+    /// A message is due this often, milliseconds; none where messages come on a change.
+    pub expected_ms: Option<u64>,
+    /// When its last message came; none when none did on this stream.
+    pub last: Option<Timestamp>,
+    /// What is known.
+    pub state: SubscriptionState,
+}
+
+/// What is known of a subscription (`gnmi::health`).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", tag = "is")]
+pub enum SubscriptionState {
+    /// The stream is open, nothing came yet.
+    Waiting,
+    /// A message came in time.
+    Alive,
+    /// Nothing came, and nothing had to: the target was asked.
+    Quiet,
+    /// It should have told something and did not.
+    Silent {
+        /// Since when that is known.
+        since: Timestamp,
+        /// Why, for the operator; a target's own words in it are tainted.
+        reason: String,
+    },
+}
+
+impl SubscriptionState {
+    /// Returns its name.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::Waiting => "waiting",
+            Self::Alive => "alive",
+            Self::Quiet => "quiet",
+            Self::Silent { .. } => "silent",
+        }
+    }
+
+    /// Returns why it counts as silent.
+    #[must_use]
+    pub fn reason(&self) -> Option<&str> {
+        if let Self::Silent { reason, .. } = self { Some(reason) } else { None }
+    }
+}

@@ -1,0 +1,85 @@
+//! gNMI Get and Subscribe ONCE: reading what a target holds now.
+
+use crate::dial::refused;
+use crate::error::CollectError;
+use crate::target::Target;
+use core::time::Duration;
+use gnmi::{Notification, Path};
+use gnmi_wire::wire::g_nmi_client::GNmiClient;
+use gnmi_wire::wire::{self, Encoding, subscribe_response::Response};
+use tonic::transport::Channel;
+
+/// Longest wait for the whole answer.
+const ANSWER_MAX: Duration = Duration::from_secs(9);
+/// Most notifications taken from one ONCE.
+const NOTIFICATIONS_MAX: usize = 1 << 16;
+
+/// Which part of the data is wanted (gNMI specification §3.3.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DataType {
+    /// Everything.
+    All,
+    /// What was configured.
+    Config,
+    /// What is.
+    State,
+}
+
+/// Reads paths from a target in one Get, JSON_IETF.
+///
+/// # Errors
+/// The transport's and the target's own; [`CollectError::Unanswered`].
+pub async fn get(target: &Target, paths: &[Path], origin: &str, data: DataType) -> Result<Vec<Notification>, CollectError> {
+    let data = match data {
+        DataType::All => wire::get_request::DataType::All,
+        DataType::Config => wire::get_request::DataType::Config,
+        DataType::State => wire::get_request::DataType::State,
+    };
+    let request = wire::GetRequest {
+        path: paths.iter().map(|p| gnmi_wire::path_to_wire(p, origin)).collect(),
+        r#type: data.into(),
+        encoding: Encoding::JsonIetf.into(),
+        ..wire::GetRequest::default()
+    };
+    get_with(target, &mut target.connect().await?, request).await
+}
+
+pub(crate) async fn get_with(
+    target: &Target,
+    client: &mut GNmiClient<Channel>,
+    request: wire::GetRequest,
+) -> Result<Vec<Notification>, CollectError> {
+    let request = target.request(request)?;
+    let answer = in_time(target, "Get", client.get(request)).await?.map_err(|s| refused(target, "Get", &s))?;
+    Ok(answer.get_ref().notification.iter().map(|n| gnmi_wire::notification_from_wire(n).0).collect())
+}
+
+/// Reads until `sync_response` or the end of the stream.
+pub(crate) async fn once_with(
+    target: &Target,
+    client: &mut GNmiClient<Channel>,
+    request: wire::SubscribeRequest,
+) -> Result<Vec<Notification>, CollectError> {
+    const WHAT: &str = "Subscribe ONCE";
+    use tokio_stream::StreamExt as _;
+    // the request side stays open: a target may end the stream when it closes
+    let request = target.request(tokio_stream::once(request).chain(tokio_stream::pending()))?;
+    let all = async {
+        let mut found = Vec::new();
+        let mut stream = client.subscribe(request).await?.into_inner();
+        while let Some(response) = stream.message().await? {
+            match response.response {
+                Some(Response::Update(n)) if found.len() < NOTIFICATIONS_MAX => found.push(gnmi_wire::notification_from_wire(&n).0),
+                Some(Response::Update(_)) => {}
+                _ => break,
+            }
+        }
+        Ok(found)
+    };
+    in_time(target, WHAT, all).await?.map_err(|s| refused(target, WHAT, &s))
+}
+
+async fn in_time<T>(target: &Target, operation: &'static str, answer: impl Future<Output = T>) -> Result<T, CollectError> {
+    let late = |_| CollectError::Unanswered { device: target.device.clone(), operation, waited: ANSWER_MAX };
+    tokio::time::timeout(ANSWER_MAX, answer).await.map_err(late)
+}
