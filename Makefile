@@ -1,13 +1,14 @@
 # What a user or a developer runs. Everything here works from a clean clone after `scripts/install-deps.sh`.
 CARGO ?= cargo
 
-.PHONY: help run headless test fuzz test-window test-clean-root picture check audit icons deps ui desktop
+.PHONY: help run headless test fuzz test-window test-brokers test-clean-root picture check audit icons deps ui desktop
 
 help:
 	@echo 'make run       the desktop application on the demo lab; without a display the demo journey, headless'
 	@echo 'make headless  the engine without a window: pilotctl serve'
 	@echo 'make test      every test; those that need a peer that is not installed say "skipped"'
 	@echo 'make test-window  the journey in the real window, under Xvfb'
+	@echo 'make test-brokers  the exports against a real Kafka, InfluxDB and Prometheus'
 	@echo 'make test-clean-root  make run as a stranger would, in a fresh Debian 12 root; half an hour, as root'
 	@echo 'make fuzz      every decoder, ten minutes each; SECONDS_EACH=3600 for longer, MUTANTS=10000000 for so many inputs each'
 	@echo 'make check     format, lints, dependency direction, migrations, generated types'
@@ -29,6 +30,9 @@ test:
 # builds the desktop package, so it is not part of `make test`
 test-window: desktop
 	scripts/test-window.sh
+
+test-brokers:
+	@scripts/test-brokers.sh
 
 test-clean-root:
 	scripts/test-clean-root.sh

@@ -13,7 +13,7 @@ id: number,
  */
 time: string, 
 /**
- * `feed`, `twin`, `agent`, `finding`, `decision`, `approval`, `change`, `guard` or `engine`.
+ * `feed`, `device`, `twin`, `agent`, `finding`, `decision`, `approval`, `change`, `guard` or `engine`.
  */
 kind: string, 
 /**

@@ -110,6 +110,7 @@ mod tests {
                 row("/system/memory/state", sample, 5_000_000_000),
                 row("/interfaces/interface[name=*]/state/oper-status", change, 0),
                 row("/interfaces/interface[name=*]/state/admin-status", change, 0),
+                row("/interfaces/interface[name=*]/state/ifindex", change, 0),
                 row("/interfaces/interface[name=*]/state/counters", sample, 2_000_000_000),
                 row(&format!("{NI}/neighbors"), change, 0),
                 row(&format!("{NI}/rib"), change, 0),

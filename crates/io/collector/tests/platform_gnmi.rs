@@ -158,7 +158,7 @@ async fn the_operators_profile_counts_and_one_that_does_not_exist_is_named_and_r
     let platform = make();
     let mut chosen = watch(&platform, Some("pilothouse_node")).await;
     chosen.until("the sync", |d| matches!(d.gnmi, network::Freshness::Synced { .. })).await;
-    assert_eq!(platform.asked.lock().unwrap().as_ref().unwrap().subscription.len(), 10);
+    assert_eq!(platform.asked.lock().unwrap().as_ref().unwrap().subscription.len(), 11);
     let junos = make();
     let mut wrong = watch(&junos, Some("eos")).await;
     wrong.until("the sync", |d| matches!(d.gnmi, network::Freshness::Synced { .. })).await;

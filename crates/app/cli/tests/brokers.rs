@@ -1,0 +1,242 @@
+//! The ways out against real programs: Kafka, InfluxDB, Prometheus. `make test-brokers` starts it with what it needs; and, in every run, a
+//! receiver that never reads, which no real program can be made to be.
+
+use serde_json::Value;
+use std::io::{Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+const PATIENCE: Duration = Duration::from_secs(90);
+
+fn free_port() -> u16 {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
+}
+
+fn script(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../tests/peers").join(name)
+}
+
+/// Runs a peer's script; `false`: this machine has no such program, and that was said.
+fn peer(name: &str, work: &Path, arguments: &[&str]) -> (bool, String) {
+    let out = Command::new(script(name)).arg(work).args(arguments).stdin(Stdio::null()).output().unwrap();
+    let said = format!("{}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    if out.status.code() == Some(77) {
+        println!("{said}");
+        return (false, said);
+    }
+    assert!(out.status.success(), "{name} {arguments:?}: {said}");
+    (true, said)
+}
+
+/// A program that ends with the test.
+struct Peer(&'static str, PathBuf);
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let _ = Command::new(script(self.0)).arg(&self.1).arg("stop").output();
+    }
+}
+
+/// An engine on a simulated lab, so that there are measurements.
+struct Scene {
+    data: tempfile::TempDir,
+    lab: String,
+    engine: Option<Child>,
+    bmp: u16,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let data = tempfile::tempdir().unwrap();
+        let mut scene = Self { data, lab: String::new(), engine: None, bmp: free_port() };
+        let up = scene.json(&["lab", "up", "--driver", "sim"]).expect("the simulated lab does not come up");
+        scene.lab = up["id"].as_str().unwrap().to_owned();
+        scene
+    }
+
+    fn pilotctl(&self, arguments: &[&str]) -> Output {
+        Command::new(env!("CARGO_BIN_EXE_pilotctl")).arg("--data").arg(self.data.path()).args(arguments).output().unwrap()
+    }
+
+    fn json(&self, arguments: &[&str]) -> Option<Value> {
+        serde_json::from_slice(&self.pilotctl(&[&["--json"], arguments].concat()).stdout).ok()
+    }
+
+    fn serve(&mut self, arguments: &[&str]) {
+        let log = std::fs::File::create(self.data.path().join("engine.log")).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pilotctl"));
+        command.arg("--data").arg(self.data.path()).args(["serve", "--lab", &self.lab, "--mode", "lab", "--bmp"]);
+        command.arg(format!("127.0.0.1:{}", self.bmp)).args(arguments).stdout(Stdio::null()).stderr(log);
+        self.engine = Some(command.spawn().unwrap());
+        self.until("the engine", || self.json(&["status"]).map(drop));
+    }
+
+    fn until<T>(&self, what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            if let Some(found) = look() {
+                return found;
+            }
+            let log = || std::fs::read_to_string(self.data.path().join("engine.log")).unwrap_or_default();
+            assert!(
+                Instant::now() < end,
+                "{what} did not happen within {PATIENCE:?}: {:?}\n{}",
+                self.json(&["status", "--exports"]),
+                log()
+            );
+            std::thread::sleep(Duration::from_millis(300));
+        }
+    }
+
+    fn export(&self) -> Option<Value> {
+        self.json(&["status", "--exports"])?.as_array()?.first().cloned()
+    }
+
+    fn published(&self, topic: &str) -> u64 {
+        let topics = self.json(&["status", "--topics"]).unwrap();
+        topics.as_array().unwrap().iter().find(|t| t["topic"] == topic).unwrap()["published"].as_u64().unwrap()
+    }
+
+    fn tick(&self) -> u64 {
+        self.json(&["status"]).unwrap()["seq"].as_u64().unwrap()
+    }
+}
+
+impl Drop for Scene {
+    fn drop(&mut self) {
+        if let Some(mut engine) = self.engine.take() {
+            let _ = engine.kill();
+            let _ = engine.wait();
+        }
+        let _ = self.pilotctl(&["lab", "down", &self.lab]);
+    }
+}
+
+/// One request over HTTP/1.0; returns the body.
+fn http(port: u16, request: &str) -> Option<String> {
+    let mut stream = TcpStream::connect(("127.0.0.1", port)).ok()?;
+    stream.write_all(format!("{request} HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n").as_bytes()).ok()?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).ok()?;
+    answer.split_once("\r\n\r\n").map(|(_, body)| body.to_owned())
+}
+
+#[test]
+fn a_receiver_that_never_reads_holds_nothing_up() {
+    let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
+    let at = deaf.local_addr().unwrap();
+    let mut scene = Scene::new();
+    scene.serve(&["--influx", &format!("http://{at}/write?db=noc&p=hush-hush"), "--kafka", &at.to_string()]);
+    // it takes the connection and no more; the loop goes on, and what waits is shown
+    let before = scene.tick();
+    let waits = scene.until("points that wait", || scene.json(&["status", "--exports"]).filter(|v| v[0]["last_error"].is_string()));
+    assert_eq!((&waits[0]["name"], &waits[0]["connected"], &waits[0]["sent"]), (&"influx".into(), &false.into(), &0.into()), "{waits:#}");
+    scene.until("the loop", || (scene.tick() > before + 50).then_some(()));
+    assert!(scene.until("the queue", || scene.export().and_then(|e| e["queued"].as_u64()).filter(|n| *n > 0)) > 0);
+    let said = scene.pilotctl(&["status", "--exports"]);
+    let log = std::fs::read_to_string(scene.data.path().join("engine.log")).unwrap();
+    assert!(!String::from_utf8_lossy(&said.stdout).contains("hush") && !log.contains("hush"), "{log}");
+}
+
+#[test]
+fn the_page_for_prometheus_holds_the_measurements_and_others_get_none() {
+    let mut scene = Scene::new();
+    let port = free_port();
+    let refused = scene.pilotctl(&["serve", "--lab", &scene.lab, "--mode", "lab", "--bmp", "127.0.0.1:0", "--prometheus", "0.0.0.0:1"]);
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("PH-EXP-006"), "{refused:?}");
+    scene.serve(&["--prometheus", &format!("127.0.0.1:{port}")]);
+    let page = scene.until("a measured delay", || http(port, "GET /metrics").filter(|p| p.contains("bgp_latency_ms{")));
+    assert!(
+        page.contains("# TYPE bgp_latency_ms gauge") && page.contains("pilothouse_topic_published_total{topic=\"bgp.telemetry.bmp\"}"),
+        "{page}"
+    );
+}
+
+#[test]
+#[ignore = "needs Prometheus: make test-brokers"]
+fn prometheus_scrapes_and_answers_with_the_value() {
+    let mut scene = Scene::new();
+    let (page, port) = (free_port(), free_port());
+    let work = scene.data.path().join("prometheus");
+    if !peer("prometheus.sh", &work, &["start", &format!("127.0.0.1:{page}"), &port.to_string()]).0 {
+        return;
+    }
+    let _peer = Peer("prometheus.sh", work);
+    scene.serve(&["--prometheus", &format!("127.0.0.1:{page}")]);
+    let rows = scene.until("a scraped delay", || {
+        let answer: Value = serde_json::from_str(&http(port, "GET /api/v1/query?query=bgp_latency_ms")?).ok()?;
+        answer["data"]["result"].as_array().filter(|r| r.len() > 10).cloned()
+    });
+    for row in &rows {
+        let value: f64 = row["value"][1].as_str().unwrap().parse().unwrap();
+        assert!(value > 1.0 && value < 200.0 && row["metric"]["router"].is_string(), "{row}");
+    }
+    println!("{} series of bgp_latency_ms", rows.len());
+}
+
+#[test]
+#[ignore = "needs InfluxDB: make test-brokers"]
+fn influxdb_answers_with_the_points_also_after_it_was_away() {
+    let mut scene = Scene::new();
+    let port = free_port();
+    let work = scene.data.path().join("influx");
+    if !peer("influx.sh", &work, &["start", &port.to_string()]).0 {
+        return;
+    }
+    let _peer = Peer("influx.sh", work.clone());
+    scene.serve(&["--influx", &format!("http://127.0.0.1:{port}/write?db=noc")]);
+    let count = || -> Option<u64> {
+        let answer: Value = serde_json::from_str(&http(port, "GET /query?db=noc&q=SELECT%20COUNT(value)%20FROM%20bgp_latency_ms")?).ok()?;
+        answer["results"][0]["series"][0]["values"][0][1].as_u64()
+    };
+    let first = scene.until("points", || count().filter(|n| *n > 20));
+    peer("influx.sh", &work, &["stop"]);
+    scene.until("points that wait", || scene.export().and_then(|e| e["queued"].as_u64()).filter(|n| *n > 0));
+    peer("influx.sh", &work, &["start", &port.to_string()]);
+    let then = scene.until("what waited", || count().filter(|n| *n > first + 20 && scene.export().is_some_and(|e| e["queued"] == 0)));
+    let export = scene.export().unwrap();
+    assert_eq!(export["dropped"], 0, "{export:#}");
+    println!("{first} points, {then} after it came back; {export}");
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-brokers"]
+fn kafka_has_what_the_topics_held_each_once_and_in_order_through_a_broker_that_dies() {
+    let Some(jars) = std::env::var_os("PILOTHOUSE_KAFKA").map(PathBuf::from) else {
+        println!("skipped: PILOTHOUSE_KAFKA names no folder with Kafka's jars");
+        return;
+    };
+    let mut scene = Scene::new();
+    let port = free_port();
+    let work = scene.data.path().join("kafka");
+    std::fs::create_dir(&work).unwrap();
+    std::os::unix::fs::symlink(jars.join("lib"), work.join("lib")).unwrap();
+    peer("kafka.sh", &work, &["start", &port.to_string()]);
+    let _peer = Peer("kafka.sh", work.clone());
+    let broker = format!("127.0.0.1:{port}");
+    scene.serve(&["--kafka", &broker]);
+    scene.until("messages", || scene.export().and_then(|e| e["sent"].as_u64()).filter(|n| *n > 500));
+    peer("kafka.sh", &work, &["kill"]);
+    let before = scene.tick();
+    scene.until("the loop", || (scene.tick() > before + 50).then_some(()));
+    peer("kafka.sh", &work, &["start", &port.to_string()]);
+    // a topic that no longer grows can be counted: sessions of the routers stand
+    let topic = "bgp.events.prefix";
+    let sent = |scene: &Scene| -> Option<Vec<Value>> {
+        let out = scene.pilotctl(&["events", "--kafka", &broker, "--topic", topic]);
+        let lines: Option<Vec<Value>> = String::from_utf8_lossy(&out.stdout).lines().map(|l| serde_json::from_str(l).ok()).collect();
+        lines.filter(|l| l.len() as u64 >= scene.published(topic))
+    };
+    let records = scene.until("every prefix event at the broker", || sent(&scene));
+    let offsets: Vec<u64> = records.iter().map(|r| r["offset"].as_u64().unwrap()).collect();
+    let expected: Vec<u64> = (offsets[0]..offsets[0] + offsets.len() as u64).collect();
+    assert_eq!(offsets, expected, "each once, in order");
+    // Kafka's own consumer sees the same values
+    let (_, theirs) = peer("kafka.sh", &work, &["read", &port.to_string(), topic]);
+    let theirs: Vec<Value> = theirs.lines().filter_map(|l| serde_json::from_str(l).ok()).collect();
+    let ours: Vec<&Value> = records.iter().map(|r| &r["value"]).collect();
+    assert_eq!(theirs[..ours.len()].iter().collect::<Vec<_>>(), ours);
+    println!("{} records of {topic}, {}", records.len(), scene.export().unwrap());
+}
