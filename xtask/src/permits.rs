@@ -17,6 +17,9 @@ const MAY_NAME_IT: &[&str] = &[
     "tests",
 ];
 
+/// Who may write to a device by gNMI: the call itself asks for no permit.
+const MAY_SET: &[&str] = &["crates/io/collector", "crates/io/executor", "xtask"];
+
 /// Checks every Rust file of ours.
 pub fn check(workspace: &Workspace) -> Outcome {
     let mut findings = Vec::new();
@@ -28,6 +31,9 @@ pub fn check(workspace: &Workspace) -> Outcome {
                 count += 1;
                 if !MAY_NAME_IT.iter().any(|m| name.starts_with(m)) && names_permit(text) {
                     findings.push(format!("{name} names approval's Permit; only {} may", MAY_NAME_IT.join(", ")));
+                }
+                if !MAY_SET.iter().any(|m| name.starts_with(m)) && sets_by_gnmi(text) {
+                    findings.push(format!("{name} writes by gNMI; only {} may", MAY_SET.join(", ")));
                 }
             })?;
         }
@@ -56,9 +62,25 @@ fn names_permit(text: &str) -> bool {
     words.contains(&"approval") && words.contains(&"Permit")
 }
 
+/// Says whether code calls the collector's gNMI Set, or names what such a call takes.
+fn sets_by_gnmi(text: &str) -> bool {
+    let code: String = text.lines().filter(|l| !l.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
+    let words: Vec<&str> = code.split(|c: char| !c.is_alphanumeric() && c != '_').collect();
+    let calls = ["collector::set(", "collector::confirm(", "collector::cancel("];
+    words.contains(&"collector") && (words.contains(&"ConfirmedCommit") || calls.iter().any(|c| code.contains(c)))
+}
+
 #[cfg(test)]
 mod tests {
-    use super::names_permit;
+    use super::{names_permit, sets_by_gnmi};
+
+    #[test]
+    fn a_gnmi_set_is_seen_and_the_rate_of_a_probe_is_not_one() {
+        assert!(sets_by_gnmi("let done = collector::set(&target, &edit, None).await;"));
+        assert!(sets_by_gnmi("use collector::{ConfirmedCommit, dial};"));
+        assert!(!sets_by_gnmi("collector::set_probe_rate(target, &probe, 5, 60).await"));
+        assert!(!sets_by_gnmi("// collector::set(target)"));
+    }
 
     #[test]
     fn comments_and_other_words_do_not_count() {

@@ -229,6 +229,13 @@ fn score(hits: u64, trials: u64, z: f64) -> f64 {
     if trials == 0 {
         return if z < 0.0 { 0.0 } else { 1.0 };
     }
+    // the ends are exact; computed, they miss by a rounding that depends on z
+    if hits == 0 && z < 0.0 {
+        return 0.0;
+    }
+    if hits >= trials && z > 0.0 {
+        return 1.0;
+    }
     let (n, z2) = (trials as f64, z * z);
     let p = hits.min(trials) as f64 / n;
     let half = z * libm::sqrt(p * (1.0 - p) / n + z2 / (4.0 * n * n));
@@ -297,6 +304,14 @@ mod tests {
         assert_eq!((m.loss(), m.delay_ms(), m.silent(0)), (None, None, false));
         let lost = Measured::over([sample(1, 5, 0, 0.0)].iter(), Timestamp::EPOCH, Timestamp::from_millis(1000));
         assert!(lost.silent(5) && !lost.silent(6));
+    }
+
+    #[test]
+    fn wilson_bounds_end_at_0_and_1() {
+        for trials in 1..5000 {
+            assert_eq!((wilson(0, trials).low, wilson_lower(0, trials)), (0.0, 0.0), "{trials}");
+            assert_eq!((wilson(trials, trials).high, wilson_upper(trials, trials)), (1.0, 1.0), "{trials}");
+        }
     }
 
     proptest::proptest! {
