@@ -66,7 +66,7 @@ async fn a_commit_carries_its_name_its_time_and_then_its_confirmation() {
     let actions: Vec<(usize, Action)> = got
         .iter()
         .map(|request| match request.extension.as_slice() {
-            [gnmi_ext::Extension { ext: Some(Ext::Commit(c)) }] if c.id == "c1" => (request.delete.len(), c.action.clone().unwrap()),
+            [gnmi_ext::Extension { ext: Some(Ext::Commit(c)) }] if c.id == "c1" => (request.delete.len(), c.action.unwrap()),
             other => panic!("{other:?}"),
         })
         .collect();

@@ -103,7 +103,7 @@ fn same(kind: &str, body: &Value, message: &Message) -> bool {
         Message::Statistics(m) => {
             // theirs by name of the library, ours by name of the RFC: the numbers, in order
             let numbers =
-                |v: &Value| v.as_u64().or_else(|| v.as_array()?.last()?.as_u64()).or_else(|| v.as_object()?.values().last()?.as_u64());
+                |v: &Value| v.as_u64().or_else(|| v.as_array()?.last()?.as_u64()).or_else(|| v.as_object()?.values().next_back()?.as_u64());
             let expected: Vec<Option<u64>> =
                 body["counters"].as_array().unwrap().iter().map(|c| numbers(c.as_object().unwrap().values().next().unwrap())).collect();
             let found = serde_json::to_value(m).unwrap();
