@@ -122,6 +122,17 @@ if name == "packet_capture":
         put(f"pcapng-{i}", pcapng(frames))
 if name == "mrt_file":
     mrt_seeds([m[48:] for kinds in streams for m in kinds if m[5] == 0][:24])
+if name == "recognised_file":
+    stream = b"".join(streams[0])[:3000]
+    put("bmp", stream)
+    put("pcap", tcp_capture(stream, 900))
+    put("pcapng", pcapng([b"\0" * 60]))
+    mrt_seeds([m[48:] for m in streams[0] if m[5] == 0][:4])
+    put("gnmi", (root / "fuzz/seeds/gnmi_dump/gnmic").read_bytes())
+    # magic, version 1.7, lengths, flags, kind, time, hashes, no name, router, rows: as OpenBMP's collector writes
+    one = streams[0][0]
+    rest = b"\x80\x0c" + bytes(8) + bytes(16) + struct.pack(">H", 0) + bytes(16) + b"\x0a\0\0\1" + bytes(12) + bytes(4)
+    put("openbmp", b"OBMP\x01\x07" + struct.pack(">HI", 12 + len(rest), len(one)) + rest + one)
 own = root / "fuzz/seeds" / name
 if own.is_dir():
     for seed in own.iterdir():

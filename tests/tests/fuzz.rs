@@ -53,4 +53,5 @@ targets!(
     mrt_file,
     gnmi_dump,
     rib_intake,
+    recognised_file,
 );

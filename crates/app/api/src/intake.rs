@@ -1,5 +1,6 @@
 //! What came in so far and what it says, on one page: the report of the collector (S1-080).
 
+use crate::call::count;
 use core::fmt;
 use network::Freshness;
 use perception::Features;
@@ -97,10 +98,6 @@ pub fn intake(s: &PilotState) -> IntakeView {
         bmp,
         topics: Vec::new(),
     }
-}
-
-fn count(n: usize) -> u32 {
-    u32::try_from(n).unwrap_or(u32::MAX)
 }
 
 impl fmt::Display for IntakeView {

@@ -1,6 +1,7 @@
 //! How much goes where: bytes per exit, direction and prefix from flow export or the routers' own accounts, against interface counters.
 
 use bgp::Prefix;
+use core::time::Duration;
 use network::{Reconciled, Toward, VolumeSource};
 use pilot::PilotState;
 use runtime::OpenDoors;
@@ -10,6 +11,9 @@ use ts_rs::TS;
 
 /// Prefixes listed for each exit and direction, the largest first.
 const PREFIXES_MAX: usize = 50;
+
+/// A volume that was not told again for this long is not shown as one.
+const FRESH: Duration = Duration::from_secs(60);
 
 /// Volumes, and the doors that they come by.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
@@ -90,14 +94,13 @@ pub fn doors(open: Option<&OpenDoors>) -> Vec<DoorView> {
 
 /// Returns the volumes; the doors stand beside the pilot.
 pub fn volumes(s: &PilotState) -> VolumesView {
-    let rates = s.network.flows.rates(s.now);
+    let (rates, reconciled) = (s.network.flows.rates(s.now), s.network.flows.reconcile_all(&s.network, s.now));
     let mut exits = Vec::new();
     for exit in &s.network.inventory.exits {
         for (toward, direction) in [(Toward::Outside, "out"), (Toward::Inside, "in")] {
             let interface = s.network.devices.get(&exit.device).and_then(|d| d.interfaces.get(&exit.interface));
             let counted = interface.and_then(|i| i.rate_bps).map(|(input, output)| if toward == Toward::Outside { output } else { input });
-            let told =
-                s.network.volumes.iter().filter(|((e, _), v)| e == &exit.id && s.now.since(v.at) <= core::time::Duration::from_secs(60));
+            let told = s.network.volumes.iter().filter(|((e, _), v)| e == &exit.id && s.now.since(v.at) <= FRESH);
             let mut by_prefix: BTreeMap<Prefix, f64> = BTreeMap::new();
             let mut source = "unknown";
             if toward == Toward::Outside {
@@ -113,7 +116,7 @@ pub fn volumes(s: &PilotState) -> VolumesView {
                     by_prefix.insert(*prefix, *bps as f64);
                 }
             }
-            let flow = s.network.flows.reconcile(&s.network, exit, toward, s.now);
+            let flow = reconciled.get(&(exit.id.clone(), toward)).copied().unwrap_or(Reconciled::Unknown);
             #[allow(clippy::cast_precision_loss, reason = "a rate, for display")]
             let flow_bps = match flow {
                 Reconciled::Unknown => None,

@@ -78,7 +78,7 @@ pub fn bare_device(id: &DeviceId, bmp: Option<IpAddr>, gnmi: Option<GnmiEndpoint
 /// Runs `collect` until Ctrl-C.
 pub fn run(context: &Context, arguments: Arguments) -> Ended {
     if let Some(address) = arguments.syslog.syslog {
-        return crate::syslog::run(context, address, &arguments.syslog, &arguments.allow);
+        return crate::syslog::run(context, address, arguments.syslog, &arguments.allow);
     }
     if arguments.bmp.is_none() && arguments.gnmi.is_empty() && arguments.flow.is_none() {
         return Err(Failure::new("PH-CLI-030", "give --bmp ADDR, --flow ADDR, --gnmi TARGET or --syslog ADDR"));

@@ -2,9 +2,9 @@
 
 use crate::client::Client;
 use crate::exit::{Context, Ended, Failure, Outcome};
+use crate::syslog::SyslogTlsArguments;
 use crate::{series, topics};
-use api::{Api, ExportView, IntakeView, LabControl, Laboratory, PeerView, StatusView, TimelineEntry};
-use collector::SyslogTls;
+use api::{Api, IntakeView, LabControl, Laboratory, StatusView, TimelineEntry};
 use lab::relay::EngineDoors;
 use serde::Serialize;
 use std::future::Future;
@@ -16,24 +16,25 @@ use std::time::Duration;
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Example: pilotctl status --json\n         pilotctl status --series bgp_latency_ms --last 20")]
+#[command(group(clap::ArgGroup::new("instead").multiple(false)))]
 pub struct StatusArguments {
     /// What came in instead: routers, routes, delay, loss, sessions, scores, BMP, topics.
-    #[arg(long, conflicts_with_all = ["topics", "series"])]
+    #[arg(long, group = "instead")]
     intake: bool,
     /// The BGP sessions of this router instead.
-    #[arg(long, value_name = "DEVICE", conflicts_with_all = ["topics", "series", "intake"])]
+    #[arg(long, value_name = "DEVICE", group = "instead")]
     peers: Option<String>,
     /// How much goes where instead: per exit and direction, with the largest prefixes, and what the doors for flow export and syslog took.
-    #[arg(long, conflicts_with_all = ["topics", "series", "intake", "peers"])]
+    #[arg(long, group = "instead")]
     volumes: bool,
     /// The exports instead: Prometheus, InfluxDB, Kafka; what was sent, waits, was lost.
-    #[arg(long, conflicts_with_all = ["topics", "series", "intake", "peers", "volumes"])]
+    #[arg(long, group = "instead")]
     exports: bool,
     /// The topics instead: what was published, is held, was lost.
-    #[arg(long)]
+    #[arg(long, group = "instead")]
     topics: bool,
     /// The stored series instead: how full, which; or the newest points of this measurement.
-    #[arg(long, value_name = "MEASUREMENT", num_args = 0..=1, conflicts_with = "topics")]
+    #[arg(long, value_name = "MEASUREMENT", num_args = 0..=1, group = "instead")]
     series: Option<Option<String>>,
     /// How many points.
     #[arg(long, value_name = "N", default_value_t = 10, requires = "series", value_parser = clap::value_parser!(u32).range(1..=2000))]
@@ -89,18 +90,8 @@ pub struct ServeArguments {
     /// Where routers send syslog, UDP and TCP; closed without it.
     #[arg(long, value_name = "ADDR")]
     syslog: Option<SocketAddr>,
-    /// And syslog over TLS.
-    #[arg(long, value_name = "ADDR", requires_all = ["syslog", "syslog_cert", "syslog_key"])]
-    syslog_tls: Option<SocketAddr>,
-    /// Certificate chain of the TLS door.
-    #[arg(long, value_name = "PEM")]
-    syslog_cert: Option<PathBuf>,
-    /// Its key.
-    #[arg(long, value_name = "PEM")]
-    syslog_key: Option<PathBuf>,
-    /// CA of the senders' certificates; without it their address alone tells who they are.
-    #[arg(long, value_name = "PEM")]
-    syslog_client_ca: Option<PathBuf>,
+    #[command(flatten)]
+    syslog_tls: SyslogTlsArguments,
     /// Let Prometheus ask here, at /metrics.
     #[arg(long, value_name = "ADDR")]
     prometheus: Option<SocketAddr>,
@@ -173,24 +164,13 @@ pub fn status(context: &Context, arguments: &StatusArguments) -> Ended {
         return Ok(Outcome::Done);
     }
     if arguments.exports {
-        let views: Vec<ExportView> = blocking(client.call("exports", &()))?;
-        if context.json {
-            print_json(&views);
-        } else if views.is_empty() {
-            println!("no export is switched on; see `pilotctl serve --help`");
-        }
-        for v in views.iter().filter(|_| !context.json) {
-            let state = if v.connected { "connected" } else { "not connected" };
-            let error = v.last_error.as_ref().map(|e| format!("; last error: {e:?}")).unwrap_or_default();
-            println!("{} {}: {state}, {} sent, {} wait, {} dropped{error}", v.name, v.to, v.sent, v.queued, v.dropped);
-        }
-        return Ok(Outcome::Done);
+        return crate::exports::print(context, &client);
     }
     if arguments.volumes {
         return crate::volumes::print(context, &client);
     }
     if let Some(device) = &arguments.peers {
-        return peers(context, &client, device);
+        return crate::peers::print(context, &client, device);
     }
     if arguments.topics {
         return topics::all(context, &client);
@@ -205,31 +185,6 @@ pub fn status(context: &Context, arguments: &StatusArguments) -> Ended {
         print_json(&view)
     } else {
         print!("{view}")
-    }
-    Ok(Outcome::Done)
-}
-
-/// Prints the sessions of a router.
-fn peers(context: &Context, client: &Client, device: &str) -> Ended {
-    let rows: Vec<PeerView> = blocking(client.call("peers", &device))?;
-    if context.json {
-        print_json(&rows);
-        return Ok(Outcome::Done);
-    }
-    println!("{:26} {:>10} {:13} {:>9} {:>5}  {:34} role", "neighbour", "AS", "state", "for s", "flaps", "received/sent (limit)");
-    for p in rows {
-        let asn = p.peer_asn.map_or_else(|| "-".to_owned(), |a| a.to_string());
-        let state = if p.admin_down { format!("{} (shut)", p.state) } else { p.state };
-        let number = |n: Option<u64>| n.map_or_else(|| "-".to_owned(), |n| n.to_string());
-        let limit = |n: Option<u32>| n.map_or_else(String::new, |n| format!(" ({n})"));
-        let counts = |c: &api::PeerPrefixes| {
-            format!("{} {}/{}{}", c.family.split('_').next().unwrap_or_default(), number(c.received), number(c.sent), limit(c.max_prefix))
-        };
-        let prefixes: Vec<String> = p.prefixes.iter().map(counts).collect();
-        println!("{:26} {asn:>10} {state:13} {:>9} {:>5}  {:34} {}", p.address, p.uptime_s, p.flaps, prefixes.join(", "), p.role);
-        if let Some(error) = p.last_error {
-            println!("{:26} last down: {error:?}", "");
-        }
     }
     Ok(Outcome::Done)
 }
@@ -314,17 +269,13 @@ pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
     };
     blocking(async move {
         let approval_ttl = arguments.approval_ttl.map(Duration::from_secs);
-        let syslog_tls = match (arguments.syslog_tls, arguments.syslog_cert, arguments.syslog_key) {
-            (Some(address), Some(cert), Some(key)) => Some(SyslogTls { address, cert, key, client_ca: arguments.syslog_client_ca }),
-            _ => None,
-        };
         let influx = arguments.influx.map(|url| export::Influx::new(&url, arguments.influx_token.as_deref()));
         let exports = export::Options {
             prometheus: arguments.prometheus,
             influx: influx.transpose().map_err(|e| Failure::from_error("", &e))?,
             kafka: arguments.kafka.map(|broker| export::Kafka { broker }),
         };
-        let doors = runtime::Doors { flow: arguments.flow, syslog: arguments.syslog, syslog_tls };
+        let doors = runtime::Doors { flow: arguments.flow, syslog: arguments.syslog, syslog_tls: arguments.syslog_tls.door() };
         let options = runtime::Options { data, inventory, secrets, mode: arguments.mode.into(), bmp: arguments.bmp, doors, approval_ttl };
         let engine = runtime::Engine::start(options).await.map_err(|e| Failure::from_error("PH-RUN-001", &e))?;
         if let Some(instance) = &instance {

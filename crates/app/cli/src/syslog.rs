@@ -22,6 +22,13 @@ pub struct SyslogArguments {
     /// Listen for syslog here, UDP and TCP, and print it.
     #[arg(long, value_name = "ADDR", conflicts_with_all = ["bmp", "gnmi", "record"])]
     pub syslog: Option<SocketAddr>,
+    #[command(flatten)]
+    tls: SyslogTlsArguments,
+}
+
+/// The TLS door for syslog, beside UDP and TCP.
+#[derive(Debug, clap::Args)]
+pub struct SyslogTlsArguments {
     /// And for syslog over TLS here.
     #[arg(long, value_name = "ADDR", requires_all = ["syslog", "syslog_cert", "syslog_key"])]
     syslog_tls: Option<SocketAddr>,
@@ -36,14 +43,17 @@ pub struct SyslogArguments {
     syslog_client_ca: Option<PathBuf>,
 }
 
+impl SyslogTlsArguments {
+    /// Returns the door, when it is asked for.
+    pub fn door(self) -> Option<SyslogTls> {
+        let (address, cert, key) = (self.syslog_tls?, self.syslog_cert?, self.syslog_key?);
+        Some(SyslogTls { address, cert, key, client_ca: self.syslog_client_ca })
+    }
+}
+
 /// Prints what comes, until Ctrl-C.
-pub fn run(context: &Context, address: SocketAddr, arguments: &SyslogArguments, allow: &[IpAddr]) -> Ended {
-    let tls = match (arguments.syslog_tls, &arguments.syslog_cert, &arguments.syslog_key) {
-        (Some(address), Some(cert), Some(key)) => {
-            Some(SyslogTls { address, cert: cert.clone(), key: key.clone(), client_ca: arguments.syslog_client_ca.clone() })
-        }
-        _ => None,
-    };
+pub fn run(context: &Context, address: SocketAddr, arguments: SyslogArguments, allow: &[IpAddr]) -> Ended {
+    let tls = arguments.tls.door();
     let senders = allow.iter().map(|a| (*a, DeviceId::new(a.to_string()))).collect();
     blocking(async move {
         let listener = SyslogListener::bind(address, tls.as_ref(), senders).await.map_err(|e| Failure::from_error("", &e))?;

@@ -14,7 +14,6 @@ pub use kafka::{Imported, Kafka, import};
 pub use prometheus::exposition;
 pub use report::Exports;
 
-use api::ExportView;
 use report::Report;
 use runtime::Handle;
 use std::net::SocketAddr;
@@ -100,13 +99,4 @@ pub async fn start(handle: &Handle, options: Options) -> Result<Exports, ExportE
         exports.add(Arc::clone(&report), tokio::spawn(kafka::run(topics.clone(), kafka, report)));
     }
     Ok(exports)
-}
-
-/// The views of all exports.
-impl Exports {
-    /// Returns how each stands.
-    #[must_use]
-    pub fn views(&self) -> Vec<ExportView> {
-        self.reports().iter().map(|r| r.view()).collect()
-    }
 }

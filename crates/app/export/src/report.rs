@@ -83,10 +83,6 @@ impl Exports {
         self.tasks.push(task);
     }
 
-    pub(crate) fn reports(&self) -> Vec<Arc<Report>> {
-        self.all.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
     /// Returns a way to look at them from elsewhere.
     #[must_use]
     pub fn looker(&self) -> Arc<dyn Fn() -> Vec<ExportView> + Send + Sync> {

@@ -34,6 +34,9 @@ pub enum Toward {
     Inside,
 }
 
+/// Bit/s per exit, direction and prefix.
+pub type Rates = BTreeMap<(ExitId, Toward, Prefix), u64>;
+
 /// Where in the device a flow was metered; the same traffic may be told by both sides, and counts once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -245,12 +248,19 @@ impl FlowVolumes {
         (slot_of(since) < slot && slot_of(last) > slot).then_some(slot)
     }
 
+    /// The accounts of one slot: they stand together, and no exit sorts before the one without a name.
+    fn of_slot(&self, slot: i64) -> impl Iterator<Item = (&Account, &u64)> {
+        let default = Prefix::new(IpAddr::V4(core::net::Ipv4Addr::UNSPECIFIED), 0);
+        let first = default.map(|prefix| Account { slot, exit: ExitId::new(""), toward: Toward::Outside, side: Side::Ingress, prefix });
+        first.into_iter().flat_map(|first| self.accounts.range(first..)).take_while(move |(a, _)| a.slot == slot)
+    }
+
     /// Returns bit/s per exit, direction and prefix over the newest complete minute; empty: volume unknown.
     #[must_use]
-    pub fn rates(&self, now: Timestamp) -> BTreeMap<(ExitId, Toward, Prefix), u64> {
+    pub fn rates(&self, now: Timestamp) -> Rates {
         let Some(slot) = self.complete(now) else { return BTreeMap::new() };
         let mut sides: BTreeMap<(ExitId, Toward, Side), BTreeMap<Prefix, u64>> = BTreeMap::new();
-        for (account, bytes) in self.accounts.iter().filter(|(a, _)| a.slot == slot) {
+        for (account, bytes) in self.of_slot(slot) {
             let key = (account.exit.clone(), account.toward, account.side);
             sides.entry(key).or_default().insert(account.prefix, *bytes);
         }
@@ -278,8 +288,24 @@ impl FlowVolumes {
         if self.complete(now).is_none() {
             return Reconciled::Unknown;
         }
+        self.against_counters(network, exit, toward, &self.rates(now))
+    }
+
+    /// The same for every exit and direction, from one look at the accounts; empty: volume unknown.
+    #[must_use]
+    pub fn reconcile_all(&self, network: &Network, now: Timestamp) -> BTreeMap<(ExitId, Toward), Reconciled> {
+        if self.complete(now).is_none() {
+            return BTreeMap::new();
+        }
+        let rates = self.rates(now);
+        let both = [Toward::Outside, Toward::Inside];
+        let all = network.inventory.exits.iter().flat_map(|e| both.map(|t| (e, t)));
+        all.map(|(e, t)| ((e.id.clone(), t), self.against_counters(network, e, t, &rates))).collect()
+    }
+
+    fn against_counters(&self, network: &Network, exit: &ExitSpec, toward: Toward, rates: &Rates) -> Reconciled {
         let ours = |(e, t, _): &(ExitId, Toward, Prefix)| e == &exit.id && *t == toward;
-        let attributed_bps = self.rates(now).iter().filter(|(k, _)| ours(k)).fold(0_u64, |sum, (_, bps)| sum.saturating_add(*bps));
+        let attributed_bps = rates.iter().filter(|(k, _)| ours(k)).fold(0_u64, |sum, (_, bps)| sum.saturating_add(*bps));
         let rate = network.devices.get(&exit.device).and_then(|d| d.interfaces.get(&exit.interface)).and_then(|i| i.rate_bps);
         let Some((input, output)) = rate else { return Reconciled::NoCounters { attributed_bps } };
         let counted_bps = whole_bps(if toward == Toward::Outside { output } else { input });

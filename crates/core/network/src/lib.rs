@@ -24,7 +24,7 @@ mod telemetry;
 mod window;
 
 pub use bmp_session::{BmpCounts, BmpSession};
-pub use flow_volumes::{FlowVolumes, Reconciled, SETTLE, SLOT, Toward, Unplaced, longest_match};
+pub use flow_volumes::{FlowVolumes, Rates, Reconciled, SETTLE, SLOT, Toward, Unplaced, longest_match};
 pub use freshness::{INITIAL_MAX, INITIAL_QUIET, SILENCE_MAX};
 pub use gnmi_session::GnmiSession;
 pub use inventory::{

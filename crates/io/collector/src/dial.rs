@@ -1,6 +1,7 @@
 //! One gNMI subscription, kept alive.
 
 use crate::backoff::Backoff;
+use crate::clock::now_ns;
 use crate::error::CollectError;
 use crate::health_watch::HealthWatch;
 use crate::subscription::{self, Choice};
@@ -10,7 +11,6 @@ use gnmi::{Model, Profile, ProfileError, Repairs};
 use gnmi_wire::wire::g_nmi_client::GNmiClient;
 use gnmi_wire::wire::{self, Encoding, subscribe_response::Response};
 use network::{GnmiEvent, Observation};
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tonic::transport::Channel;
@@ -204,12 +204,6 @@ impl Dialler {
     async fn say(&self, event: GnmiEvent) -> Option<()> {
         self.tx.send(Observation::Gnmi { device: self.target.device.clone(), event }).await.ok()
     }
-}
-
-/// Time of receipt, nanoseconds since the Unix epoch.
-fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }
 
 /// Wraps a status with the server's own words, cut.

@@ -1,5 +1,6 @@
 //! The flow door: one UDP socket for NetFlow v5 and v9, IPFIX and sFlow v5, told apart by content.
 
+use crate::clock::now_ns;
 use crate::error::CollectError;
 use action::DeviceId;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
@@ -10,7 +11,6 @@ use socket2::{Domain, Protocol, Socket, Type};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
@@ -209,9 +209,4 @@ fn kernel_drops(table: &str, port: u16) -> Option<u64> {
     let ours = format!(":{port:04X}");
     let lines = table.lines().skip(1).filter(|l| l.split_whitespace().nth(1).is_some_and(|local| local.ends_with(&ours)));
     lines.filter_map(|l| l.split_whitespace().last()?.parse::<u64>().ok()).reduce(u64::saturating_add)
-}
-
-fn now_ns() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_nanos()).unwrap_or(i64::MAX)
 }

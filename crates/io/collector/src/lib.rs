@@ -8,6 +8,7 @@
 mod backoff;
 mod bmp_listener;
 mod bmp_session;
+mod clock;
 mod dial;
 mod error;
 mod flow_listener;

@@ -164,12 +164,12 @@ fn row(encoding: &'static str, messages: &[Vec<u8>], length: Duration) -> Result
         let what = format!("the picture holds {held} interfaces and the tree {} leaves of what was sent; report it", tree.len());
         return Err(Failure::new("PH-CLI-018", what));
     }
-    let (into_picture_per_s, prost_alone_per_s) = (median(picture), median(alone));
+    let (into_picture_per_s, prost_alone_per_s) = (super::median(picture), super::median(alone));
     Ok(Row {
         encoding,
         leaves_per_message: COUNTERS.len(),
         into_picture_per_s,
-        into_tree_per_s: median(kept),
+        into_tree_per_s: super::median(kept),
         prost_alone_per_s,
         ratio: into_picture_per_s / prost_alone_per_s,
     })
@@ -203,9 +203,4 @@ fn rate(messages: &[Vec<u8>], length: Duration, mut each: impl FnMut(&[u8])) -> 
         }
     }
     leaves as f64 / begun.elapsed().as_secs_f64()
-}
-
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }

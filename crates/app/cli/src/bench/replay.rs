@@ -83,7 +83,7 @@ fn measure(file: &Path) -> Result<Row, Failure> {
             return Err(Failure::new("PH-CLI-018", format!("two replays of {} ended in different states; report it", file.display())));
         }
     }
-    let (replay_s, read_s) = (median(&mut replays), median(&mut reads));
+    let (replay_s, read_s) = (super::median(replays), super::median(reads));
     Ok(Row {
         file: file.file_name().unwrap_or(file.as_os_str()).to_string_lossy().into_owned(),
         inputs,
@@ -94,9 +94,4 @@ fn measure(file: &Path) -> Result<Row, Failure> {
         ratio: replay_s / read_s,
         state_hash: state_hash.unwrap_or_default(),
     })
-}
-
-fn median(values: &mut [f64]) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
