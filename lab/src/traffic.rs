@@ -6,7 +6,9 @@ use crate::impair::Rng;
 use crate::topology::Topology;
 use bgp::{Family, Prefix};
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// Discard (RFC 863).
@@ -53,9 +55,10 @@ pub enum Config {
 /// # Errors
 /// When the configuration cannot be read or a socket cannot be made.
 pub fn run(args: &[String]) -> crate::RunResult {
-    match serde_json::from_slice(&std::fs::read(crate::config_argument(args)?)?)? {
+    let path = crate::config_argument(args)?;
+    match serde_json::from_slice(&std::fs::read(&path)?)? {
         Config::Sink => sink(),
-        Config::Source { from, flows, seconds } => send(&from, &flows, seconds.map(Duration::from_secs)),
+        Config::Source { from, flows, seconds } => send(&from, &flows, seconds.map(Duration::from_secs), &path.with_extension("sent")),
     }
 }
 
@@ -74,14 +77,48 @@ fn bind_v6_only() -> std::io::Result<UdpSocket> {
     Ok(socket.into())
 }
 
-fn send(from: &[IpAddr], flows: &[Flow], length: Option<Duration>) -> crate::RunResult {
+/// What a source has sent since it began: what was meant to be sent is another thing on a busy machine.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Sent {
+    /// When this was written, nanoseconds since 1970.
+    pub at_ns: u64,
+    /// Packets by destination.
+    pub packets: BTreeMap<IpAddr, u64>,
+}
+
+impl Sent {
+    /// Reads what the source beside this configuration file has sent.
+    ///
+    /// # Errors
+    /// When there is none yet.
+    pub fn beside(config: &Path) -> std::io::Result<Self> {
+        Ok(serde_json::from_slice(&std::fs::read(config.with_extension("sent"))?)?)
+    }
+
+    fn write(&mut self, to: &Path) {
+        let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+        self.at_ns = u64::try_from(now.as_nanos()).unwrap_or(u64::MAX);
+        let whole = to.with_extension("sent-new");
+        // A reader never sees half a file. A full disk must not end the traffic.
+        let _ = serde_json::to_vec(self)
+            .map_err(std::io::Error::from)
+            .and_then(|t| std::fs::write(&whole, t))
+            .and_then(|()| std::fs::rename(&whole, to));
+    }
+}
+
+/// Between two writes of what was sent.
+const TELL_EVERY: Duration = Duration::from_secs(1);
+
+fn send(from: &[IpAddr], flows: &[Flow], length: Option<Duration>, told: &Path) -> crate::RunResult {
     let mut sockets = Vec::new();
     for address in from {
         sockets.push((Family::of(*address), UdpSocket::bind((*address, 0))?));
     }
     let payload = [0u8; PAYLOAD];
     let mut debts = Debts::new(flows);
-    let (begun, mut last) = (Instant::now(), Instant::now());
+    let (begun, mut last, mut told_at) = (Instant::now(), Instant::now(), Instant::now());
+    let mut sent = Sent::default();
     while length.is_none_or(|l| begun.elapsed() < l) {
         std::thread::sleep(TICK);
         let now = Instant::now();
@@ -90,9 +127,15 @@ fn send(from: &[IpAddr], flows: &[Flow], length: Option<Duration>) -> crate::Run
         debts.step(elapsed, |to| {
             if let Some((_, socket)) = sockets.iter().find(|(f, _)| *f == Family::of(to)) {
                 // No route or a full queue: traffic, unlike a probe, has nobody to tell.
-                let _ = socket.send_to(&payload, (to, SINK_PORT));
+                if socket.send_to(&payload, (to, SINK_PORT)).is_ok() {
+                    *sent.packets.entry(to).or_default() += 1;
+                }
             }
         });
+        if now.duration_since(told_at) >= TELL_EVERY {
+            told_at = now;
+            sent.write(told);
+        }
     }
     Ok(())
 }

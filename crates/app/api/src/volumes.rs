@@ -124,6 +124,12 @@ pub fn volumes(s: &PilotState) -> VolumesView {
                 | Reconciled::Gap { attributed_bps, .. }
                 | Reconciled::OverAttributed { attributed_bps, .. } => Some(attributed_bps as f64),
             };
+            // flows are of a minute that is past: so is what they are held against
+            let counted = match (source, flow) {
+                #[allow(clippy::cast_precision_loss, reason = "a rate, for display")]
+                ("flow", Reconciled::Gap { counted_bps, .. } | Reconciled::OverAttributed { counted_bps, .. }) => Some(counted_bps as f64),
+                _ => counted,
+            };
             let attributed = (source != "unknown").then(|| by_prefix.values().sum::<f64>());
             #[allow(clippy::cast_precision_loss, reason = "a rate, for display")]
             let unattributed = match (source, flow) {

@@ -91,7 +91,7 @@ pub struct FlowVolumes {
 pub enum Reconciled {
     /// No flow export: volume unknown. It is never taken for zero.
     Unknown,
-    /// Flows are told, the interface has no rate to compare with.
+    /// Flows are told, the interface's counters were not read over that minute.
     NoCounters {
         /// Attributed, bit/s.
         attributed_bps: u64,
@@ -282,38 +282,27 @@ impl FlowVolumes {
         out
     }
 
-    /// Compares what was attributed to an exit with its interface's counters.
+    /// Compares what was attributed to an exit with its interface's counters over the same minute.
     #[must_use]
     pub fn reconcile(&self, network: &Network, exit: &ExitSpec, toward: Toward, now: Timestamp) -> Reconciled {
-        if self.complete(now).is_none() {
-            return Reconciled::Unknown;
-        }
-        self.against_counters(network, exit, toward, &self.rates(now))
+        let Some(slot) = self.complete(now) else { return Reconciled::Unknown };
+        against_counters(network, exit, toward, slot, &self.rates(now))
     }
 
     /// The same for every exit and direction, from one look at the accounts; empty: volume unknown.
     #[must_use]
     pub fn reconcile_all(&self, network: &Network, now: Timestamp) -> BTreeMap<(ExitId, Toward), Reconciled> {
-        if self.complete(now).is_none() {
-            return BTreeMap::new();
-        }
+        let Some(slot) = self.complete(now) else { return BTreeMap::new() };
         let rates = self.rates(now);
         let both = [Toward::Outside, Toward::Inside];
         let all = network.inventory.exits.iter().flat_map(|e| both.map(|t| (e, t)));
-        all.map(|(e, t)| ((e.id.clone(), t), self.against_counters(network, e, t, &rates))).collect()
+        all.map(|(e, t)| ((e.id.clone(), t), against_counters(network, e, t, slot, &rates))).collect()
     }
 
-    fn against_counters(&self, network: &Network, exit: &ExitSpec, toward: Toward, rates: &Rates) -> Reconciled {
-        let ours = |(e, t, _): &(ExitId, Toward, Prefix)| e == &exit.id && *t == toward;
-        let attributed_bps = rates.iter().filter(|(k, _)| ours(k)).fold(0_u64, |sum, (_, bps)| sum.saturating_add(*bps));
-        let rate = network.devices.get(&exit.device).and_then(|d| d.interfaces.get(&exit.interface)).and_then(|i| i.rate_bps);
-        let Some((input, output)) = rate else { return Reconciled::NoCounters { attributed_bps } };
-        let counted_bps = whole_bps(if toward == Toward::Outside { output } else { input });
-        let Some(missing) = counted_bps.checked_sub(attributed_bps) else {
-            return Reconciled::OverAttributed { attributed_bps, counted_bps };
-        };
-        let permille = (u128::from(missing) * 1000).div_ceil(u128::from(counted_bps.max(1)));
-        Reconciled::Gap { attributed_bps, counted_bps, unattributed_permille: u16::try_from(permille).unwrap_or(1000) }
+    /// Returns the beginning of the minute that [`Self::rates`] tells of; `None` when there is none.
+    #[must_use]
+    pub fn minute(&self, now: Timestamp) -> Option<Timestamp> {
+        self.complete(now).map(|slot| Timestamp::from_nanos(slot.saturating_mul(slot_ns())))
     }
 
     /// Returns the bytes that belong to no account, by reason, since the beginning.
@@ -333,7 +322,16 @@ fn share(bytes: u64, part: u128, whole: u128) -> u64 {
     u64::try_from(u128::from(bytes) * part.min(whole) / whole).unwrap_or(bytes)
 }
 
-#[allow(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "rates are finite and not negative; `as` saturates")]
-fn whole_bps(bps: f64) -> u64 {
-    bps as u64
+fn against_counters(network: &Network, exit: &ExitSpec, toward: Toward, slot: i64, rates: &Rates) -> Reconciled {
+    let ours = |(e, t, _): &(ExitId, Toward, Prefix)| e == &exit.id && *t == toward;
+    let attributed_bps = rates.iter().filter(|(k, _)| ours(k)).fold(0_u64, |sum, (_, bps)| sum.saturating_add(*bps));
+    let interface = network.devices.get(&exit.device).and_then(|d| d.interfaces.get(&exit.interface));
+    let Some(counted_bps) = interface.and_then(|i| i.minutes.bps(slot, toward)) else {
+        return Reconciled::NoCounters { attributed_bps };
+    };
+    let Some(missing) = counted_bps.checked_sub(attributed_bps) else {
+        return Reconciled::OverAttributed { attributed_bps, counted_bps };
+    };
+    let permille = (u128::from(missing) * 1000).div_ceil(u128::from(counted_bps.max(1)));
+    Reconciled::Gap { attributed_bps, counted_bps, unattributed_permille: u16::try_from(permille).unwrap_or(1000) }
 }

@@ -24,6 +24,7 @@ mod telemetry;
 mod window;
 
 pub use bmp_session::{BmpCounts, BmpSession};
+pub use counters::CountedMinutes;
 pub use flow_volumes::{FlowVolumes, Rates, Reconciled, SETTLE, SLOT, Toward, Unplaced, longest_match};
 pub use freshness::{INITIAL_MAX, INITIAL_QUIET, SILENCE_MAX};
 pub use gnmi_session::GnmiSession;

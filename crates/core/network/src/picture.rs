@@ -1,5 +1,6 @@
 //! The live picture: tables, sessions, interfaces, probes and volumes, each with its age.
 
+use crate::CountedMinutes;
 use crate::{BmpSession, FlowVolumes, GnmiSession, Inventory, Reports};
 use action::{DeviceId, ExitId, GroupId};
 use bgp::{Asn, Family, PathAttributes, Prefix};
@@ -247,6 +248,9 @@ pub struct Interface {
     pub octets: Option<(Timestamp, u64, u64)>,
     /// Rates from the last two counter reads, bit/s: (in, out). Never negative: a counter that fell gives `None`.
     pub rate_bps: Option<(f64, f64)>,
+    /// What it carried in the last minutes, to hold against flow accounts.
+    #[serde(default)]
+    pub minutes: CountedMinutes,
     /// Error counters.
     #[serde(default)]
     pub errors: ErrorCounters,

@@ -200,7 +200,7 @@ fn without_flow_export_the_volume_is_unknown_and_not_zero() {
 }
 
 fn counted(network: &mut Network, out_octets_per_minute: u64) {
-    for (seconds, octets) in [(60, 1000), (120, 1000 + out_octets_per_minute)] {
+    for (seconds, octets) in [(0, 1000), (60, 1000 + out_octets_per_minute), (120, 1000 + out_octets_per_minute)] {
         let counters = json!({"in-octets": 5, "out-octets": octets});
         let notification = Notification {
             timestamp: t(seconds).nanos(),

@@ -4,13 +4,14 @@
 use super::{Engine, Lab, json, turn, wait};
 use network::{Reconciled, Toward};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-/// Bytes of a packet of the lab's traffic as IP counts them, and as the generator counts its rate: with the Ethernet header.
+/// Bytes of a packet of the lab's traffic as IP counts them.
 const IP_BYTES: u64 = 1228;
-const LINK_BYTES: u64 = 1242;
 /// One packet of so many is looked at on this exit.
 const SAMPLING: u64 = 4;
 const SAMPLED: &str = "r2-ispc";
@@ -31,18 +32,51 @@ fn softflowd(lab: &Lab, exit: &network::ExitSpec, sampled: bool, dir: &Path) -> 
     Engine(command.stdout(Stdio::null()).stderr(log).spawn().unwrap())
 }
 
-/// What the generators send: bit/s of IP by prefix of the tables, longest match.
-fn sent(lab: &Lab, prefixes: &[bgp::Prefix]) -> BTreeMap<bgp::Prefix, u64> {
-    let mut out = BTreeMap::new();
-    for node in ["r4", "r5"] {
-        let text = std::fs::read(lab.1.run_dir.join(format!("traffic-{node}.json"))).unwrap();
-        let lab::traffic::Config::Source { flows, .. } = serde_json::from_slice(&text).unwrap() else { panic!("no source") };
-        for flow in flows {
-            let prefix = prefixes.iter().filter(|p| p.contains(flow.to)).max_by_key(|p| p.length()).unwrap();
-            *out.entry(*prefix).or_default() += flow.rate_bps * IP_BYTES / LINK_BYTES;
-        }
+/// Reads once a second what the generators have sent by now, until it is dropped: what was meant to be sent is another thing on a busy machine.
+struct Ledger {
+    snapshots: Arc<Mutex<Vec<Vec<lab::traffic::Sent>>>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Ledger {
+    fn of(run_dir: PathBuf) -> Self {
+        let out = Self { snapshots: Arc::default(), stop: Arc::default() };
+        let (snapshots, stop) = (Arc::clone(&out.snapshots), Arc::clone(&out.stop));
+        std::thread::spawn(move || {
+            while !stop.load(Ordering::Relaxed) {
+                let read = ["r4", "r5"].map(|n| lab::traffic::Sent::beside(&run_dir.join(format!("traffic-{n}.json"))));
+                if let [Ok(a), Ok(b)] = read {
+                    snapshots.lock().unwrap().push(vec![a, b]);
+                }
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        });
+        out
     }
-    out
+
+    /// Mean bit/s of IP by prefix of the tables (longest match) from `begin`, over one minute.
+    fn sent(&self, begin_ns: u64, prefixes: &[bgp::Prefix]) -> BTreeMap<bgp::Prefix, u64> {
+        let snapshots = self.snapshots.lock().unwrap();
+        let mut out = BTreeMap::new();
+        for source in 0..2 {
+            let at = |ns: u64| snapshots.iter().map(|s| &s[source]).min_by_key(|s| s.at_ns.abs_diff(ns)).unwrap();
+            let (first, last) = (at(begin_ns), at(begin_ns + 60_000_000_000));
+            assert!(last.at_ns - first.at_ns > 50_000_000_000, "the minute was not seen whole");
+            for (to, packets) in &last.packets {
+                let prefix = prefixes.iter().filter(|p| p.contains(*to)).max_by_key(|p| p.length()).unwrap();
+                let sent = packets - first.packets.get(to).copied().unwrap_or(0);
+                let bps = u128::from(sent * IP_BYTES * 8) * 1_000_000_000 / u128::from(last.at_ns - first.at_ns);
+                *out.entry(*prefix).or_default() += bps as u64;
+            }
+        }
+        out
+    }
+}
+
+impl Drop for Ledger {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+    }
 }
 
 #[test]
@@ -56,6 +90,7 @@ fn flow_export_tells_the_traffic_that_was_sent_and_a_commit_stands_on_the_timeli
     let up = json(data, &["lab", "up"]).expect("the lab does not come up");
     let id = up["id"].as_str().unwrap().to_owned();
     let lab = Lab(data.to_owned(), lab::netns::LabInstance::load(&data.join("labs").join(&id)).unwrap());
+    let ledger = Ledger::of(lab.1.run_dir.clone());
     let engine = Engine::with(data, &id, &["--flow", "127.0.0.1:0", "--syslog", "127.0.0.1:0"]);
     wait("the tables", Duration::from_secs(60), || {
         let status = json(data, &["status"])?;
@@ -84,7 +119,7 @@ fn flow_export_tells_the_traffic_that_was_sent_and_a_commit_stands_on_the_timeli
         let told = |e: &serde_json::Value| e["flow_bps"].as_f64().is_some();
         volumes["exits"].as_array()?.iter().filter(|e| e["direction"] == "out").all(told).then_some(volumes)
     });
-    println!("{reconciled:#}");
+    println!("doors: {}", reconciled["doors"]);
     engine.stop();
     let digest = std::fs::read_to_string(data.join("engine.log")).unwrap();
 
@@ -99,7 +134,8 @@ fn flow_export_tells_the_traffic_that_was_sent_and_a_commit_stands_on_the_timeli
     let state = pilot.state();
     let rates = state.network.flows.rates(state.now);
     let r1 = &state.network.devices[&"r1".into()];
-    let sent = sent(&lab, &r1.loc_rib.keys().copied().collect::<Vec<_>>());
+    let minute = state.network.flows.minute(state.now).expect("no complete minute").nanos() as u64;
+    let sent = ledger.sent(minute, &r1.loc_rib.keys().copied().collect::<Vec<_>>());
     let (mut told, mut sampled): (BTreeMap<bgp::Prefix, u64>, BTreeSet<bgp::Prefix>) = Default::default();
     for ((exit, toward, prefix), bps) in &rates {
         if *toward == Toward::Outside {
@@ -115,9 +151,9 @@ fn flow_export_tells_the_traffic_that_was_sent_and_a_commit_stands_on_the_timeli
         println!("{prefix}: sent {bps} bit/s, told {told}{}", if sampled.contains(prefix) { ", sampled" } else { "" });
         let mut allowed = bps / 10;
         if sampled.contains(prefix) {
-            // of n packets one in N is looked at: three standard deviations of what the rest may be
+            // of n packets one in N is looked at: four standard deviations of what the rest may be, for sixty prefixes a run
             let packets = (bps * 60 / 8 / IP_BYTES).max(1) as f64;
-            allowed = allowed.max((3.0 * ((SAMPLING - 1) as f64 / packets).sqrt() * *bps as f64) as u64);
+            allowed = allowed.max((4.0 * ((SAMPLING - 1) as f64 / packets).sqrt() * *bps as f64) as u64);
             (sent_there, told_there) = (sent_there + bps, told_there + told);
         }
         assert!(told.abs_diff(*bps) <= allowed, "{prefix}: sent {bps} bit/s, told {told}, {allowed} more or less allowed");
@@ -128,7 +164,15 @@ fn flow_export_tells_the_traffic_that_was_sent_and_a_commit_stands_on_the_timeli
         let gap = state.network.flows.reconcile(&state.network, exit, Toward::Outside, state.now);
         println!("{}: {gap:?}", exit.id);
         // probes and BGP itself are in the counters too, and headers of layer 2
-        let Reconciled::Gap { unattributed_permille, .. } = gap else { panic!("{}: {gap:?}", exit.id) };
-        assert!(unattributed_permille < 200, "{}: {gap:?}", exit.id);
+        // where packets are sampled, what they stand for may be a little more than what was there
+        let (attributed, counted) = match gap {
+            Reconciled::Gap { unattributed_permille, .. } => {
+                assert!(unattributed_permille < 200, "{}: {gap:?}", exit.id);
+                continue;
+            }
+            Reconciled::OverAttributed { attributed_bps, counted_bps } if exit.id.as_str() == SAMPLED => (attributed_bps, counted_bps),
+            _ => panic!("{}: {gap:?}", exit.id),
+        };
+        assert!(attributed * 10 <= counted * 11, "{}: {gap:?}", exit.id);
     }
 }
