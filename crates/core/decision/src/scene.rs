@@ -191,19 +191,10 @@ fn twin() -> FakeTwin {
     let mut twin =
         FakeTwin { routes: BTreeMap::new(), configs: BTreeMap::new(), policies: BTreeMap::new(), failed: vec![], reversed: false };
     for (exit, device, provider, _) in EXITS {
-        let config = twin.configs.entry(device.into()).or_insert_with(|| RouterConfig {
-            bgp: Some(BgpConfig {
-                asn: Asn(65_001),
-                router_id: None,
-                cluster_id: None,
-                neighbors: BTreeMap::new(),
-                networks: vec![],
-                best_path: config::BestPath::default(),
-                default_local_pref: 100,
-                ebgp_requires_policy: true,
-            }),
-            ..RouterConfig::default()
-        });
+        let config = twin
+            .configs
+            .entry(device.into())
+            .or_insert_with(|| RouterConfig { bgp: Some(BgpConfig::new(Asn(65_001))), ..RouterConfig::default() });
         for (neighbor, six) in neighbors(exit).into_iter().zip(["", "6"]) {
             let name = exit.to_uppercase();
             let (import, export) = (format!("{name}-IN{six}"), format!("{name}-OUT{six}"));
@@ -212,8 +203,7 @@ fn twin() -> FakeTwin {
             config.policy.definitions.insert(export.clone(), policy());
             let session = NeighborFamily { import: Some(import), export: Some(export), ..NeighborFamily::default() };
             let families = BTreeMap::from([(Family::of(neighbor), session)]);
-            let peer =
-                Neighbor { remote_as: Asn(64_496), description: None, peer_group: None, update_source: None, shutdown: false, families };
+            let peer = Neighbor { families, ..Neighbor::new(Asn(64_496)) };
             config.bgp.as_mut().unwrap().neighbors.insert(neighbor, peer);
         }
         for (group, home) in GROUPS.into_iter().zip(["isp-a", "isp-b", "isp-c"]) {

@@ -65,7 +65,7 @@ impl Judge<'_> {
         }
         let known = |c: &Condition| existing.is_some_and(|p| p.statements.iter().any(|s| s.conditions.contains(c)));
         for condition in statement.conditions.iter().filter(|c| !known(c)) {
-            if let Condition::Unmodelled(text) = condition {
+            if let Condition::Unmodelled(text) | Condition::Wider { line: text, .. } = condition {
                 out.push(self.unmodelled(policy, text));
             }
         }
@@ -100,7 +100,7 @@ impl Judge<'_> {
                 let hit = named.entries.iter().flat_map(|(_, list)| list).find(|c| self.policy.protected.contains(c))?;
                 Some(protected(format!("{place}: deletes the communities of {name}, among them the protected {hit}")))
             }
-            RouteAction::Unmodelled(text) => {
+            RouteAction::Unmodelled(text) | RouteAction::Wider { line: text, .. } => {
                 let large = text.split_whitespace().filter_map(|w| w.parse::<LargeCommunity>().ok());
                 match large.into_iter().find(|c| self.policy.protected_large.contains(c)) {
                     Some(c) => Some(protected(format!("{place}: touches the protected large community {c}"))),

@@ -183,16 +183,7 @@ fn parts(network: &Network) -> Result<Vec<Part<'_>>, TwinError> {
 
 /// A device without BGP only forwards.
 fn no_bgp(asn: Asn) -> BgpConfig {
-    BgpConfig {
-        asn,
-        router_id: None,
-        cluster_id: None,
-        neighbors: BTreeMap::new(),
-        networks: Vec::new(),
-        best_path: config::BestPath::default(),
-        default_local_pref: 100,
-        ebgp_requires_policy: true,
-    }
+    BgpConfig::new(asn)
 }
 
 fn interface_up(device: &Device, name: &str) -> bool {
@@ -202,7 +193,7 @@ fn interface_up(device: &Device, name: &str) -> bool {
 /// Keeps the `network` statements that the router has a route for (FRR: `bgp network import-check`, on by default).
 fn networks(part: &Part<'_>, index: usize, underlay: &Underlay, unmodelled: &mut Vec<Unmodelled>) -> BTreeMap<Prefix, Option<String>> {
     let Some(bgp) = &part.config.bgp else { return BTreeMap::new() };
-    let unchecked = part.config.unmodelled.iter().any(|u| u.text == "no bgp network import-check");
+    let unchecked = bgp.wider.no_import_check;
     let mut active = BTreeMap::new();
     for network in &bgp.networks {
         let reported = part.device.loc_rib.get(&network.prefix).is_some_and(|r| r.attributes.as_path.length() == 0);

@@ -71,7 +71,7 @@ const HARMLESS: [&str; 24] = [
 
 /// Lists the lines of a configuration that are not modelled.
 pub fn of_config<'a>(device: &'a DeviceId, config: &'a RouterConfig) -> impl Iterator<Item = Unmodelled> + 'a {
-    config.unmodelled.iter().map(move |u| Unmodelled {
+    config.unmodelled.iter().chain(&config.wider).map(move |u| Unmodelled {
         device: device.clone(),
         line: Some(u.line),
         what: if u.context.is_empty() { u.text.clone() } else { format!("{} / {}", u.context, u.text) },

@@ -328,7 +328,7 @@ pub fn policy_differs(old: &RouterConfig, new: &RouterConfig, name: &str) -> boo
     let named_set = |c: &Condition| match c {
         Condition::PrefixSet(set) => old.policy.prefix_sets.get(set) != new.policy.prefix_sets.get(set),
         Condition::CommunitySet(set) => old.policy.community_sets.get(set) != new.policy.community_sets.get(set),
-        Condition::Unmodelled(_) => false,
+        Condition::Unmodelled(_) | Condition::Wider { .. } => false,
     };
     conditions.into_iter().any(named_set)
 }

@@ -114,12 +114,12 @@ fn refused_line(line: &str, starts: &[&str]) -> Option<String> {
 fn refused_term(statement: &Statement) -> Option<String> {
     let conditions = statement.conditions.iter().find_map(|c| match c {
         Condition::PrefixSet(name) | Condition::CommunitySet(name) => refused_name(name),
-        Condition::Unmodelled(line) => refused_line(line, &["match"]),
+        Condition::Unmodelled(line) | Condition::Wider { line, .. } => refused_line(line, &["match"]),
     });
     conditions.or_else(|| {
         statement.actions.iter().find_map(|a| match a {
             RouteAction::DeleteCommunities(name) => refused_name(name),
-            RouteAction::Unmodelled(line) => refused_line(line, &["set", "on-match", "continue", "call"]),
+            RouteAction::Unmodelled(line) | RouteAction::Wider { line, .. } => refused_line(line, &["set", "on-match", "continue", "call"]),
             _ => None,
         })
     })

@@ -71,9 +71,11 @@ impl RoutingPolicy {
     fn holds(&self, condition: &Condition, prefix: &Prefix, communities: &[Community]) -> Option<bool> {
         match condition {
             // a list that does not exist matches nothing (FRR: RMAP_NOMATCH)
+            Condition::PrefixSet(name) if self.wider.prefix_sets_v6.contains_key(name) => None,
+            Condition::CommunitySet(name) if self.wider.expanded_community_sets.contains_key(name) => None,
             Condition::PrefixSet(name) => Some(self.prefix_sets.get(name).is_some_and(|s| s.matches(prefix))),
             Condition::CommunitySet(name) => Some(self.community_sets.get(name).is_some_and(|s| s.matches(communities))),
-            Condition::Unmodelled(_) => None,
+            Condition::Unmodelled(_) | Condition::Wider { .. } => None,
         }
     }
 
@@ -88,6 +90,9 @@ impl RoutingPolicy {
                 RouteAction::SetOrigin(v) => out.origin = *v,
                 RouteAction::AddCommunities(add) => out.communities.extend_from_slice(add),
                 RouteAction::SetCommunities(set) => out.communities.clone_from(set),
+                RouteAction::DeleteCommunities(name) if self.wider.expanded_community_sets.contains_key(name) => {
+                    return PolicyOutcome::Unknown { sequence: term.sequence, what: format!("set comm-list {name} delete") };
+                }
                 RouteAction::DeleteCommunities(name) => {
                     if let Some(set) = self.community_sets.get(name) {
                         out.communities.retain(|c| !set.deletes(*c));
@@ -99,7 +104,7 @@ impl RoutingPolicy {
                     out.as_path = bgp::AsPath::new(join_sequences(segments));
                 }
                 RouteAction::SetNextHop(address) => out.next_hop = Some(*address),
-                RouteAction::Unmodelled(what) => {
+                RouteAction::Unmodelled(what) | RouteAction::Wider { line: what, .. } => {
                     return PolicyOutcome::Unknown { sequence: term.sequence, what: what.clone() };
                 }
             }

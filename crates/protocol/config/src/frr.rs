@@ -1,5 +1,6 @@
 //! FRR's configuration text (8.4): reading `show running-config`, writing the lines that carry out edits.
 
+mod clause;
 mod lines;
 mod parse;
 

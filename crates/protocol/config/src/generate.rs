@@ -85,8 +85,8 @@ fn community_set_name() -> impl Strategy<Value = String> {
 
 /// At most one condition of a kind, as a route-map holds them.
 fn conditions(unmodelled: bool) -> impl Strategy<Value = Vec<Condition>> {
-    let native = option::weighted(0.2, Just(Condition::Unmodelled("match as-path LONG & <odd>".to_owned())))
-        .prop_map(move |native| native.filter(|_| unmodelled));
+    let native =
+        option::weighted(0.2, Just(Condition::native("match as-path LONG & <odd>"))).prop_map(move |native| native.filter(|_| unmodelled));
     (option::of(set_name()), option::of(community_set_name()), native)
         .prop_map(|(p, c, native)| p.map(Condition::PrefixSet).into_iter().chain(c.map(Condition::CommunitySet)).chain(native).collect())
 }
@@ -102,8 +102,7 @@ fn actions(unmodelled: bool) -> impl Strategy<Value = Vec<RouteAction>> {
     let next_hop =
         prop_oneof![Just(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1))), Just(IpAddr::V6(Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 9)))];
     let origin = prop::sample::select(vec![Origin::Igp, Origin::Egp, Origin::Incomplete]);
-    let native = option::weighted(0.2, Just(RouteAction::Unmodelled("set metric +5".to_owned())))
-        .prop_map(move |native| native.filter(|_| unmodelled));
+    let native = option::weighted(0.2, Just(RouteAction::native("set metric +5"))).prop_map(move |native| native.filter(|_| unmodelled));
     (
         option::of((0u32..400).prop_map(RouteAction::SetLocalPref)),
         option::of(any::<u32>().prop_map(RouteAction::SetMed)),
@@ -139,7 +138,12 @@ pub fn policy(unmodelled: bool) -> impl Strategy<Value = RoutingPolicy> {
         btree_map(community_set_name(), community_set(), 0..3),
         btree_map(prop::sample::select(&POLICIES[..]).prop_map(str::to_owned), definition(unmodelled), 0..3),
     )
-        .prop_map(|(prefix_sets, community_sets, definitions)| RoutingPolicy { prefix_sets, community_sets, definitions })
+        .prop_map(|(prefix_sets, community_sets, definitions)| RoutingPolicy {
+            prefix_sets,
+            community_sets,
+            definitions,
+            ..RoutingPolicy::default()
+        })
 }
 
 /// A router with two neighbours and a random policy.

@@ -14,8 +14,10 @@ pub mod openconfig;
 pub use edit::PolicyEdit;
 pub use evaluate::PolicyOutcome;
 pub use model::{
-    BestPath, BgpConfig, BgpNetwork, CommunitySet, Condition, IgpInterface, InterfaceConfig, Neighbor, NeighborFamily, PolicyDefinition,
-    PolicyResult, PrefixEntry, PrefixSet, RouteAction, RouterConfig, RoutingPolicy, Statement, StaticRoute, Unmodelled,
+    AddPathSend, Aggregate, BestPath, BgpConfig, BgpNetwork, BgpWider, CommunitySet, Condition, ConditionalAdvertisement, Confederation,
+    FamilyWider, Flow, IgpInterface, IgpSettings, InterfaceConfig, ListEntry, LocalAs, Neighbor, NeighborFamily, NeighborWider,
+    PolicyDefinition, PolicyResult, PolicyWider, PrefixEntry, PrefixSet, Protocol, Redistribution, RemovePrivate, Role, RouteAction,
+    RouterConfig, RoutingPolicy, RpkiState, Statement, StaticRoute, Unchanged, Unmodelled, WiderAction, WiderCondition,
 };
 
 #[cfg(test)]

@@ -31,17 +31,8 @@ fn router() -> RouterConfig {
     config.policy.definitions.insert("ISPA-OUT".into(), PolicyDefinition { statements: export });
     let family = NeighborFamily { import: Some("ISPA-IN".into()), export: Some("ISPA-OUT".into()), ..NeighborFamily::default() };
     let families = [(Family::Ipv4Unicast, family)].into_iter().collect();
-    let neighbor = Neighbor { remote_as: Asn(1234), description: None, peer_group: None, update_source: None, shutdown: false, families };
-    config.bgp = Some(BgpConfig {
-        asn: Asn(65001),
-        router_id: None,
-        cluster_id: None,
-        neighbors: [(NEIGHBOR, neighbor)].into_iter().collect(),
-        networks: Vec::new(),
-        best_path: config::BestPath::default(),
-        default_local_pref: 100,
-        ebgp_requires_policy: true,
-    });
+    let neighbor = Neighbor { families, ..Neighbor::new(Asn(1234)) };
+    config.bgp = Some(BgpConfig { neighbors: [(NEIGHBOR, neighbor)].into_iter().collect(), ..BgpConfig::new(Asn(65001)) });
     config
 }
 

@@ -118,7 +118,7 @@ fn condition(config: &RouterConfig, condition: &Condition) -> Clause {
             clause(&format!("match {} address prefix-list", ip(family)), name)
         }
         Condition::CommunitySet(name) => clause("match community", name),
-        Condition::Unmodelled(line) => Clause { line: line.clone(), slot: line.clone() },
+        Condition::Unmodelled(line) | Condition::Wider { line, .. } => Clause { line: line.clone(), slot: line.clone() },
     }
 }
 
@@ -136,7 +136,7 @@ fn action(action: &RouteAction) -> Clause {
         RouteAction::Prepend(path) => ("set as-path prepend", path.to_string()),
         RouteAction::SetNextHop(IpAddr::V4(a)) => ("set ip next-hop", a.to_string()),
         RouteAction::SetNextHop(IpAddr::V6(a)) => ("set ipv6 next-hop global", a.to_string()),
-        RouteAction::Unmodelled(line) => return Clause { line: line.clone(), slot: line.clone() },
+        RouteAction::Unmodelled(line) | RouteAction::Wider { line, .. } => return Clause { line: line.clone(), slot: line.clone() },
     };
     Clause { line: format!("{slot} {rest}"), slot: slot.to_owned() }
 }

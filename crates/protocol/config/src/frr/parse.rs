@@ -1,8 +1,12 @@
 //! Reading `show running-config`.
 
 mod bgp_block;
+mod igp;
+mod lists;
+mod peer;
 mod policy;
 
+use super::clause;
 use crate::{IgpInterface, InterfaceConfig, RouterConfig, StaticRoute, Unmodelled};
 use bgp::Prefix;
 use bgp_block::BgpDraft;
@@ -32,10 +36,30 @@ pub fn parse(text: &str) -> RouterConfig {
     reader.config
 }
 
+/// Which IGP a block configures.
+#[derive(Clone, Copy)]
+enum Igp {
+    Ospf,
+    Ospf6,
+    Isis,
+}
+
+impl Igp {
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Ospf => "ospf",
+            Self::Ospf6 => "ospf6",
+            Self::Isis => "isis",
+        }
+    }
+}
+
 /// What a line means to the block it stands in.
 enum Read {
     /// Understood.
     Taken,
+    /// Understood, and held by the wider part of the model.
+    Wider,
     /// Known to have no effect on routing, or on what is modelled.
     Harmless,
     /// Asks for something that is not modelled.
@@ -47,7 +71,7 @@ enum Read {
 enum Block {
     Top,
     Interface(String),
-    Igp,
+    Igp(Igp),
     Bgp,
     RouteMap(String, u32),
     /// Everything in it is without effect on routing (`line vty`, `bmp targets`).
@@ -75,8 +99,8 @@ impl Reader {
             self.block = Block::Top;
             read = self.at_top(words);
         }
-        if matches!(read, Read::Unmodelled | Read::NotMine) {
-            self.unmodelled(number, words);
+        if matches!(read, Read::Unmodelled | Read::NotMine | Read::Wider) {
+            self.note(number, words, matches!(read, Read::Wider));
         }
     }
 
@@ -95,7 +119,7 @@ impl Reader {
         match &self.block {
             Block::Top => Read::NotMine,
             Block::Interface(name) => interface_line(self.config.interfaces.entry(name.clone()).or_default(), words),
-            Block::Igp => igp_line(words),
+            Block::Igp(which) => igp::line(&mut self.config.igp, *which, words),
             Block::Bgp => self.bgp.as_mut().map_or(Read::NotMine, |b| b.line(words)),
             Block::RouteMap(name, sequence) => policy::term_line(&mut self.config.policy, name, *sequence, words),
             Block::Quiet => Read::Harmless,
@@ -108,11 +132,16 @@ impl Reader {
             // vtysh adds the name of the host it runs on below the router's own
             ["hostname", name] if self.config.hostname.is_empty() => self.config.hostname = (*name).to_owned(),
             ["hostname", _] => return Read::Harmless,
-            ["interface", name, ..] => {
+            ["interface" | "int", name, ..] => {
                 self.config.interfaces.entry((*name).to_owned()).or_default();
                 self.block = Block::Interface((*name).to_owned());
             }
-            ["router", "ospf" | "ospf6"] => self.block = Block::Igp,
+            ["router", "ospf"] => self.block = Block::Igp(Igp::Ospf),
+            ["router", "ospf6"] => self.block = Block::Igp(Igp::Ospf6),
+            ["router", "isis", _] => {
+                self.block = Block::Igp(Igp::Isis);
+                return Read::Wider;
+            }
             ["router", "bgp", asn] => {
                 let Ok(asn) = asn.parse() else { return Read::Unmodelled };
                 self.bgp.get_or_insert_with(|| BgpDraft::new(asn)).leave_nested();
@@ -127,6 +156,11 @@ impl Reader {
                 return policy::prefix_list(&mut self.config.policy, *version == "ipv6", rest);
             }
             ["bgp" | "ip", "community-list", rest @ ..] => return policy::community_list(&mut self.config.policy, rest),
+            ["bgp" | "ip", "as-path", "access-list", rest @ ..] => return lists::as_path(&mut self.config.policy.wider, rest),
+            ["bgp" | "ip", "large-community-list", rest @ ..] => return lists::large(&mut self.config.policy.wider, rest),
+            ["access-list", rest @ ..] | ["ip" | "ipv6", "access-list", rest @ ..] => {
+                return lists::access(&mut self.config.policy.wider, words[0] == "ipv6", rest);
+            }
             ["ip" | "ipv6", "route", rest @ ..] => return self.static_route(rest),
             ["line" | "vrf" | "bfd" | "rpki" | "segment-routing", ..] => {
                 let quiet = matches!(words, ["line" | "bfd", ..]);
@@ -165,26 +199,26 @@ impl Reader {
         Read::Taken
     }
 
-    fn unmodelled(&mut self, line: u32, words: &[&str]) {
-        if self.config.unmodelled.len() >= UNMODELLED_MAX {
-            return;
-        }
+    fn note(&mut self, line: u32, words: &[&str], wider: bool) {
         let context = match &self.block {
             Block::Top | Block::Quiet => String::new(),
             Block::Interface(name) => format!("interface {name}"),
-            Block::Igp => "router ospf".to_owned(),
+            Block::Igp(which) => format!("router {}", which.name()),
             Block::Bgp => self.bgp.as_ref().map(BgpDraft::context).unwrap_or_default(),
             Block::RouteMap(name, sequence) => format!("route-map {name} {sequence}"),
             Block::Foreign(heading) => heading.clone(),
         };
         let text = words.join(" ").chars().take(400).collect();
-        self.config.unmodelled.push(Unmodelled { line, text, context });
+        let list = if wider { &mut self.config.wider } else { &mut self.config.unmodelled };
+        if list.len() < UNMODELLED_MAX {
+            list.push(Unmodelled { line, text, context });
+        }
     }
 }
 
 /// Lines that open a block of their own, wherever they stand.
 fn is_heading(words: &[&str]) -> bool {
-    matches!(words, ["interface" | "router" | "route-map" | "line" | "vrf" | "hostname" | "frr", ..])
+    matches!(words, ["interface" | "int" | "router" | "route-map" | "line" | "vrf" | "hostname" | "frr", ..])
         || matches!(words, ["ip" | "ipv6", "prefix-list" | "route", ..] | ["bgp", "community-list", ..])
 }
 
@@ -205,7 +239,7 @@ fn harmless_at_top(words: &[&str]) -> bool {
 
 fn interface_line(interface: &mut InterfaceConfig, words: &[&str]) -> Read {
     match words {
-        ["ip" | "ipv6", "address", address] => {
+        ["ip" | "ipv6", "address" | "addr", address] => {
             let Some((ip, length)) = address.split_once('/') else { return Read::Unmodelled };
             let (Ok(ip), Ok(length)) = (ip.parse(), length.parse()) else { return Read::Unmodelled };
             interface.addresses.push((ip, length));
@@ -217,6 +251,22 @@ fn interface_line(interface: &mut InterfaceConfig, words: &[&str]) -> Read {
             Err(_) => return Read::Unmodelled,
         },
         ["ip", "ospf", "passive"] => v4(interface).passive = true,
+        ["ip", "router", "isis", tag] => {
+            interface.isis.get_or_insert_with(IgpInterface::default).area = (*tag).to_owned();
+            return Read::Wider;
+        }
+        ["isis", "metric", rest @ ..] => match rest.last().and_then(|m| m.parse().ok()) {
+            Some(metric) => {
+                interface.isis.get_or_insert_with(IgpInterface::default).cost = Some(metric);
+                return Read::Wider;
+            }
+            None => return Read::Unmodelled,
+        },
+        ["isis", "passive"] => {
+            interface.isis.get_or_insert_with(IgpInterface::default).passive = true;
+            return Read::Wider;
+        }
+        ["isis", "circuit-type" | "network" | "hello-interval" | "hello-multiplier" | "hello", ..] => return Read::Harmless,
         ["ipv6", "ospf6", "area", area] => v6(interface).area = (*area).to_owned(),
         ["ipv6", "ospf6", "cost", cost] => match cost.parse() {
             Ok(cost) => v6(interface).cost = Some(cost),
@@ -241,11 +291,4 @@ fn v4(interface: &mut InterfaceConfig) -> &mut IgpInterface {
 
 fn v6(interface: &mut InterfaceConfig) -> &mut IgpInterface {
     interface.igp_v6.get_or_insert_with(IgpInterface::default)
-}
-
-fn igp_line(words: &[&str]) -> Read {
-    match words {
-        ["ospf" | "ospf6", "router-id", _] | ["timers", ..] | ["log-adjacency-changes", ..] => Read::Harmless,
-        _ => Read::Unmodelled,
-    }
 }

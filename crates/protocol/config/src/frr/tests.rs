@@ -191,26 +191,32 @@ fn terms_are_read_in_one_order_and_unknown_clauses_stay_in_them() {
             RouteAction::SetNextHop("192.0.2.9".parse().unwrap()),
         ]
     );
-    assert_eq!(terms[1].conditions, [Condition::Unmodelled("match community ODD".to_owned())], "an expanded list is not one that is empty");
-    assert_eq!(terms[2].actions, [RouteAction::Unmodelled("on-match next".to_owned())]);
+    let route = PathAttributes { communities: vec![Community::new(65001, 1)], ..PathAttributes::default() };
+    let term = crate::PolicyDefinition { statements: vec![terms[1].clone()] };
+    let odd = crate::RoutingPolicy { definitions: [("ODD".to_owned(), term)].into(), ..policy.clone() };
+    let told = odd.evaluate("ODD", &p("203.0.113.0/24"), &route);
+    assert!(matches!(told, crate::PolicyOutcome::Unknown { .. }), "an expanded list is not one that is empty: {told:?}");
+    assert_eq!(terms[2].actions, [RouteAction::native("on-match next")]);
+    assert!(matches!(terms[2].actions[0], RouteAction::Wider { .. }));
     assert_eq!(policy.definitions["ISPA-OUT"].statements[0].actions.len(), 3);
 }
 
 #[test]
 fn what_is_not_modelled_is_listed_with_line_and_block() {
     let config = parse(RUNNING);
-    let listed: Vec<(&str, &str)> = config.unmodelled.iter().map(|u| (u.text.as_str(), u.context.as_str())).collect();
+    let listed = |list: &[crate::Unmodelled]| list.iter().map(|u| (u.text.clone(), u.context.clone())).collect::<Vec<_>>();
+    let said = |text: &str, context: &str| (text.to_owned(), context.to_owned());
+    assert_eq!(listed(&config.unmodelled), [said("set extcommunity rt 65001:1", "route-map ISPA-OUT 10")]);
     assert_eq!(
-        listed,
+        listed(&config.wider),
         [
-            ("redistribute connected", "router bgp 65001 / address-family ipv4_unicast"),
-            ("bgp community-list expanded ODD seq 5 permit 65001:.*", ""),
-            ("on-match next", "route-map ISPA-IN 30"),
-            ("set extcommunity rt 65001:1", "route-map ISPA-OUT 10"),
-            ("ip as-path access-list 1 permit ^$", ""),
+            said("redistribute connected", "router bgp 65001 / address-family ipv4_unicast"),
+            said("bgp community-list expanded ODD seq 5 permit 65001:.*", ""),
+            said("on-match next", "route-map ISPA-IN 30"),
+            said("ip as-path access-list 1 permit ^$", ""),
         ]
     );
-    for unread in &config.unmodelled {
+    for unread in config.unmodelled.iter().chain(&config.wider) {
         assert_eq!(RUNNING.lines().nth(unread.line as usize - 1).unwrap().trim(), unread.text);
     }
 }

@@ -1,20 +1,14 @@
 //! `router bgp`: read line by line, resolved at the end, because peer groups may come after the neighbours that use them.
 
-use super::Read;
-use crate::{BestPath, BgpConfig, BgpNetwork, Neighbor, NeighborFamily, RouterConfig};
-use bgp::{Asn, Family, Prefix};
+use super::{Read, clause, peer::PeerDraft};
+use crate::{Aggregate, BgpConfig, BgpNetwork, Confederation, Redistribution, RouterConfig};
+use bgp::{Asn, Family, Origin, Prefix};
 use core::net::{IpAddr, Ipv4Addr};
 use std::collections::BTreeMap;
 
 /// A `router bgp` block under construction.
 pub(super) struct BgpDraft {
-    asn: Asn,
-    router_id: Option<Ipv4Addr>,
-    cluster_id: Option<Ipv4Addr>,
-    networks: Vec<BgpNetwork>,
-    best_path: BestPath,
-    default_local_pref: u32,
-    requires_policy: bool,
+    bgp: BgpConfig,
     /// `no bgp default ipv4-unicast` was not given: every neighbour speaks IPv4.
     default_v4: bool,
     peers: BTreeMap<String, PeerDraft>,
@@ -29,45 +23,9 @@ enum Nested {
     },
 }
 
-/// A neighbour or a peer group.
-#[derive(Clone, Default)]
-struct PeerDraft {
-    is_group: bool,
-    remote_as: Option<Asn>,
-    description: Option<String>,
-    group: Option<String>,
-    update_source: Option<String>,
-    shutdown: Option<bool>,
-    families: BTreeMap<Family, FamilyDraft>,
-}
-
-#[derive(Clone, Default)]
-struct FamilyDraft {
-    activate: Option<bool>,
-    import: Option<String>,
-    export: Option<String>,
-    next_hop_self: Option<bool>,
-    force: Option<bool>,
-    client: Option<bool>,
-    soft: Option<bool>,
-    max_prefix: Option<u32>,
-    send_community: Option<bool>,
-}
-
 impl BgpDraft {
     pub(super) fn new(asn: u32) -> Self {
-        Self {
-            asn: Asn(asn),
-            router_id: None,
-            cluster_id: None,
-            networks: Vec::new(),
-            best_path: BestPath::default(),
-            default_local_pref: 100,
-            requires_policy: true,
-            default_v4: true,
-            peers: BTreeMap::new(),
-            nested: None,
-        }
+        Self { bgp: BgpConfig::new(Asn(asn)), default_v4: true, peers: BTreeMap::new(), nested: None }
     }
 
     pub(super) const fn in_nested(&self) -> bool {
@@ -80,15 +38,19 @@ impl BgpDraft {
 
     pub(super) fn context(&self) -> String {
         match self.nested {
-            Some(Nested::Family(f)) => format!("router bgp {} / address-family {f}", self.asn),
-            _ => format!("router bgp {}", self.asn),
+            Some(Nested::Family(f)) => format!("router bgp {} / address-family {f}", self.bgp.asn),
+            _ => format!("router bgp {}", self.bgp.asn),
         }
     }
 
     pub(super) fn line(&mut self, words: &[&str]) -> Read {
         match words {
-            ["address-family", "ipv4", "unicast"] | ["address-family", "ipv4"] => self.nested = Some(Nested::Family(Family::Ipv4Unicast)),
-            ["address-family", "ipv6", "unicast"] | ["address-family", "ipv6"] => self.nested = Some(Nested::Family(Family::Ipv6Unicast)),
+            ["address-family", "ipv4", "unicast" | "uni"] | ["address-family", "ipv4"] => {
+                self.nested = Some(Nested::Family(Family::Ipv4Unicast));
+            }
+            ["address-family", "ipv6", "unicast" | "uni"] | ["address-family", "ipv6"] => {
+                self.nested = Some(Nested::Family(Family::Ipv6Unicast));
+            }
             ["address-family", ..] => {
                 self.nested = Some(Nested::Other { harmless: false });
                 return Read::Unmodelled;
@@ -110,63 +72,102 @@ impl BgpDraft {
     }
 
     fn main_line(&mut self, words: &[&str]) -> Read {
+        let bgp = &mut self.bgp;
         match words {
-            ["bgp", "router-id", id] => self.router_id = id.parse().ok(),
+            ["bgp", "router-id", id] => bgp.router_id = id.parse().ok(),
             ["bgp", "cluster-id", id] => match id.parse::<Ipv4Addr>().or_else(|e| id.parse::<u32>().map(Ipv4Addr::from).map_err(|_| e)) {
-                Ok(id) => self.cluster_id = Some(id),
+                Ok(id) => bgp.cluster_id = Some(id),
                 Err(_) => return Read::Unmodelled,
             },
             ["no", "bgp", "default", "ipv4-unicast"] => self.default_v4 = false,
-            ["no", "bgp", "ebgp-requires-policy"] => self.requires_policy = false,
-            ["bgp", "ebgp-requires-policy"] => self.requires_policy = true,
+            ["no", "bgp", "ebgp-requires-policy"] => bgp.ebgp_requires_policy = false,
+            ["bgp", "ebgp-requires-policy"] => bgp.ebgp_requires_policy = true,
             ["bgp", "default", "local-preference", v] => match v.parse() {
-                Ok(v) => self.default_local_pref = v,
+                Ok(v) => bgp.default_local_pref = v,
                 Err(_) => return Read::Unmodelled,
             },
-            ["bgp", "always-compare-med"] => self.best_path.always_compare_med = true,
-            ["bgp", "deterministic-med"] => self.best_path.deterministic_med = true,
-            ["bgp", "bestpath", "as-path", "ignore"] => self.best_path.as_path_ignore = true,
-            ["bgp", "bestpath", "as-path", "multipath-relax", ..] => self.best_path.multipath_relax = true,
-            ["bgp", "bestpath", "compare-routerid"] => self.best_path.compare_router_id = true,
-            ["bgp", "bestpath", "med", "missing-as-worst"] => self.best_path.med_missing_as_worst = true,
+            ["bgp", "always-compare-med"] => bgp.best_path.always_compare_med = true,
+            ["bgp", "deterministic-med"] => bgp.best_path.deterministic_med = true,
+            ["bgp", "bestpath", "as-path", "ignore"] => bgp.best_path.as_path_ignore = true,
+            ["bgp", "bestpath", "as-path", "multipath-relax", ..] => bgp.best_path.multipath_relax = true,
+            ["bgp", "bestpath", "compare-routerid"] => bgp.best_path.compare_router_id = true,
+            ["bgp", "bestpath", "med", "missing-as-worst"] => bgp.best_path.med_missing_as_worst = true,
             ["bgp", "log-neighbor-changes" | "graceful-restart" | "graceful-restart-disable" | "update-delay", ..]
-            | ["no", "bgp", "network" | "suppress-duplicates" | "default" | "hard-administrative-reset" | "graceful-restart", ..]
+            | ["bgp", "conditional-advertisement" | "fast-external-failover" | "lu-addr" | "default-originate", ..]
+            | ["no", "bgp", "suppress-duplicates" | "hard-administrative-reset" | "graceful-restart" | "fast-external-failover", ..]
             | ["bgp", "network", "import-check"]
             | ["timers" | "bmp" | "coalesce-time" | "read-quanta" | "write-quanta", ..] => return Read::Harmless,
-            ["neighbor", peer, rest @ ..] => return self.neighbor_line(peer, rest),
-            ["no", "neighbor", peer, "shutdown"] => self.peer(peer).shutdown = Some(false),
-            _ => return Read::Unmodelled,
+            ["no", "bgp", "network", "import-check"] => {
+                bgp.wider.no_import_check = true;
+                return Read::Wider;
+            }
+            ["neighbor", peer, rest @ ..] => return self.neighbor_line(peer, rest, true),
+            ["no", "neighbor", peer, rest @ ..] => return self.neighbor_line(peer, rest, false),
+            _ => return self.wider_main_line(words),
         }
         Read::Taken
+    }
+
+    fn wider_main_line(&mut self, words: &[&str]) -> Read {
+        let bgp = &mut self.bgp;
+        match words {
+            ["bgp", "bestpath", "as-path", "confed"] => bgp.best_path.as_path_confed = true,
+            ["bgp", "bestpath", "med", list @ ..] if list.contains(&"confed") || list.contains(&"missing-as-worst") => {
+                bgp.best_path.med_confed |= list.contains(&"confed");
+                bgp.best_path.med_missing_as_worst |= list.contains(&"missing-as-worst");
+            }
+            ["bgp", "bestpath", "peer-type", "multipath-relax"] => bgp.best_path.peer_type_relax = true,
+            ["bgp", "confederation", "identifier", id] => {
+                let Ok(id) = id.parse() else { return Read::Unmodelled };
+                confederation(bgp).identifier = Asn(id);
+            }
+            ["bgp", "confederation", "peers", list @ ..] => {
+                let Some(list) = list.iter().map(|a| a.parse().ok().map(Asn)).collect::<Option<Vec<_>>>() else { return Read::Unmodelled };
+                confederation(bgp).peers.extend(list);
+            }
+            ["bgp", "max-med", "administrative"] => bgp.wider.max_med = Some(u32::MAX),
+            ["bgp", "max-med", "administrative", v] => bgp.wider.max_med = v.parse().ok(),
+            ["bgp", "max-med", "on-startup", seconds, rest @ ..] => {
+                let Ok(seconds) = seconds.parse() else { return Read::Unmodelled };
+                bgp.wider.max_med_on_startup = Some((seconds, rest.first().and_then(|v| v.parse().ok()).unwrap_or(u32::MAX)));
+            }
+            ["bgp", "graceful-shutdown"] => bgp.wider.graceful_shutdown = true,
+            ["bgp", "listen", "range", range, "peer-group", group] => {
+                let Ok(range) = range.parse() else { return Read::Unmodelled };
+                bgp.wider.listen_ranges.push((range, (*group).to_owned()));
+            }
+            ["bgp", "listen", "limit", _] => return Read::Harmless,
+            ["no", "bgp", "client-to-client", "reflection"] => bgp.wider.no_client_to_client = true,
+            ["bgp", "route-reflector", "allow-outbound-policy"] => bgp.wider.allow_outbound_policy = true,
+            ["bgp", "reject-as-sets"] => bgp.wider.reject_as_sets = true,
+            ["bgp", "disable-ebgp-connected-route-check"] => bgp.wider.no_connected_check = true,
+            ["bgp", "enforce-first-as"] => bgp.wider.enforce_first_as = true,
+            ["bgp", "dampening", ..] => bgp.wider.dampening = true,
+            // lines of the family stand here in the old style
+            ["network" | "redistribute" | "aggregate-address" | "maximum-paths" | "distance" | "table-map", ..] => {
+                return self.family_line(Family::Ipv4Unicast, words);
+            }
+            _ => return Read::Unmodelled,
+        }
+        Read::Wider
     }
 
     fn peer(&mut self, name: &str) -> &mut PeerDraft {
         self.peers.entry(name.to_owned()).or_default()
     }
 
-    fn neighbor_line(&mut self, name: &str, words: &[&str]) -> Read {
-        let own = self.asn;
+    /// A line of the session; in the old style a line of its IPv4 family.
+    fn neighbor_line(&mut self, name: &str, words: &[&str], on: bool) -> Read {
+        let own = self.bgp.asn;
         let peer = self.peer(name);
-        match words {
-            ["peer-group"] => peer.is_group = true,
-            ["peer-group", group] => peer.group = Some((*group).to_owned()),
-            ["remote-as", "internal"] => peer.remote_as = Some(own),
-            ["remote-as", "external"] => peer.remote_as = Some(Neighbor::ANY_EXTERNAL),
-            ["remote-as", asn] => match asn.parse() {
-                Ok(asn) => peer.remote_as = Some(Asn(asn)),
-                Err(_) => return Read::Unmodelled,
-            },
-            ["description", text @ ..] => peer.description = Some(text.join(" ")),
-            ["update-source", source] => peer.update_source = Some((*source).to_owned()),
-            ["shutdown", ..] => peer.shutdown = Some(true),
-            ["timers" | "password" | "advertisement-interval" | "bfd" | "capability" | "port" | "ebgp-multihop" | "ttl-security", ..]
-            | ["disable-connected-check" | "passive" | "dont-capability-negotiate", ..] => return Read::Harmless,
-            _ => return Read::Unmodelled,
+        match peer.line(own, words, on) {
+            Read::Unmodelled => peer.family_line(Family::Ipv4Unicast, words, on),
+            read => read,
         }
-        Read::Taken
     }
 
     fn family_line(&mut self, family: Family, words: &[&str]) -> Read {
+        let bgp = &mut self.bgp;
         match words {
             ["network", prefix, rest @ ..] => {
                 let Ok(prefix) = prefix.parse::<Prefix>() else { return Read::Unmodelled };
@@ -175,87 +176,95 @@ impl BgpDraft {
                     ["route-map", name] => Some((*name).to_owned()),
                     _ => return Read::Unmodelled,
                 };
-                self.networks.push(BgpNetwork { prefix, policy });
-                Read::Taken
+                bgp.networks.push(BgpNetwork { prefix, policy });
+                return Read::Taken;
             }
-            ["neighbor", peer, rest @ ..] => peer_family_line(self.peer(peer).families.entry(family).or_default(), rest, true),
-            ["no", "neighbor", peer, rest @ ..] => peer_family_line(self.peer(peer).families.entry(family).or_default(), rest, false),
-            ["maximum-paths", "1"] => Read::Harmless,
-            ["maximum-paths", "ibgp", "1"] => Read::Harmless,
-            _ => Read::Unmodelled,
+            ["neighbor", peer, rest @ ..] => return self.peer(peer).family_line(family, rest, true),
+            ["no", "neighbor", peer, rest @ ..] => return self.peer(peer).family_line(family, rest, false),
+            ["maximum-paths", n] => {
+                let Ok(n) = n.parse() else { return Read::Unmodelled };
+                bgp.wider.maximum_paths.insert(family, n);
+                return if n == 1 { Read::Harmless } else { Read::Wider };
+            }
+            ["maximum-paths", "ibgp", n, rest @ ..] => {
+                let Ok(n) = n.parse() else { return Read::Unmodelled };
+                bgp.wider.maximum_paths_ibgp.insert(family, n);
+                if rest == ["equal-cluster-length"] {
+                    bgp.wider.equal_cluster_length.insert(family);
+                }
+                return if n == 1 { Read::Harmless } else { Read::Wider };
+            }
+            ["aggregate-address", prefix, rest @ ..] => return self.aggregate(prefix, rest),
+            ["redistribute", protocol, rest @ ..] => return self.redistribute(family, protocol, rest),
+            ["table-map", map] => drop(bgp.wider.table_map.insert(family, (*map).to_owned())),
+            ["distance", "bgp", a, b, c] => {
+                let (Ok(a), Ok(b), Ok(c)) = (a.parse(), b.parse(), c.parse()) else { return Read::Unmodelled };
+                bgp.wider.distance.insert(family, (a, b, c));
+            }
+            ["bgp", "dampening", ..] => bgp.wider.dampening = true,
+            _ => return Read::Unmodelled,
         }
+        Read::Wider
+    }
+
+    fn redistribute(&mut self, family: Family, protocol: &str, rest: &[&str]) -> Read {
+        let Some(protocol) = clause::protocol(protocol) else { return Read::Unmodelled };
+        let mut out = Redistribution { protocol, policy: None, metric: None };
+        let mut rest = rest.iter();
+        while let Some(word) = rest.next() {
+            match (*word, rest.next()) {
+                ("route-map", Some(map)) => out.policy = Some((*map).to_owned()),
+                ("metric", Some(v)) if v.parse::<u32>().is_ok() => out.metric = v.parse().ok(),
+                _ => return Read::Unmodelled,
+            }
+        }
+        self.bgp.wider.redistribute.entry(family).or_default().push(out);
+        Read::Wider
+    }
+
+    fn aggregate(&mut self, prefix: &str, rest: &[&str]) -> Read {
+        let Ok(prefix) = prefix.parse() else { return Read::Unmodelled };
+        let (mut policy, mut suppress_map) = (None, None);
+        let mut out = (false, false, false, None);
+        let mut rest = rest.iter();
+        while let Some(word) = rest.next() {
+            match *word {
+                "summary-only" => out.0 = true,
+                "as-set" => out.1 = true,
+                "matching-MED-only" => out.2 = true,
+                "origin" => match rest.next() {
+                    Some(&"igp") => out.3 = Some(Origin::Igp),
+                    Some(&"egp") => out.3 = Some(Origin::Egp),
+                    Some(&"incomplete") => out.3 = Some(Origin::Incomplete),
+                    _ => return Read::Unmodelled,
+                },
+                "route-map" => policy = rest.next().map(|m| (*m).to_owned()),
+                "suppress-map" => suppress_map = rest.next().map(|m| (*m).to_owned()),
+                _ => return Read::Unmodelled,
+            }
+        }
+        let (summary_only, as_set, matching_med_only, origin) = out;
+        let aggregate = Aggregate { prefix, summary_only, as_set, matching_med_only, origin, policy, suppress_map };
+        self.bgp.wider.aggregates.retain(|a| a.prefix != prefix);
+        self.bgp.wider.aggregates.push(aggregate);
+        Read::Wider
     }
 
     /// Merges groups into neighbours and puts the result into the configuration.
-    pub(super) fn finish(self, config: &mut RouterConfig) {
-        let mut neighbors = BTreeMap::new();
+    pub(super) fn finish(mut self, config: &mut RouterConfig) {
+        let own = self.bgp.asn;
         for (name, peer) in &self.peers {
-            let Ok(address) = name.parse::<IpAddr>() else { continue };
             let group = peer.group.as_ref().and_then(|g| self.peers.get(g));
-            let remote_as = peer.remote_as.or_else(|| group.and_then(|g| g.remote_as));
-            // a neighbour without an AS never comes up
-            let Some(remote_as) = remote_as else { continue };
-            let families = [Family::Ipv4Unicast, Family::Ipv6Unicast]
-                .into_iter()
-                .filter_map(|f| self.family(peer, group, f).map(|settings| (f, settings)))
-                .collect();
-            let neighbor = Neighbor {
-                remote_as,
-                description: peer.description.clone(),
-                peer_group: peer.group.clone(),
-                update_source: peer.update_source.clone().or_else(|| group.and_then(|g| g.update_source.clone())),
-                shutdown: peer.shutdown.or_else(|| group.and_then(|g| g.shutdown)).unwrap_or(false),
-                families,
-            };
-            neighbors.insert(address, neighbor);
+            let Some(neighbor) = peer.finish(own, group, self.default_v4) else { continue };
+            match name.parse::<IpAddr>() {
+                Ok(address) => drop(self.bgp.neighbors.insert(address, neighbor)),
+                Err(_) => drop(self.bgp.wider.groups.insert(name.clone(), neighbor)),
+            }
         }
-        config.bgp = Some(BgpConfig {
-            asn: self.asn,
-            router_id: self.router_id,
-            cluster_id: self.cluster_id,
-            neighbors,
-            networks: self.networks,
-            best_path: self.best_path,
-            default_local_pref: self.default_local_pref,
-            ebgp_requires_policy: self.requires_policy,
-        });
-    }
-
-    fn family(&self, peer: &PeerDraft, group: Option<&PeerDraft>, family: Family) -> Option<NeighborFamily> {
-        let empty = FamilyDraft::default();
-        let own = peer.families.get(&family).unwrap_or(&empty);
-        let shared = group.and_then(|g| g.families.get(&family)).unwrap_or(&empty);
-        let by_default = family == Family::Ipv4Unicast && self.default_v4;
-        if !own.activate.or(shared.activate).unwrap_or(by_default) {
-            return None;
-        }
-        let flag = |pick: fn(&FamilyDraft) -> Option<bool>| pick(own).or_else(|| pick(shared)).unwrap_or(false);
-        Some(NeighborFamily {
-            import: own.import.clone().or_else(|| shared.import.clone()),
-            export: own.export.clone().or_else(|| shared.export.clone()),
-            next_hop_self: flag(|f| f.next_hop_self),
-            next_hop_self_force: flag(|f| f.force),
-            route_reflector_client: flag(|f| f.client),
-            soft_reconfiguration: flag(|f| f.soft),
-            max_prefix: own.max_prefix.or(shared.max_prefix),
-            send_community: own.send_community.or(shared.send_community).unwrap_or(true),
-        })
+        config.bgp = Some(self.bgp);
     }
 }
 
-fn peer_family_line(family: &mut FamilyDraft, words: &[&str], on: bool) -> Read {
-    match words {
-        ["activate"] => family.activate = Some(on),
-        ["route-map", name, "in"] => family.import = on.then(|| (*name).to_owned()),
-        ["route-map", name, "out"] => family.export = on.then(|| (*name).to_owned()),
-        ["next-hop-self"] => family.next_hop_self = Some(on),
-        ["next-hop-self", "force"] => (family.next_hop_self, family.force) = (Some(on), Some(on)),
-        ["route-reflector-client"] => family.client = Some(on),
-        ["soft-reconfiguration", "inbound"] => family.soft = Some(on),
-        ["maximum-prefix", max, ..] => family.max_prefix = max.parse().ok().filter(|_| on),
-        ["send-community"] | ["send-community", "both" | "all" | "standard"] => family.send_community = Some(on),
-        ["send-community", "extended" | "large"] | ["advertisement-interval", ..] => return Read::Harmless,
-        _ => return Read::Unmodelled,
-    }
-    Read::Taken
+fn confederation(bgp: &mut BgpConfig) -> &mut Confederation {
+    bgp.wider.confederation.get_or_insert_with(|| Confederation { identifier: Asn(0), peers: Default::default() })
 }

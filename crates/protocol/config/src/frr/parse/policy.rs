@@ -1,8 +1,8 @@
 //! Prefix lists, community lists and route-maps.
 
-use super::Read;
+use super::{Read, lists};
 use crate::{Condition, PolicyResult, PrefixEntry, PrefixSet, RouteAction, RouterConfig, RoutingPolicy, Statement};
-use bgp::{AsPath, Community, Family, Origin, Prefix};
+use bgp::{Community, Family, Prefix};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Puts terms and prefix entries into evaluation order and canonical form.
@@ -44,21 +44,23 @@ pub(super) fn prefix_list(policy: &mut RoutingPolicy, six: bool, words: &[&str])
         }
     }
     let family = prefix.family();
-    let set = policy.prefix_sets.entry((*name).to_owned()).or_insert_with(|| PrefixSet { family, entries: Vec::new() });
+    let clash = six && policy.prefix_sets.get(*name).is_some_and(|s| s.family != family);
+    let sets = if clash { &mut policy.wider.prefix_sets_v6 } else { &mut policy.prefix_sets };
+    let set = sets.entry((*name).to_owned()).or_insert_with(|| PrefixSet { family, entries: Vec::new() });
     if set.family != family {
         return Read::Unmodelled;
     }
     let next = set.entries.last().map_or(0, |e| e.sequence).saturating_add(5);
     let entry = PrefixEntry { sequence: sequence.unwrap_or(next), permit: *result == "permit", prefix, ge, le };
     set.entries.push(entry);
-    Read::Taken
+    if clash { Read::Wider } else { Read::Taken }
 }
 
 /// `standard NAME [seq N] permit|deny COMMUNITY…`.
 pub(super) fn community_list(policy: &mut RoutingPolicy, words: &[&str]) -> Read {
     let rest = match words {
         ["standard", rest @ ..] => rest,
-        ["expanded", ..] => return Read::Unmodelled,
+        ["expanded", rest @ ..] => return lists::expanded(&mut policy.wider, rest),
         rest => rest,
     };
     let [name, rest @ ..] = rest else { return Read::Unmodelled };
@@ -78,7 +80,7 @@ pub(super) fn open_term(policy: &mut RoutingPolicy, name: &str, permit: bool, se
     let result = if permit { PolicyResult::Accept } else { PolicyResult::Reject };
     match definition.statements.iter_mut().find(|s| s.sequence == sequence) {
         Some(term) => term.result = result,
-        None => definition.statements.push(Statement { sequence, result, conditions: Vec::new(), actions: Vec::new() }),
+        None => definition.statements.push(Statement::new(sequence, result)),
     }
 }
 
@@ -87,30 +89,35 @@ pub(super) fn term_line(policy: &mut RoutingPolicy, name: &str, sequence: u32, w
     let term = policy.definitions.get_mut(name).and_then(|d| d.statements.iter_mut().find(|s| s.sequence == sequence));
     let Some(term) = term else { return Read::Unmodelled };
     match words {
-        ["match", family, "address", "prefix-list", list] if fits(&policy.prefix_sets, family, list) => {
-            term.conditions.push(Condition::PrefixSet((*list).to_owned()));
-        }
-        ["match", "community", list] => term.conditions.push(Condition::CommunitySet((*list).to_owned())),
-        ["match", ..] => {
+        ["match", family, "address", "prefix-list", list] if !fits(&policy.prefix_sets, family, list) => {
             term.conditions.push(Condition::Unmodelled(words.join(" ")));
-            return Read::Unmodelled;
+            Read::Unmodelled
         }
-        ["description", ..] => return Read::Harmless,
-        ["set", rest @ ..] => match set_clause(rest) {
-            Some(action) => term.actions.push(action),
-            None => {
-                term.actions.push(RouteAction::Unmodelled(words.join(" ")));
-                return Read::Unmodelled;
-            }
-        },
-        // flow control changes what the term means: nothing after it can be trusted
-        ["on-match" | "continue" | "call", ..] => {
-            term.actions.push(RouteAction::Unmodelled(words.join(" ")));
-            return Read::Unmodelled;
+        ["match", ..] => {
+            let condition = Condition::native(&words.join(" "));
+            let read = match &condition {
+                Condition::Unmodelled(_) => Read::Unmodelled,
+                Condition::Wider { .. } => Read::Wider,
+                _ => Read::Taken,
+            };
+            term.conditions.push(condition);
+            read
         }
-        _ => return Read::NotMine,
+        ["description", ..] => Read::Harmless,
+        ["set" | "on-match" | "continue" | "call", ..] => {
+            let action = RouteAction::native(&words.join(" "));
+            let read = match &action {
+                RouteAction::Unmodelled(_) => Read::Unmodelled,
+                RouteAction::Wider { .. } => Read::Wider,
+                _ => Read::Taken,
+            };
+            // typed twice, the later holds
+            term.actions.retain(|old| !old.replaced_by(&action));
+            term.actions.push(action);
+            read
+        }
+        _ => Read::NotMine,
     }
-    Read::Taken
 }
 
 /// Says whether a list may be matched as this family: `match ip` looks among the IPv4 lists only.
@@ -161,28 +168,4 @@ pub(super) fn distrust(config: &mut RouterConfig) {
             }
         }
     }
-}
-
-fn set_clause(words: &[&str]) -> Option<RouteAction> {
-    Some(match words {
-        ["local-preference", v] => RouteAction::SetLocalPref(v.parse().ok()?),
-        ["metric", v] => RouteAction::SetMed(v.parse().ok()?),
-        ["weight", v] => RouteAction::SetWeight(v.parse().ok()?),
-        ["origin", "igp"] => RouteAction::SetOrigin(Origin::Igp),
-        ["origin", "egp"] => RouteAction::SetOrigin(Origin::Egp),
-        ["origin", "incomplete"] => RouteAction::SetOrigin(Origin::Incomplete),
-        ["community", "none"] => RouteAction::SetCommunities(Vec::new()),
-        ["community", list @ .., "additive"] => RouteAction::AddCommunities(communities(list)?),
-        ["community", list @ ..] if !list.is_empty() => RouteAction::SetCommunities(communities(list)?),
-        ["comm-list", name, "delete"] => RouteAction::DeleteCommunities((*name).to_owned()),
-        ["as-path", "prepend", "last-as", ..] => return None,
-        ["as-path", "prepend", path @ ..] => RouteAction::Prepend(path.join(" ").parse::<AsPath>().ok()?),
-        ["ip", "next-hop", address] => RouteAction::SetNextHop(address.parse().ok()?),
-        ["ipv6", "next-hop", "global", address] => RouteAction::SetNextHop(address.parse().ok()?),
-        _ => return None,
-    })
-}
-
-fn communities(words: &[&str]) -> Option<Vec<Community>> {
-    words.iter().map(|w| w.parse().ok()).collect()
 }

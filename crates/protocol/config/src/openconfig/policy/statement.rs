@@ -31,7 +31,7 @@ fn write_conditions(x: &mut Xml, conditions: &[Condition]) {
             Condition::CommunitySet(name) if communities.is_none() => communities = Some(name),
             Condition::PrefixSet(name) => ours.push(("prefix-set", name)),
             Condition::CommunitySet(name) => ours.push(("community-set", name)),
-            Condition::Unmodelled(line) => ours.push(("native", line)),
+            Condition::Unmodelled(line) | Condition::Wider { line, .. } => ours.push(("native", line)),
         }
     }
     x.within("conditions", "", |x| {
@@ -115,7 +115,7 @@ fn own_form(action: &RouteAction) -> (&'static str, String) {
         RouteAction::DeleteCommunities(name) => ("delete-communities", name.clone()),
         RouteAction::Prepend(path) => ("prepend", path.to_string()),
         RouteAction::SetNextHop(a) => ("set-next-hop", a.to_string()),
-        RouteAction::Unmodelled(line) => ("native", line.clone()),
+        RouteAction::Unmodelled(line) | RouteAction::Wider { line, .. } => ("native", line.clone()),
     }
 }
 
@@ -234,7 +234,7 @@ fn read_condition(at: &At<'_>, reading: Reading, out: &mut Vec<Condition>) -> Re
             out.push(match child.name() {
                 "prefix-set" => Condition::PrefixSet(child.text().to_owned()),
                 "community-set" => Condition::CommunitySet(child.text().to_owned()),
-                "native" => Condition::Unmodelled(child.text().to_owned()),
+                "native" => Condition::native(child.text()),
                 _ => return Err(child.error("is not known".to_owned())),
             });
         }
@@ -364,7 +364,7 @@ fn read_own_form(at: &At<'_>) -> Result<RouteAction, XmlError> {
         "delete-communities" => RouteAction::DeleteCommunities(at.text().to_owned()),
         "prepend" => RouteAction::Prepend(at.value("an AS path")?),
         "set-next-hop" => RouteAction::SetNextHop(at.value("an address")?),
-        "native" => RouteAction::Unmodelled(at.text().to_owned()),
+        "native" => RouteAction::native(at.text()),
         _ => return Err(at.error("is not known".to_owned())),
     })
 }

@@ -1,0 +1,75 @@
+//! AS-path, large-community and access lists.
+
+use super::Read;
+use crate::{ListEntry, PolicyWider};
+use bgp::{LargeCommunity, Prefix};
+
+/// Splits `[seq N] permit|deny REST`; without a number the entry goes to the end.
+fn entry<'w, T>(list: &[ListEntry<T>], words: &'w [&'w str]) -> Option<(u32, bool, &'w [&'w str])> {
+    let (sequence, rest) = match words {
+        ["seq", n, rest @ ..] => (n.parse().ok()?, rest),
+        rest => (list.last().map_or(0, |e| e.sequence).saturating_add(5), rest),
+    };
+    match rest {
+        ["permit", rest @ ..] => Some((sequence, true, rest)),
+        ["deny", rest @ ..] => Some((sequence, false, rest)),
+        _ => None,
+    }
+}
+
+/// Puts an entry in its place; one with the same number is typed over.
+pub(super) fn put<T>(list: &mut Vec<ListEntry<T>>, entry: ListEntry<T>) {
+    match list.binary_search_by_key(&entry.sequence, |e| e.sequence) {
+        Ok(at) => list[at] = entry,
+        Err(at) => list.insert(at, entry),
+    }
+}
+
+/// `NAME [seq N] permit|deny REGEX`.
+pub(super) fn as_path(wider: &mut PolicyWider, words: &[&str]) -> Read {
+    let [name, rest @ ..] = words else { return Read::Unmodelled };
+    let list = wider.as_path_sets.entry((*name).to_owned()).or_default();
+    let Some((sequence, permit, regex)) = entry(list, rest) else { return Read::Unmodelled };
+    put(list, ListEntry { sequence, permit, what: regex.join(" ") });
+    Read::Wider
+}
+
+/// `expanded NAME [seq N] permit|deny REGEX` of communities.
+pub(super) fn expanded(wider: &mut PolicyWider, words: &[&str]) -> Read {
+    let [name, rest @ ..] = words else { return Read::Unmodelled };
+    let list = wider.expanded_community_sets.entry((*name).to_owned()).or_default();
+    let Some((sequence, permit, regex)) = entry(list, rest) else { return Read::Unmodelled };
+    put(list, ListEntry { sequence, permit, what: regex.join(" ") });
+    Read::Wider
+}
+
+/// `standard NAME [seq N] permit|deny COMMUNITY…`.
+pub(super) fn large(wider: &mut PolicyWider, words: &[&str]) -> Read {
+    let rest = match words {
+        ["standard", rest @ ..] => rest,
+        ["expanded", ..] => return Read::Unmodelled,
+        rest => rest,
+    };
+    let [name, rest @ ..] = rest else { return Read::Unmodelled };
+    let list = wider.large_community_sets.entry((*name).to_owned()).or_default();
+    let Some((sequence, permit, communities)) = entry(list, rest) else { return Read::Unmodelled };
+    let Some(what) = communities.iter().map(|c| c.parse::<LargeCommunity>().ok()).collect() else { return Read::Unmodelled };
+    put(list, ListEntry { sequence, permit, what });
+    Read::Wider
+}
+
+/// `NAME [seq N] permit|deny PREFIX|any [exact-match]`.
+pub(super) fn access(wider: &mut PolicyWider, six: bool, words: &[&str]) -> Read {
+    let [name, rest @ ..] = words else { return Read::Unmodelled };
+    let list = wider.access_lists.entry((*name).to_owned()).or_default();
+    let Some((sequence, permit, what)) = entry(list, rest) else { return Read::Unmodelled };
+    let (prefix, exact) = match what {
+        ["any"] => (if six { "::/0" } else { "0.0.0.0/0" }, false),
+        [prefix] => (*prefix, false),
+        [prefix, "exact-match"] => (*prefix, true),
+        _ => return Read::Unmodelled,
+    };
+    let Ok(prefix) = prefix.parse::<Prefix>() else { return Read::Unmodelled };
+    put(list, ListEntry { sequence, permit, what: (prefix, exact) });
+    Read::Wider
+}
