@@ -97,10 +97,7 @@ impl BgpDraft {
             | ["no", "bgp", "suppress-duplicates" | "hard-administrative-reset" | "graceful-restart" | "fast-external-failover", ..]
             | ["bgp", "network", "import-check"]
             | ["timers" | "bmp" | "coalesce-time" | "read-quanta" | "write-quanta", ..] => return Read::Harmless,
-            ["no", "bgp", "network", "import-check"] => {
-                bgp.wider.no_import_check = true;
-                return Read::Wider;
-            }
+            ["no", "bgp", "network", "import-check"] => bgp.wider.no_import_check = true,
             ["neighbor", peer, rest @ ..] => return self.neighbor_line(peer, rest, true),
             ["no", "neighbor", peer, rest @ ..] => return self.neighbor_line(peer, rest, false),
             _ => return self.wider_main_line(words),
