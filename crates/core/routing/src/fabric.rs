@@ -1,0 +1,328 @@
+//! Interfaces, segments and the IGP: who reaches which address at which cost.
+
+use crate::blueprint::Blueprint;
+use bgp::{Family, Prefix};
+use config::{InterfaceConfig, Protocol, RouterConfig};
+use core::cmp::Reverse;
+use core::net::IpAddr;
+use std::collections::{BTreeMap, BinaryHeap};
+
+/// Cost of an interface without one (FRR on an interface whose speed is 10 Gbit/s or not known; isisd's default metric).
+const DEFAULT_COST: u32 = 10;
+/// Chains of static routes that point at each other are followed this far.
+const STATIC_DEPTH_MAX: u8 = 8;
+
+/// No way there.
+pub(crate) const UNREACHABLE: u32 = u32::MAX;
+/// Flag in a cost: the address is on an interface of the router itself.
+pub(crate) const CONNECTED: u32 = 1 << 31;
+
+/// An interface that is up.
+#[derive(Clone, Debug)]
+struct Port {
+    router: usize,
+    name: String,
+    address: IpAddr,
+    subnet: Prefix,
+    segment: Option<usize>,
+}
+
+/// An IGP: edges and what its routers announce.
+#[derive(Clone, Debug, Default)]
+struct Domain {
+    /// For each router who reaches it directly, at which cost.
+    reverse: Vec<Vec<(u32, u32)>>,
+    /// Announced prefixes: by whom, at which cost.
+    prefixes: BTreeMap<Prefix, Vec<(u32, u32)>>,
+}
+
+/// The network below BGP.
+#[derive(Clone, Debug)]
+pub(crate) struct Fabric {
+    routers: usize,
+    ports: Vec<Port>,
+    owners: BTreeMap<IpAddr, Vec<usize>>,
+    connected: BTreeMap<Prefix, Vec<usize>>,
+    ospf: Domain,
+    isis: Domain,
+    statics: Vec<Vec<(Prefix, Option<IpAddr>, u8)>>,
+    /// Routers without a static route need no look at theirs.
+    with_statics: Vec<usize>,
+}
+
+fn host(address: IpAddr) -> u8 {
+    if address.is_ipv4() { 32 } else { 128 }
+}
+
+impl Fabric {
+    pub fn new(network: &Blueprint) -> Self {
+        let mut out = Self {
+            routers: network.routers.len(),
+            ports: Vec::new(),
+            owners: BTreeMap::new(),
+            connected: BTreeMap::new(),
+            ospf: Domain { reverse: vec![Vec::new(); network.routers.len()], prefixes: BTreeMap::new() },
+            isis: Domain { reverse: vec![Vec::new(); network.routers.len()], prefixes: BTreeMap::new() },
+            statics: Vec::new(),
+            with_statics: Vec::new(),
+        };
+        let segments = segments(network);
+        for (r, router) in network.routers.iter().enumerate() {
+            out.statics.push(Vec::new());
+            if network.failures.routers.contains(&r) {
+                continue;
+            }
+            for (name, interface) in router.config.interfaces.iter().filter(|(_, i)| !i.shutdown) {
+                let segment = match &segments {
+                    Some(known) => match known.get(&(r, name.clone())) {
+                        Some(segment) => Some(*segment),
+                        None if is_loopback(name) => None,
+                        // not plugged in, or its link is down
+                        None => continue,
+                    },
+                    None => None,
+                };
+                out.port(r, name, interface, segment);
+            }
+            out.statics[r] = router.config.static_routes.iter().map(|s| (s.prefix, s.next_hop, s.distance)).collect();
+            if !out.statics[r].is_empty() {
+                out.with_statics.push(r);
+            }
+        }
+        out.run_igps(network, segments.is_some());
+        out
+    }
+
+    fn port(&mut self, router: usize, name: &str, interface: &InterfaceConfig, segment: Option<usize>) {
+        for (address, length) in &interface.addresses {
+            let Some(subnet) = Prefix::new(*address, *length) else { continue };
+            let at = self.ports.len();
+            self.ports.push(Port { router, name: name.to_owned(), address: *address, subnet, segment });
+            self.owners.entry(*address).or_default().push(at);
+            self.connected.entry(subnet).or_default().push(at);
+        }
+    }
+
+    /// Says whether two ports are on one wire.
+    fn joined(&self, a: usize, b: usize, segments_known: bool) -> bool {
+        let (a, b) = (&self.ports[a], &self.ports[b]);
+        if segments_known {
+            a.segment.is_some() && a.segment == b.segment
+        } else {
+            a.subnet.length() < host(a.address) && a.subnet == b.subnet
+        }
+    }
+
+    fn run_igps(&mut self, network: &Blueprint, segments_known: bool) {
+        // ports that may be neighbours stand together
+        let mut groups: BTreeMap<(Option<usize>, Prefix), Vec<usize>> = BTreeMap::new();
+        for (i, port) in self.ports.iter().enumerate() {
+            groups.entry((port.segment, port.subnet)).or_default().push(i);
+        }
+        let (mut ospf, mut isis) = (core::mem::take(&mut self.ospf), core::mem::take(&mut self.isis));
+        for ports in groups.values() {
+            for &a in ports {
+                for &b in ports.iter().filter(|b| self.ports[**b].router != self.ports[a].router) {
+                    if !self.joined(a, b, segments_known) {
+                        continue;
+                    }
+                    let [pa, pb] = [a, b].map(|p| &self.ports[p]);
+                    let config = |p: &Port| &network.routers[p.router].config;
+                    if let (Some(x), Some(y)) = (ospf_cost(config(pa), pa), ospf_cost(config(pb), pb))
+                        && !x.passive
+                        && !y.passive
+                        && x.area == y.area
+                    {
+                        ospf.reverse[pb.router].push((pa.router as u32, x.cost));
+                    }
+                    if let (Some(x), Some(y)) = (isis_cost(config(pa), pa), isis_cost(config(pb), pb))
+                        && !x.passive
+                        && !y.passive
+                    {
+                        isis.reverse[pb.router].push((pa.router as u32, x.cost));
+                    }
+                }
+            }
+        }
+        for port in &self.ports {
+            let config = &network.routers[port.router].config;
+            let exactly = Prefix::new(port.address, host(port.address)).unwrap_or(port.subnet);
+            let redistributes = |list: &[config::Redistribution]| list.iter().any(|r| r.protocol == Protocol::Connected);
+            if let Some(cost) = ospf_cost(config, port) {
+                let (prefix, cost) = if is_loopback(&port.name) { (exactly, 0) } else { (port.subnet, cost.cost) };
+                ospf.prefixes.entry(prefix).or_default().push((port.router as u32, cost));
+            } else if redistributes(&config.igp.ospf_redistribute) {
+                ospf.prefixes.entry(port.subnet).or_default().push((port.router as u32, 20));
+            }
+            if let Some(cost) = isis_cost(config, port) {
+                isis.prefixes.entry(port.subnet).or_default().push((port.router as u32, cost.cost));
+            } else if redistributes(&config.igp.isis_redistribute) {
+                isis.prefixes.entry(port.subnet).or_default().push((port.router as u32, 0));
+            }
+        }
+        (self.ospf, self.isis) = (ospf, isis);
+    }
+
+    /// Returns the routers that own an address.
+    pub fn owners(&self, address: IpAddr) -> impl Iterator<Item = usize> + '_ {
+        self.owners.get(&address).into_iter().flatten().map(|p| self.ports[*p].router)
+    }
+
+    /// Says whether a router owns an address on an interface that is up.
+    pub fn owns(&self, router: usize, address: IpAddr) -> bool {
+        self.owners(address).any(|r| r == router)
+    }
+
+    /// Returns the router's own address on the subnet of another address.
+    pub fn beside(&self, router: usize, address: IpAddr) -> Option<IpAddr> {
+        self.covering(&self.connected, address)
+            .find_map(|ports| ports.iter().map(|p| &self.ports[*p]).find(|p| p.router == router && p.address != address).map(|p| p.address))
+    }
+
+    /// Says whether two addresses lie in one connected subnet of a router.
+    pub fn share_subnet(&self, router: usize, a: IpAddr, b: IpAddr) -> bool {
+        self.covering(&self.connected, a)
+            .any(|ports| ports.iter().map(|p| &self.ports[*p]).any(|p| p.router == router && p.subnet.contains(b)))
+    }
+
+    /// Returns an address of the family on a named interface of the router.
+    pub fn address_of(&self, router: usize, interface: &str, v4: bool) -> Option<IpAddr> {
+        self.ports.iter().find(|p| p.router == router && p.name == interface && p.address.is_ipv4() == v4).map(|p| p.address)
+    }
+
+    /// Returns the connected prefixes of a router.
+    pub fn connected_of(&self, router: usize) -> impl Iterator<Item = Prefix> + '_ {
+        self.ports.iter().filter(move |p| p.router == router).map(|p| p.subnet)
+    }
+
+    /// The values of all prefixes that contain an address, longest first; the default route is left out.
+    fn covering<'m, T>(&self, map: &'m BTreeMap<Prefix, T>, address: IpAddr) -> impl Iterator<Item = &'m T> {
+        (1..=host(address)).rev().filter_map(move |length| map.get(&Prefix::new(address, length)?))
+    }
+
+    fn longest<T>(map: &BTreeMap<Prefix, T>, address: IpAddr) -> Option<(Prefix, &T)> {
+        (1..=host(address)).rev().find_map(|length| {
+            let prefix = Prefix::new(address, length)?;
+            map.get(&prefix).map(|v| (prefix, v))
+        })
+    }
+
+    /// Returns for every router the cost to an address, [`UNREACHABLE`] without a route, with [`CONNECTED`] where it is on an own interface.
+    pub fn costs_to(&self, address: IpAddr) -> Vec<u32> {
+        self.costs_at(address, STATIC_DEPTH_MAX)
+    }
+
+    fn costs_at(&self, address: IpAddr, depth: u8) -> Vec<u32> {
+        let mut best: Vec<(u8, u32)> = vec![(0, UNREACHABLE); self.routers];
+        // the longer match wins; of equal ones the lower distance: OSPF 110 before IS-IS 115
+        for domain in [&self.ospf, &self.isis] {
+            if let Some((prefix, announcers)) = Self::longest(&domain.prefixes, address) {
+                for (router, cost) in domain.costs(announcers).into_iter().enumerate() {
+                    if cost != UNREACHABLE && (best[router].1 == UNREACHABLE || prefix.length() > best[router].0) {
+                        best[router] = (prefix.length(), cost);
+                    }
+                }
+            }
+        }
+        for &router in &self.with_statics {
+            let covers = |(p, ..): &&(Prefix, Option<IpAddr>, u8)| p.length() > 0 && p.contains(address);
+            let by_length = |(p, _, distance): &&(Prefix, Option<IpAddr>, u8)| (p.length(), Reverse(*distance));
+            if let Some((prefix, via, _)) = self.statics[router].iter().filter(covers).max_by_key(by_length)
+                && (best[router].1 == UNREACHABLE || prefix.length() >= best[router].0)
+            {
+                let there = via.filter(|_| depth > 0).map_or(UNREACHABLE, |via| self.costs_at(via, depth - 1)[router]);
+                best[router] = (prefix.length(), if there == UNREACHABLE { UNREACHABLE } else { 0 });
+            }
+        }
+        for length in (1..=host(address)).rev() {
+            let Some(ports) = Prefix::new(address, length).and_then(|p| self.connected.get(&p)) else { continue };
+            for port in ports.iter().map(|p| &self.ports[*p]) {
+                let entry = &mut best[port.router];
+                if entry.1 == UNREACHABLE || (entry.1 & CONNECTED == 0 && length >= entry.0) {
+                    *entry = (length, CONNECTED);
+                }
+            }
+        }
+        best.into_iter().map(|(_, cost)| cost).collect()
+    }
+
+    /// Returns the metric of the router's own route to exactly this prefix, when it has one that is not from BGP.
+    pub fn exact(&self, router: usize, prefix: &Prefix) -> Option<u32> {
+        if self.connected.get(prefix).is_some_and(|p| p.iter().any(|p| self.ports[*p].router == router)) {
+            return Some(0);
+        }
+        if self.statics[router].iter().any(|(p, ..)| p == prefix) {
+            return Some(0);
+        }
+        let by = |d: &Domain| d.prefixes.get(prefix).map(|a| d.costs(a)[router]).filter(|c| *c != UNREACHABLE);
+        by(&self.ospf).or_else(|| by(&self.isis))
+    }
+
+    /// Returns the IGP routes of a router, with their metrics.
+    pub fn igp_routes(&self, router: usize, protocol: Protocol) -> Vec<(Prefix, u32)> {
+        let domain = if protocol == Protocol::Isis { &self.isis } else { &self.ospf };
+        let routes = domain.prefixes.iter().map(|(p, a)| (*p, domain.costs(a)[router]));
+        routes.filter(|(p, c)| *c != UNREACHABLE && !self.connected_of(router).any(|own| own == *p)).collect()
+    }
+
+    /// Returns the static routes of a router whose next hop is reached.
+    pub fn statics_of(&self, router: usize) -> impl Iterator<Item = (Prefix, Option<IpAddr>)> + '_ {
+        let up = move |via: Option<IpAddr>| via.is_none_or(|v| self.costs_to(v)[router] != UNREACHABLE);
+        self.statics[router].iter().filter(move |(_, via, _)| up(*via)).map(|(p, via, _)| (*p, *via))
+    }
+}
+
+impl Domain {
+    /// Dijkstra's algorithm from the announcers outward, against the direction of traffic.
+    fn costs(&self, announcers: &[(u32, u32)]) -> Vec<u32> {
+        let mut out = vec![UNREACHABLE; self.reverse.len()];
+        let mut heap: BinaryHeap<Reverse<(u32, u32)>> = announcers.iter().map(|(r, c)| Reverse((*c, *r))).collect();
+        while let Some(Reverse((cost, router))) = heap.pop() {
+            if cost >= out[router as usize] {
+                continue;
+            }
+            out[router as usize] = cost;
+            for (from, more) in &self.reverse[router as usize] {
+                let cost = cost.saturating_add(*more).min(CONNECTED - 1);
+                if cost < out[*from as usize] {
+                    heap.push(Reverse((cost, *from)));
+                }
+            }
+        }
+        out
+    }
+}
+
+fn is_loopback(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    name == "lo" || name.starts_with("lo0") || name.starts_with("loopback") || name.starts_with("dummy") || name.starts_with("system")
+}
+
+/// Numbers the segments that are up: (router, interface) to number.
+fn segments(network: &Blueprint) -> Option<BTreeMap<(usize, String), usize>> {
+    let links = network.links.as_ref()?;
+    let up = links.iter().enumerate().filter(|(_, (name, _))| !network.failures.links.contains(*name));
+    Some(up.flat_map(|(n, (_, ends))| ends.iter().map(move |(r, i)| ((*r, i.clone()), n))).collect())
+}
+
+struct IgpPort {
+    cost: u32,
+    area: String,
+    passive: bool,
+}
+
+fn ospf_cost(config: &RouterConfig, port: &Port) -> Option<IgpPort> {
+    let interface = config.interfaces.get(&port.name)?;
+    let told = if Family::of(port.address) == Family::Ipv4Unicast { &interface.igp_v4 } else { &interface.igp_v6 };
+    if let Some(told) = told {
+        return Some(IgpPort { cost: told.cost.unwrap_or(DEFAULT_COST), area: told.area.clone(), passive: told.passive });
+    }
+    let (_, area) = config.igp.ospf_networks.iter().find(|(p, _)| p.contains(port.address))?;
+    Some(IgpPort { cost: DEFAULT_COST, area: area.clone(), passive: false })
+}
+
+fn isis_cost(config: &RouterConfig, port: &Port) -> Option<IgpPort> {
+    let told = config.interfaces.get(&port.name)?.isis.as_ref()?;
+    let passive = told.passive || is_loopback(&port.name);
+    Some(IgpPort { cost: told.cost.unwrap_or(DEFAULT_COST), area: told.area.clone(), passive })
+}

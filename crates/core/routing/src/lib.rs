@@ -1,0 +1,31 @@
+//! The control plane of a whole network: what its routers make of their configurations and of what they are told.
+//!
+//! A [`Blueprint`] names routers with their configurations, the wires between them, what neighbours outside announce, and what is out of
+//! order. A [`Plane`] works out interfaces, IGP costs and sessions of one family; [`Plane::solve_all`] carries announcements along the
+//! sessions until nothing changes, one message at a time as routers do, so that choices that depend on the order of arrival come out as
+//! with that order, and are found out by another ([`Schedule`]). Prefixes that are announced and treated alike are computed once.
+
+mod blueprint;
+mod compare;
+mod fabric;
+mod origin;
+mod plane;
+mod policy;
+mod route;
+mod session;
+mod solution;
+mod solve;
+mod table;
+mod tables;
+mod transfer;
+
+pub use blueprint::{Blueprint, Failures, Feed, Links, Profile, Router};
+pub use compare::{Sort, Step, TieBreak};
+pub use plane::Plane;
+pub use policy::{NextHop, Policies, Question, Verdict};
+pub use route::{Kind, Route};
+pub use session::Absent;
+pub use solution::{Solution, Solved};
+pub use solve::{Class, Schedule, Shared, State};
+pub use tables::{OrderDependent, PathRow, Tables};
+pub use transfer::{Side, Stop};

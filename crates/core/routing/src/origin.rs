@@ -1,0 +1,162 @@
+//! What routers make themselves: `network`, redistribution, aggregates, default routes.
+
+use crate::plane::Plane;
+use crate::policy::{Question, Verdict};
+use crate::route::{Kind, Route};
+use crate::session::OUTSIDE;
+use crate::transfer::LOCAL_WEIGHT;
+use bgp::{AsPath, Asn, Family, Origin, PathAttributes, Prefix, Segment};
+use config::{Aggregate, Protocol, Redistribution};
+use core::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Routes by prefix: place and route before import.
+pub(crate) type Origins = BTreeMap<Prefix, Vec<(u32, Route)>>;
+
+pub(crate) fn local(kind: Kind, origin: Origin, med: Option<u32>) -> Route {
+    let attributes = PathAttributes { origin, med, ..PathAttributes::default() };
+    Route { attributes, weight: LOCAL_WEIGHT, kind, otc: None, tag: 0 }
+}
+
+impl Plane<'_> {
+    /// Returns what routers originate by themselves and what neighbours outside announce.
+    pub(crate) fn origins(&self) -> Origins {
+        let mut out = Origins::new();
+        for (router, node) in self.network.routers.iter().enumerate() {
+            let Some(bgp) = node.config.bgp.as_ref().filter(|_| !self.network.failures.routers.contains(&router)) else { continue };
+            for network in bgp.networks.iter().filter(|n| n.prefix.family() == self.family) {
+                let metric = self.fabric.exact(router, &network.prefix);
+                if metric.is_none() && !bgp.wider.no_import_check {
+                    continue;
+                }
+                let route = local(Kind::Network, Origin::Igp, Some(metric.unwrap_or(0)));
+                self.originates(&mut out, router, network.prefix, route, network.policy.as_deref());
+            }
+            for redistribution in bgp.wider.redistribute.get(&self.family).into_iter().flatten() {
+                for (prefix, metric, via) in self.others(router, redistribution.protocol) {
+                    self.redistributed(&mut out, router, redistribution, prefix, metric, via);
+                }
+            }
+        }
+        for feed in &self.network.feeds {
+            let inward = |h: &&crate::session::Half| h.from == OUTSIDE && h.to as usize == feed.router && h.from_address == feed.neighbor;
+            let Some((h, _)) = self.halves.iter().enumerate().find(|(_, h)| inward(h)) else { continue };
+            let (slot, _) = self.half_slots[h];
+            for (prefix, attributes) in feed.routes.iter().filter(|(p, _)| p.family() == self.family) {
+                let route = Route { attributes: attributes.clone(), weight: 0, kind: Kind::Learned, otc: None, tag: 0 };
+                out.entry(*prefix).or_default().push((slot, route));
+            }
+        }
+        out
+    }
+
+    /// The router's routes of another protocol: prefix, metric, next hop.
+    fn others(&self, router: usize, protocol: Protocol) -> Vec<(Prefix, u32, Option<IpAddr>)> {
+        let family = |p: &Prefix| p.family() == self.family;
+        match protocol {
+            Protocol::Connected => {
+                let all: BTreeSet<Prefix> = self.fabric.connected_of(router).filter(family).collect();
+                let link_local = |p: &Prefix| matches!(p.address(), IpAddr::V6(a) if a.segments()[0] & 0xFFC0 == 0xFE80);
+                all.into_iter().filter(|p| !link_local(p)).map(|p| (p, 0, None)).collect()
+            }
+            Protocol::Static => self.fabric.statics_of(router).filter(|(p, _)| family(p)).map(|(p, via)| (p, 0, via)).collect(),
+            Protocol::Ospf | Protocol::Isis => {
+                self.fabric.igp_routes(router, protocol).into_iter().filter(|(p, _)| family(p)).map(|(p, m)| (p, m, None)).collect()
+            }
+            Protocol::Kernel | Protocol::Bgp => Vec::new(),
+        }
+    }
+
+    fn redistributed(&self, out: &mut Origins, router: usize, r: &Redistribution, prefix: Prefix, metric: u32, via: Option<IpAddr>) {
+        let mut route = local(Kind::Redistributed(r.protocol), Origin::Incomplete, Some(r.metric.unwrap_or(metric)));
+        route.attributes.next_hop = via;
+        self.originates(out, router, prefix, route, r.policy.as_deref());
+    }
+
+    fn originates(&self, out: &mut Origins, router: usize, prefix: Prefix, mut route: Route, policy: Option<&str>) {
+        let question = Question { prefix: &prefix, neighbor: None, local: None, outbound: false, rpki: None };
+        if let Some(name) = policy
+            && !matches!(self.nodes[router].policies.run(name, &question, &mut route), Verdict::Accepted { .. })
+        {
+            return;
+        }
+        let slot = self.local_slot(router, route.kind);
+        let list = out.entry(prefix).or_default();
+        if !list.iter().any(|(s, _)| *s == slot) {
+            list.push((slot, route));
+        }
+    }
+
+    /// Makes an aggregate of its contributors' routes (`bgp_aggregate_route`); `None` without one.
+    pub(crate) fn aggregate(&self, router: usize, aggregate: &Aggregate, contributors: &[&Route]) -> Option<Route> {
+        let bgp = self.network.routers[router].config.bgp.as_ref()?;
+        if contributors.is_empty() {
+            return None;
+        }
+        if aggregate.matching_med_only
+            && contributors.windows(2).any(|w| w[0].attributes.med.unwrap_or(0) != w[1].attributes.med.unwrap_or(0))
+        {
+            return None;
+        }
+        let worst = contributors.iter().map(|r| r.attributes.origin).max()?;
+        let mut route = local(Kind::Aggregate, aggregate.origin.unwrap_or(worst), None);
+        let a = &mut route.attributes;
+        a.aggregator = Some(bgp::Aggregator { asn: own_as(bgp), id: crate::session::router_id(self.network, router) });
+        if aggregate.as_set {
+            a.as_path = common(contributors.iter().map(|r| &r.attributes.as_path));
+            let mut communities: Vec<_> = contributors.iter().flat_map(|r| r.attributes.communities.iter().copied()).collect();
+            communities.sort_unstable();
+            communities.dedup();
+            a.communities = communities;
+            a.atomic_aggregate = contributors.iter().any(|r| r.attributes.atomic_aggregate);
+        } else {
+            a.atomic_aggregate = true;
+        }
+        if let Some(name) = &aggregate.policy {
+            let question = Question { prefix: &aggregate.prefix, neighbor: None, local: None, outbound: false, rpki: None };
+            if !matches!(self.nodes[router].policies.run(name, &question, &mut route), Verdict::Accepted { .. }) {
+                return None;
+            }
+        }
+        Some(route)
+    }
+
+    /// Returns the prefix of a default route in this plane.
+    pub(crate) fn default_prefix(&self) -> Option<Prefix> {
+        let any: IpAddr = if self.family == Family::Ipv4Unicast {
+            core::net::Ipv4Addr::UNSPECIFIED.into()
+        } else {
+            core::net::Ipv6Addr::UNSPECIFIED.into()
+        };
+        Prefix::new(any, 0)
+    }
+}
+
+fn own_as(bgp: &config::BgpConfig) -> Asn {
+    bgp.wider.confederation.as_ref().map_or(bgp.asn, |c| c.identifier)
+}
+
+/// The part that all paths begin with, and the rest as a set (`aspath_aggregate`).
+fn common<'p>(paths: impl Iterator<Item = &'p AsPath> + Clone) -> AsPath {
+    let flat = |p: &AsPath| -> Vec<Asn> {
+        p.segments()
+            .iter()
+            .flat_map(|s| match s {
+                Segment::Sequence(v) | Segment::Set(v) | Segment::ConfedSequence(v) | Segment::ConfedSet(v) => v.clone(),
+            })
+            .collect()
+    };
+    let all: Vec<Vec<Asn>> = paths.map(flat).collect();
+    let shortest = all.iter().map(Vec::len).min().unwrap_or(0);
+    let same = (0..shortest).take_while(|i| all.iter().all(|p| p[*i] == all[0][*i])).count();
+    let head = all.first().map(|p| p[..same].to_vec()).unwrap_or_default();
+    let rest: BTreeSet<Asn> = all.iter().flat_map(|p| p[same..].iter().copied()).filter(|a| !head.contains(a)).collect();
+    let mut segments = Vec::new();
+    if !head.is_empty() {
+        segments.push(Segment::Sequence(head));
+    }
+    if !rest.is_empty() {
+        segments.push(Segment::Set(rest.into_iter().collect()));
+    }
+    AsPath::new(segments)
+}

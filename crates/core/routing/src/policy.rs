@@ -1,0 +1,397 @@
+//! Policies as FRR's route-maps run them (lib/routemap.c, bgpd/bgp_routemap.c, bgp_aspath.c; 8.4): terms in order, `call`, `on-match`.
+
+use crate::route::Route;
+use bgp::{Asn, Community, Family, Prefix, Segment};
+use config::{Condition, Flow, PolicyResult, RouteAction, RoutingPolicy, Statement, WiderAction, WiderCondition};
+use core::net::IpAddr;
+use regex_lite::Regex;
+use std::collections::BTreeMap;
+
+/// Policies that call each other deeper than this are a cycle (FRR: RMAP_RECURSION_LIMIT).
+const CALL_DEPTH_MAX: u8 = 10;
+/// Terms looked at for one route; `on-match goto` only goes forward, so this only bounds calls.
+const TERMS_MAX: u32 = 1_000_000;
+
+/// Policies of one router, with its regular expressions ready.
+#[derive(Clone, Debug, Default)]
+pub struct Policies {
+    policy: RoutingPolicy,
+    as_paths: BTreeMap<String, Vec<(bool, Option<Regex>)>>,
+    communities: BTreeMap<String, Vec<(bool, Option<Regex>)>>,
+    /// Expressions that could not be read: list and expression.
+    pub broken: Vec<(String, String)>,
+}
+
+/// What a policy is asked about.
+#[derive(Clone, Copy, Debug)]
+pub struct Question<'q> {
+    /// Prefix.
+    pub prefix: &'q Prefix,
+    /// The neighbour: where it came from, or goes to.
+    pub neighbor: Option<IpAddr>,
+    /// Address of our end of the session.
+    pub local: Option<IpAddr>,
+    /// On the way out.
+    pub outbound: bool,
+    /// State of its origin (RFC 6811), when known.
+    pub rpki: Option<config::RpkiState>,
+}
+
+/// What a policy made of a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// Accepted.
+    Accepted {
+        /// Sequences of the terms that matched.
+        terms: Vec<u32>,
+        /// The next hop is set, and to what.
+        next_hop: NextHop,
+    },
+    /// Rejected, by a term or by the end.
+    Rejected {
+        /// The term.
+        term: Option<u32>,
+    },
+    /// Not known: what is not modelled.
+    Unknown {
+        /// Sequence of the term.
+        term: u32,
+        /// As written.
+        what: String,
+    },
+}
+
+/// What a policy says of the next hop.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum NextHop {
+    /// Nothing.
+    #[default]
+    NotSaid,
+    /// An address.
+    Address,
+    /// The peer (in), ourselves (out).
+    Own,
+    /// As it came.
+    Unchanged,
+}
+
+impl Policies {
+    /// Makes the policies of a configuration ready.
+    #[must_use]
+    pub fn new(policy: &RoutingPolicy) -> Self {
+        let mut broken = Vec::new();
+        let mut ready = |lists: &BTreeMap<String, Vec<config::ListEntry<String>>>| {
+            let mut out = BTreeMap::new();
+            for (name, entries) in lists {
+                let read = |e: &config::ListEntry<String>| {
+                    let regex = Regex::new(&posix(&e.what)).ok();
+                    if regex.is_none() {
+                        broken.push((name.clone(), e.what.clone()));
+                    }
+                    (e.permit, regex)
+                };
+                out.insert(name.clone(), entries.iter().map(read).collect());
+            }
+            out
+        };
+        let as_paths = ready(&policy.wider.as_path_sets);
+        let communities = ready(&policy.wider.expanded_community_sets);
+        Self { policy: policy.clone(), as_paths, communities, broken }
+    }
+
+    /// Returns the definitions and sets.
+    #[must_use]
+    pub const fn model(&self) -> &RoutingPolicy {
+        &self.policy
+    }
+
+    /// Runs a policy over a route, which it changes. A name without a definition rejects (FRR).
+    pub fn run(&self, name: &str, question: &Question<'_>, route: &mut Route) -> Verdict {
+        let mut terms = Vec::new();
+        let mut next_hop = NextHop::default();
+        let mut left = TERMS_MAX;
+        match self.walk(name, question, route, &mut Walk { terms: &mut terms, next_hop: &mut next_hop, left: &mut left, depth: 0 }) {
+            Ok(true) => Verdict::Accepted { terms, next_hop },
+            Ok(false) => Verdict::Rejected { term: terms.last().copied() },
+            Err((term, what)) => Verdict::Unknown { term, what },
+        }
+    }
+
+    fn walk(&self, name: &str, q: &Question<'_>, route: &mut Route, walk: &mut Walk<'_>) -> Result<bool, (u32, String)> {
+        let Some(definition) = self.policy.definitions.get(name) else { return Ok(false) };
+        let (mut accepted, mut from) = (false, 0);
+        for term in &definition.statements {
+            if term.sequence < from {
+                continue;
+            }
+            *walk.left = walk.left.checked_sub(1).ok_or((term.sequence, "too many terms".to_owned()))?;
+            if !self.all_hold(term, q, route)? {
+                continue;
+            }
+            walk.terms.push(term.sequence);
+            if term.result == PolicyResult::Reject {
+                return Ok(false);
+            }
+            // FRR sets first, then calls
+            let mut flow = Flow::Exit;
+            let mut call = None;
+            for action in &term.actions {
+                match action {
+                    RouteAction::Wider { what: WiderAction::Flow(f), .. } => flow = *f,
+                    RouteAction::Wider { what: WiderAction::Call(c), .. } => call = Some(c),
+                    other => self.apply(term, other, q, route, walk.next_hop)?,
+                }
+            }
+            if let Some(called) = call {
+                if walk.depth >= CALL_DEPTH_MAX {
+                    return Err((term.sequence, format!("call {called}: policies call each other in a circle")));
+                }
+                walk.depth += 1;
+                let inner = self.walk(called, q, route, walk)?;
+                walk.depth -= 1;
+                if !inner {
+                    return Ok(false);
+                }
+            }
+            accepted = true;
+            match flow {
+                Flow::Exit => return Ok(true),
+                Flow::Next => {}
+                Flow::Goto(to) => from = to,
+            }
+        }
+        Ok(accepted)
+    }
+
+    fn all_hold(&self, term: &Statement, q: &Question<'_>, route: &Route) -> Result<bool, (u32, String)> {
+        for condition in &term.conditions {
+            match self.holds(condition, q, route) {
+                Some(true) => {}
+                Some(false) => return Ok(false),
+                None => {
+                    let (Condition::Unmodelled(line) | Condition::Wider { line, .. }) = condition else { return Ok(false) };
+                    return Err((term.sequence, line.clone()));
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Says whether a prefix list lets a prefix pass. FRR: one that does not exist lets everything pass as a filter; see callers.
+    #[must_use]
+    pub fn prefix_list(&self, name: &str, prefix: &Prefix) -> Option<bool> {
+        let (own, six) = (self.policy.prefix_sets.get(name), self.policy.wider.prefix_sets_v6.get(name));
+        let set = [own, six].into_iter().flatten().find(|s| s.family == prefix.family())?;
+        Some(set.matches(prefix))
+    }
+
+    /// Says whether an AS-path list lets a path pass; `None`: there is no such list.
+    #[must_use]
+    pub fn as_path_list(&self, name: &str, path: &bgp::AsPath) -> Option<bool> {
+        let entries = self.as_paths.get(name)?;
+        let text = as_text(path);
+        Some(entries.iter().find(|(_, r)| r.as_ref().is_some_and(|r| r.is_match(&text))).is_some_and(|(permit, _)| *permit))
+    }
+
+    /// Says whether an access list lets a prefix pass; `None`: there is no such list.
+    #[must_use]
+    pub fn access_list(&self, name: &str, prefix: &Prefix) -> Option<bool> {
+        let entries = self.policy.wider.access_lists.get(name)?;
+        let hits = |(p, exact): &(Prefix, bool)| p.covers(prefix) && (!exact || p == prefix);
+        Some(entries.iter().find(|e| hits(&e.what)).is_some_and(|e| e.permit))
+    }
+
+    fn community_list(&self, name: &str, communities: &[Community]) -> bool {
+        if let Some(set) = self.policy.community_sets.get(name) {
+            return set.matches(communities);
+        }
+        let text = communities.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        let entries = self.communities.get(name).into_iter().flatten();
+        entries.into_iter().find(|(_, r)| r.as_ref().is_some_and(|r| r.is_match(&text))).is_some_and(|(permit, _)| *permit)
+    }
+
+    fn holds(&self, condition: &Condition, q: &Question<'_>, route: &Route) -> Option<bool> {
+        let a = &route.attributes;
+        let own_host = |address: IpAddr| Prefix::new(address, if address.is_ipv4() { 32 } else { 128 });
+        Some(match condition {
+            Condition::PrefixSet(name) => self.prefix_list(name, q.prefix).unwrap_or(false),
+            Condition::CommunitySet(name) => self.community_list(name, &a.communities),
+            Condition::Unmodelled(_) => return None,
+            Condition::Wider { what, .. } => match what {
+                WiderCondition::CommunitySetExact(name) => {
+                    let set = self.policy.community_sets.get(name);
+                    let same =
+                        |wanted: &[Community]| wanted.len() == a.communities.len() && wanted.iter().all(|c| a.communities.contains(c));
+                    set.is_some_and(|s| s.entries.iter().find(|(_, w)| same(w)).is_some_and(|(permit, _)| *permit))
+                }
+                WiderCondition::AsPathSet(name) => self.as_path_list(name, &a.as_path).unwrap_or(false),
+                WiderCondition::AccessList(name) => self.access_list(name, q.prefix).unwrap_or(false),
+                WiderCondition::LargeCommunitySet(name) => {
+                    let entries = self.policy.wider.large_community_sets.get(name).into_iter().flatten();
+                    let mut entries = entries.filter(|e| e.what.iter().all(|c| a.large_communities.contains(c)));
+                    entries.next().is_some_and(|e| e.permit)
+                }
+                WiderCondition::NextHopPrefixSet(name) => {
+                    a.next_hop.and_then(own_host).is_some_and(|p| self.prefix_list(name, &p).unwrap_or(false))
+                }
+                WiderCondition::NextHopAccessList(name) => {
+                    a.next_hop.and_then(own_host).is_some_and(|p| self.access_list(name, &p).unwrap_or(false))
+                }
+                WiderCondition::NextHop(address) => a.next_hop == Some(*address),
+                WiderCondition::Med(v) => a.med.unwrap_or(0) == *v,
+                WiderCondition::LocalPref(v) => a.local_pref == Some(*v),
+                WiderCondition::Origin(o) => a.origin == *o,
+                WiderCondition::Peer(address) => q.neighbor == Some(*address),
+                WiderCondition::PeerLocal => route.kind.is_local(),
+                WiderCondition::Tag(tag) => route.tag == *tag,
+                WiderCondition::SourceProtocol(p) => match route.kind {
+                    crate::Kind::Redistributed(from) => from == *p,
+                    _ => *p == config::Protocol::Bgp,
+                },
+                WiderCondition::Rpki(state) => q.rpki? == *state,
+                WiderCondition::PrefixLength(length) => q.prefix.length() == *length,
+            },
+        })
+    }
+
+    fn apply(
+        &self,
+        term: &Statement,
+        action: &RouteAction,
+        q: &Question<'_>,
+        route: &mut Route,
+        next_hop: &mut NextHop,
+    ) -> Result<(), (u32, String)> {
+        let a = &mut route.attributes;
+        match action {
+            RouteAction::SetLocalPref(v) => a.local_pref = Some(*v),
+            RouteAction::SetMed(v) => a.med = Some(*v),
+            RouteAction::SetWeight(v) => route.weight = *v,
+            RouteAction::SetOrigin(v) => a.origin = *v,
+            RouteAction::AddCommunities(add) => a.communities.extend_from_slice(add),
+            RouteAction::SetCommunities(set) => a.communities.clone_from(set),
+            RouteAction::DeleteCommunities(name) => match self.policy.community_sets.get(name) {
+                Some(set) => a.communities.retain(|c| !set.deletes(*c)),
+                None => a.communities.retain(|c| !self.community_list(name, core::slice::from_ref(c))),
+            },
+            RouteAction::Prepend(path) => {
+                let asns: Vec<Asn> =
+                    path.segments().iter().flat_map(|s| if let Segment::Sequence(v) = s { v.clone() } else { vec![] }).collect();
+                for asn in asns.into_iter().rev() {
+                    a.as_path = a.as_path.prepend(asn, 1);
+                }
+            }
+            RouteAction::SetNextHop(address) if Family::of(*address) == q.prefix.family() => {
+                a.next_hop = Some(*address);
+                *next_hop = NextHop::Address;
+            }
+            RouteAction::SetNextHop(_) => {}
+            RouteAction::Unmodelled(what) => return Err((term.sequence, what.clone())),
+            RouteAction::Wider { what, .. } => match what {
+                WiderAction::AddMed(by) => a.med = Some(shifted(a.med.unwrap_or(0), *by)),
+                WiderAction::AddLocalPref(by) => a.local_pref = Some(shifted(a.local_pref.unwrap_or(0), *by)),
+                WiderAction::PrependLastAs(n) => {
+                    if let Some(first) = a.as_path.neighbour() {
+                        a.as_path = a.as_path.prepend(first, usize::from(*n));
+                    }
+                }
+                WiderAction::ExcludeAs(list) => a.as_path = without(&a.as_path, |asn| list.contains(&asn)),
+                WiderAction::SetLargeCommunities(set) => a.large_communities.clone_from(set),
+                WiderAction::AddLargeCommunities(add) => {
+                    a.large_communities.extend_from_slice(add);
+                    a.large_communities.sort_unstable();
+                    a.large_communities.dedup();
+                }
+                WiderAction::DeleteLargeCommunities(name) => {
+                    let entries = self.policy.wider.large_community_sets.get(name);
+                    let named =
+                        |c: &bgp::LargeCommunity| entries.into_iter().flatten().find(|e| e.what.contains(c)).is_some_and(|e| e.permit);
+                    a.large_communities.retain(|c| !named(c));
+                }
+                WiderAction::SetNextHopSelf => {
+                    a.next_hop = if q.outbound { q.local } else { q.neighbor };
+                    *next_hop = NextHop::Own;
+                }
+                WiderAction::SetNextHopUnchanged => *next_hop = NextHop::Unchanged,
+                WiderAction::SetOriginator(id) => a.originator_id = Some(*id),
+                WiderAction::SetAtomicAggregate => a.atomic_aggregate = true,
+                WiderAction::SetAggregator(asn, id) => a.aggregator = Some(bgp::Aggregator { asn: *asn, id: *id }),
+                WiderAction::SetTag(tag) => route.tag = *tag,
+                WiderAction::Flow(_) | WiderAction::Call(_) => {}
+            },
+        }
+        route.attributes.communities.sort_unstable();
+        route.attributes.communities.dedup();
+        Ok(())
+    }
+
+    /// Says whether some policy or filter of the router looks at prefixes.
+    #[must_use]
+    pub fn prefixes_matter(&self) -> bool {
+        self.policy.definitions.values().flat_map(|d| &d.statements).flat_map(|s| &s.conditions).any(|c| {
+            matches!(
+                c,
+                Condition::PrefixSet(_)
+                    | Condition::Wider {
+                        what: WiderCondition::AccessList(_) | WiderCondition::PrefixLength(_) | WiderCondition::Rpki(_),
+                        ..
+                    }
+            )
+        })
+    }
+}
+
+struct Walk<'w> {
+    terms: &'w mut Vec<u32>,
+    next_hop: &'w mut NextHop,
+    left: &'w mut u32,
+    depth: u8,
+}
+
+fn shifted(value: u32, by: i64) -> u32 {
+    u32::try_from(i64::from(value).saturating_add(by).clamp(0, i64::from(u32::MAX))).unwrap_or(u32::MAX)
+}
+
+/// Returns a path without some AS numbers; segments that become empty go.
+pub(crate) fn without(path: &bgp::AsPath, gone: impl Fn(Asn) -> bool) -> bgp::AsPath {
+    let keep = |v: &[Asn]| v.iter().copied().filter(|a| !gone(*a)).collect::<Vec<_>>();
+    let segments = path.segments().iter().map(|s| match s {
+        Segment::Sequence(v) => Segment::Sequence(keep(v)),
+        Segment::Set(v) => Segment::Set(keep(v)),
+        other => other.clone(),
+    });
+    bgp::AsPath::new(segments.filter(|s| !matches!(s, Segment::Sequence(v) | Segment::Set(v) if v.is_empty())).collect())
+}
+
+/// The text that AS-path expressions are matched with: FRR writes sets with commas.
+fn as_text(path: &bgp::AsPath) -> String {
+    let join = |v: &[Asn], by: &str| v.iter().map(ToString::to_string).collect::<Vec<_>>().join(by);
+    let segment = |s: &Segment| match s {
+        Segment::Sequence(v) => join(v, " "),
+        Segment::Set(v) => format!("{{{}}}", join(v, ",")),
+        Segment::ConfedSequence(v) => format!("({})", join(v, " ")),
+        Segment::ConfedSet(v) => format!("[{}]", join(v, ",")),
+    };
+    path.segments().iter().map(segment).collect::<Vec<_>>().join(" ")
+}
+
+/// Writes a router's expression as ours: `_` is a delimiter, or either end (bgpd/bgp_regex.c).
+fn posix(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 16);
+    let mut in_class = false;
+    for c in text.chars() {
+        match c {
+            '_' if !in_class => out.push_str("(?:^|[,{}() ]|$)"),
+            '[' => {
+                in_class = true;
+                out.push(c);
+            }
+            ']' => {
+                in_class = false;
+                out.push(c);
+            }
+            _ => out.push(c),
+        }
+    }
+    out
+}

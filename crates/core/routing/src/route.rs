@@ -1,0 +1,143 @@
+//! Routes as routers hold them, each once.
+
+use crate::table::Interner;
+use bgp::{Asn, PathAttributes, Segment};
+use config::Protocol;
+use core::net::IpAddr;
+
+/// How a route came into a router's table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// From a neighbour.
+    Learned,
+    /// By a `network` statement.
+    Network,
+    /// As an aggregate.
+    Aggregate,
+    /// Redistributed.
+    Redistributed(Protocol),
+}
+
+impl Kind {
+    /// Says whether the router made the route itself.
+    #[must_use]
+    pub const fn is_local(self) -> bool {
+        !matches!(self, Self::Learned)
+    }
+}
+
+/// A route after import policy: attributes and what only this router knows of it.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Route {
+    /// Attributes; the next hop is the one that the route was taken with.
+    pub attributes: PathAttributes,
+    /// Weight.
+    pub weight: u32,
+    /// How it came.
+    pub kind: Kind,
+    /// ONLY_TO_CUSTOMER (RFC 9234).
+    pub otc: Option<Asn>,
+    /// Tag.
+    pub tag: u32,
+}
+
+/// What the decision process looks at, side by side in memory.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Key {
+    pub weight: u32,
+    pub local_pref: Option<u32>,
+    pub med: Option<u32>,
+    pub hops: u16,
+    pub confeds: u16,
+    pub origin: u8,
+    pub local: bool,
+    /// AS_PATH is empty of confederation segments and of others.
+    pub clusters: u16,
+    /// Leftmost AS of the first segment that is no confederation segment, when that is a sequence.
+    pub first_as: u32,
+    /// Leftmost AS of the first segment when it is a confederation sequence.
+    pub first_confed: u32,
+    pub originator: Option<u32>,
+    /// AS_PATH by number.
+    pub path: u32,
+    /// Next hop by number.
+    pub next_hop: u32,
+}
+
+/// Number of a next hop that says "ourselves".
+pub(crate) const OWN: u32 = 0;
+
+/// All routes of a computation.
+#[derive(Clone, Debug)]
+pub(crate) struct Routes {
+    routes: Interner<Route>,
+    keys: Vec<Key>,
+    paths: Interner<bgp::AsPath>,
+    next_hops: Interner<Option<IpAddr>>,
+}
+
+impl Default for Routes {
+    fn default() -> Self {
+        let mut next_hops = Interner::default();
+        next_hops.number(None);
+        Self { routes: Interner::default(), keys: Vec::new(), paths: Interner::default(), next_hops }
+    }
+}
+
+impl Routes {
+    /// Returns the number of a route.
+    pub fn number(&mut self, route: Route) -> u32 {
+        let before = self.routes.len();
+        let key = |s: &mut Self, route: &Route| {
+            let a = &route.attributes;
+            let confeds =
+                |s: &Segment| if let Segment::ConfedSequence(v) = s { v.len() } else { usize::from(matches!(s, Segment::ConfedSet(_))) };
+            let segments = a.as_path.segments();
+            let first = segments.iter().find(|s| !matches!(s, Segment::ConfedSequence(_) | Segment::ConfedSet(_)));
+            let short = |n: usize| u16::try_from(n).unwrap_or(u16::MAX);
+            Key {
+                weight: route.weight,
+                local_pref: a.local_pref,
+                med: a.med,
+                hops: short(a.as_path.length()),
+                confeds: short(segments.iter().map(confeds).sum()),
+                origin: a.origin as u8,
+                local: route.kind.is_local(),
+                clusters: short(a.cluster_list.len()),
+                first_as: if let Some(Segment::Sequence(v)) = first { v.first().map_or(0, |a| a.0) } else { 0 },
+                first_confed: if let Some(Segment::ConfedSequence(v)) = segments.first() { v.first().map_or(0, |a| a.0) } else { 0 },
+                originator: a.originator_id.map(u32::from),
+                path: s.paths.number(a.as_path.clone()),
+                next_hop: s.next_hops.number(if route.kind.is_local() { None } else { a.next_hop }),
+            }
+        };
+        let made = key(self, &route);
+        let n = self.routes.number(route);
+        if self.routes.len() > before {
+            self.keys.push(made);
+        }
+        n
+    }
+
+    #[inline]
+    pub fn get(&self, number: u32) -> &Route {
+        self.routes.get(number)
+    }
+
+    #[inline]
+    pub fn key(&self, number: u32) -> &Key {
+        &self.keys[number as usize]
+    }
+
+    pub fn next_hop(&self, number: u32) -> Option<IpAddr> {
+        *self.next_hops.get(number)
+    }
+
+    pub const fn next_hops(&self) -> usize {
+        self.next_hops.len()
+    }
+
+    pub const fn len(&self) -> usize {
+        self.routes.len()
+    }
+}

@@ -1,0 +1,296 @@
+//! The tables of a whole network: destinations grouped, each solved, and what depends on other destinations brought to rest.
+
+use crate::origin::{Origins, local};
+use crate::plane::{NONE, Plane};
+use crate::policy::{Question, Verdict};
+use crate::route::{Kind, Route};
+use crate::session::family_of;
+use crate::solve::{Class, Schedule, Shared, State};
+use crate::transfer::Transfer;
+use bgp::{Origin, Prefix};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Rounds in which aggregates, default routes and conditions must come to rest.
+const ROUNDS_MAX: usize = 24;
+
+/// A destination with its prefixes and what the routers hold of it.
+#[derive(Clone, Debug)]
+pub struct Solved {
+    /// The destination.
+    pub class: Class,
+    /// Its prefixes.
+    pub prefixes: Vec<Prefix>,
+    /// What routers hold.
+    pub state: State,
+}
+
+/// All destinations of a plane.
+pub struct Solution {
+    /// Destinations.
+    pub classes: Vec<Solved>,
+    /// Routes and transfers.
+    pub shared: Shared,
+    /// Rounds of what depends on other destinations; 1 when nothing does.
+    pub rounds: usize,
+    /// Conditions and aggregates did not come to rest.
+    pub restless: bool,
+    /// Place of each prefix.
+    pub(crate) by_prefix: BTreeMap<Prefix, u32>,
+}
+
+/// What one destination's table says to others.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+struct Dependent {
+    /// Aggregates and injected default routes: prefix to (place, route).
+    made: BTreeMap<Prefix, Vec<(u32, Route)>>,
+    /// Destinations that are not announced by a router.
+    suppressed: BTreeMap<Prefix, BTreeSet<usize>>,
+    /// Destinations that are not sent over a direction.
+    withheld: BTreeMap<Prefix, BTreeSet<u32>>,
+}
+
+impl Plane<'_> {
+    /// Solves every destination.
+    #[must_use]
+    pub fn solve_all(&self, schedule: Schedule) -> Solution {
+        let base = self.origins();
+        let mut depends = Dependent::default();
+        let mut solution = self.solve_origins(&base, &depends, schedule, Shared::default(), None);
+        if !self.has_dependents() {
+            return solution;
+        }
+        let mut rounds = 1;
+        loop {
+            let next = self.dependents(&solution);
+            if next == depends {
+                break;
+            }
+            rounds += 1;
+            depends = next;
+            let shared = core::mem::take(&mut solution.shared);
+            solution = self.solve_origins(&base, &depends, schedule, shared, Some(&solution));
+            if rounds > ROUNDS_MAX {
+                solution.restless = true;
+                break;
+            }
+        }
+        solution.rounds = rounds;
+        solution
+    }
+
+    fn solve_origins(
+        &self,
+        base: &Origins,
+        depends: &Dependent,
+        schedule: Schedule,
+        mut shared: Shared,
+        before: Option<&Solution>,
+    ) -> Solution {
+        // transfers are remembered by the class's number, which another round may give to another class
+        if before.is_some() {
+            shared.forget_transfers();
+        }
+        let mut classes: Vec<Solved> = Vec::new();
+        let mut by_prefix = BTreeMap::new();
+        let mut known: BTreeMap<ClassKey, u32> = BTreeMap::new();
+        let prefixes: BTreeSet<Prefix> = base.keys().chain(depends.made.keys()).copied().collect();
+        for prefix in prefixes {
+            let mut origins: Vec<(u32, u32)> = Vec::new();
+            for (slot, route) in base.get(&prefix).into_iter().chain(depends.made.get(&prefix)).flatten() {
+                origins.push((*slot, shared.routes.number(route.clone())));
+            }
+            let suppressed = depends.suppressed.get(&prefix).cloned().unwrap_or_default();
+            let withheld = depends.withheld.get(&prefix).cloned().unwrap_or_default();
+            let key = ClassKey { origins, marks: self.marks(&prefix), suppressed, withheld };
+            let number = *known.entry(key.clone()).or_insert_with(|| {
+                let number = classes.len() as u32;
+                let class = Class { prefix, number, origins: key.origins, suppressed: key.suppressed, withheld: key.withheld };
+                classes.push(Solved { class, prefixes: Vec::new(), state: self.blank() });
+                number
+            });
+            classes[number as usize].prefixes.push(prefix);
+            by_prefix.insert(prefix, number);
+        }
+        for solved in &mut classes {
+            let old = before.and_then(|b| b.classes.get(*b.by_prefix.get(&solved.class.prefix)? as usize));
+            let same = old.filter(|o| {
+                (&o.class.origins, &o.class.suppressed, &o.class.withheld)
+                    == (&solved.class.origins, &solved.class.suppressed, &solved.class.withheld)
+            });
+            solved.state = match same {
+                Some(old) => old.state.clone(),
+                None => self.solve(&solved.class, schedule, &mut shared),
+            };
+        }
+        Solution { classes, shared, rounds: 1, restless: false, by_prefix }
+    }
+
+    /// How policies and filters see a prefix: where two prefixes have the same marks, they are treated alike.
+    fn marks(&self, prefix: &Prefix) -> Vec<u64> {
+        if !self.prefixes_matter {
+            return Vec::new();
+        }
+        let mut bits = Vec::new();
+        let mut n = 0_usize;
+        let mut push = |bit: bool| {
+            if n % 64 == 0 {
+                bits.push(0_u64);
+            }
+            if bit && let Some(last) = bits.last_mut() {
+                *last |= 1 << (n % 64);
+            }
+            n += 1;
+        };
+        for node in &self.nodes {
+            let model = node.policies.model();
+            for name in model.prefix_sets.keys().chain(model.wider.prefix_sets_v6.keys()) {
+                push(node.policies.prefix_list(name, prefix).unwrap_or(false));
+            }
+            for name in model.wider.access_lists.keys() {
+                push(node.policies.access_list(name, prefix).unwrap_or(false));
+            }
+        }
+        bits.push(u64::from(prefix.length()));
+        bits
+    }
+
+    fn has_dependents(&self) -> bool {
+        let bgp = self.network.routers.iter().filter_map(|r| r.config.bgp.as_ref());
+        bgp.into_iter().any(|b| {
+            let families = b.neighbors.values().chain(b.wider.groups.values()).filter_map(|n| n.families.get(&self.family));
+            b.wider.aggregates.iter().any(|a| a.prefix.family() == self.family)
+                || families
+                    .into_iter()
+                    .any(|f| f.wider.default_originate.is_some() || f.wider.conditional.is_some() || f.max_prefix.is_some())
+        })
+    }
+
+    /// Works out what the present tables make of aggregates, default routes and conditions.
+    fn dependents(&self, solution: &Solution) -> Dependent {
+        let mut out = Dependent::default();
+        for router in 0..self.nodes.len() {
+            let Some(bgp) = &self.network.routers[router].config.bgp else { continue };
+            for aggregate in bgp.wider.aggregates.iter().filter(|a| a.prefix.family() == self.family) {
+                self.aggregate_of(solution, router, aggregate, &mut out);
+            }
+        }
+        for (h, half) in self.halves.iter().enumerate() {
+            let Some(end) = self.network.routers.get(half.from as usize).and_then(|_| self.end(half.from as usize)) else { continue };
+            let Some(settings) = family_of(end.bgp, half.to_address, self.family) else { continue };
+            if let Some(policy) = &settings.wider.default_originate
+                && half.to != crate::session::OUTSIDE
+                && let Some(default) = self.default_prefix()
+            {
+                out.withheld.entry(default).or_default().insert(h as u32);
+                let made = self.default_for(solution, half.from as usize, policy.as_deref());
+                let transfer = Transfer { half, fabric: &self.fabric, family: self.family };
+                if let Some(route) = made.and_then(|m| transfer.default_route(&end, m)) {
+                    out.made.entry(default).or_default().push((self.half_slots[h].0, route));
+                }
+            }
+            if let Some(conditional) = &settings.wider.conditional {
+                let exists = self.any_matches(solution, half.from as usize, &conditional.condition_map).is_some();
+                if exists != conditional.exist {
+                    for (prefix, route) in self.table(solution, half.from as usize, true) {
+                        let mut route = route.clone();
+                        if matches!(end.policies.run(&conditional.advertise_map, &question(&prefix), &mut route), Verdict::Accepted { .. })
+                        {
+                            out.withheld.entry(prefix).or_default().insert(h as u32);
+                        }
+                    }
+                }
+            }
+            self.over_limit(solution, h, &mut out);
+        }
+        out
+    }
+
+    /// A session whose neighbour announces more prefixes than allowed goes down (RFC 4271 §8.2.1, `maximum-prefix`).
+    fn over_limit(&self, solution: &Solution, h: usize, out: &mut Dependent) {
+        let half = &self.halves[h];
+        let Some(bgp) = self.network.routers.get(half.to as usize).and_then(|r| r.config.bgp.as_ref()) else { return };
+        let Some(settings) = family_of(bgp, half.from_address, self.family) else { return };
+        let Some(limit) = settings.max_prefix.filter(|_| !settings.wider.max_prefix_warning_only) else { return };
+        let (first, _) = self.half_slots[h];
+        let there = |s: &&Solved| s.state.slots[first as usize].route != NONE || s.class.withheld.contains(&(h as u32));
+        let accepted: usize = solution.classes.iter().filter(there).map(|s| s.prefixes.len()).sum();
+        if accepted > limit as usize {
+            for prefix in solution.by_prefix.keys() {
+                out.withheld.entry(*prefix).or_default().extend([h as u32, half.reverse]);
+            }
+        }
+    }
+
+    fn aggregate_of(&self, solution: &Solution, router: usize, aggregate: &config::Aggregate, out: &mut Dependent) {
+        let mut contributors = Vec::new();
+        let mut parts = Vec::new();
+        for (prefix, number) in solution.by_prefix.range(aggregate.prefix..) {
+            if !aggregate.prefix.contains(prefix.address()) {
+                break;
+            }
+            if !aggregate.prefix.covers(prefix) || *prefix == aggregate.prefix {
+                continue;
+            }
+            let state = &solution.classes[*number as usize].state;
+            let own = self.local_slot(router, Kind::Aggregate);
+            let paths = self.nodes[router].slots.clone().filter(|s| *s != own).map(|s| state.slots[s as usize].route);
+            let before = contributors.len();
+            contributors.extend(paths.filter(|r| *r != NONE).map(|r| solution.shared.routes.get(r)));
+            if contributors.len() > before {
+                parts.push(*prefix);
+            }
+        }
+        let Some(route) = self.aggregate(router, aggregate, &contributors) else { return };
+        out.made.entry(aggregate.prefix).or_default().push((self.local_slot(router, Kind::Aggregate), route));
+        for part in parts {
+            let named = aggregate.suppress_map.as_ref().is_some_and(|map| {
+                let mut any = local(Kind::Learned, Origin::Igp, None);
+                matches!(self.nodes[router].policies.run(map, &question(&part), &mut any), Verdict::Accepted { .. })
+            });
+            if aggregate.summary_only || named {
+                out.suppressed.entry(part).or_default().insert(router);
+            }
+        }
+    }
+
+    /// Makes what `default-originate` sends; with a policy only while some route of the table matches it.
+    fn default_for(&self, solution: &Solution, router: usize, policy: Option<&str>) -> Option<Route> {
+        let mut made = local(Kind::Network, Origin::Igp, None);
+        if let Some(name) = policy {
+            let prefix = self.any_matches(solution, router, name)?;
+            self.nodes[router].policies.run(name, &question(&prefix), &mut made);
+        }
+        Some(made)
+    }
+
+    /// Returns the first prefix of a router's table that a policy accepts.
+    fn any_matches(&self, solution: &Solution, router: usize, policy: &str) -> Option<Prefix> {
+        self.table(solution, router, false).find_map(|(prefix, route)| {
+            let mut route = route.clone();
+            let verdict = self.nodes[router].policies.run(policy, &question(&prefix), &mut route);
+            matches!(verdict, Verdict::Accepted { .. }).then_some(prefix)
+        })
+    }
+
+    /// The routes of a router's table, all or the best ones.
+    fn table<'s>(&'s self, solution: &'s Solution, router: usize, best: bool) -> impl Iterator<Item = (Prefix, &'s Route)> {
+        solution.by_prefix.iter().flat_map(move |(prefix, number)| {
+            let state = &solution.classes[*number as usize].state;
+            let slots = self.nodes[router].slots.clone().filter(move |s| !best || state.best[router] == *s);
+            let routes = slots.map(|s| state.slots[s as usize].route).filter(|r| *r != NONE);
+            routes.map(|r| (*prefix, solution.shared.routes.get(r)))
+        })
+    }
+}
+
+fn question(prefix: &Prefix) -> Question<'_> {
+    Question { prefix, neighbor: None, local: None, outbound: true, rpki: None }
+}
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+struct ClassKey {
+    origins: Vec<(u32, u32)>,
+    marks: Vec<u64>,
+    suppressed: BTreeSet<usize>,
+    withheld: BTreeSet<u32>,
+}

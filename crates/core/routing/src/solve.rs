@@ -1,0 +1,452 @@
+//! The fixed point of one destination: messages go along the sessions until nothing changes, as routers do it, one at a time.
+
+use crate::compare::{Candidate, Selection, Step};
+use crate::fabric::UNREACHABLE;
+use crate::plane::{LOCAL_SLOTS, NONE, Plane, add_path};
+use crate::route::{OWN, Route, Routes};
+use crate::session::OUTSIDE;
+use crate::table::{NumberTable, hash_of};
+use crate::transfer::{Stop, Transfer};
+use bgp::Prefix;
+use config::AddPathSend;
+use core::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// Messages per direction after which a state is remembered, to see whether it comes again.
+const SUSPICIOUS: usize = 40;
+/// Messages per direction after which the search for a cycle is given up.
+const GIVE_UP: usize = 4_000;
+
+/// In which order routers hear of things.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Schedule {
+    /// What was sent first arrives first; routers begin in their order.
+    First,
+    /// The same, routers begin in reverse order.
+    Reverse,
+    /// What was sent last arrives first.
+    Last,
+}
+
+/// A path at its place.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Slot {
+    /// Route by number; [`NONE`]: nothing there.
+    pub route: u32,
+    /// When it came, counted: the router's list has the newest first.
+    pub seq: u32,
+}
+
+const EMPTY: Slot = Slot { route: NONE, seq: 0 };
+
+/// What the routers hold of one destination.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct State {
+    pub(crate) slots: Vec<Slot>,
+    /// Place of the best path per router.
+    pub(crate) best: Vec<u32>,
+    /// Step of the router's last comparison, and against which place.
+    pub(crate) said: Vec<(Step, u32)>,
+    seq: u32,
+    /// Messages it took.
+    pub(crate) messages: usize,
+    /// The routers whose choice went round in a circle; empty: it settled.
+    pub(crate) cycle: Vec<usize>,
+    /// A circle was not proven, and it did not settle within the bound.
+    pub(crate) gave_up: bool,
+}
+
+/// What the computation of many destinations shares.
+#[derive(Default)]
+pub struct Shared {
+    pub(crate) routes: Routes,
+    transfers: NumberTable,
+    /// Costs of each next hop, by router.
+    costs: Vec<Vec<u32>>,
+    places: Vec<u32>,
+}
+
+/// A destination: prefixes that are announced and treated alike.
+#[derive(Clone, Debug)]
+pub struct Class {
+    /// Any of them; policies are asked about this one.
+    pub prefix: Prefix,
+    /// Number, by which transfers are remembered where prefixes matter.
+    pub number: u32,
+    /// What routers make themselves and what comes from outside: (place, route before import).
+    pub(crate) origins: Vec<(u32, u32)>,
+    /// Routers at which the destination is part of an aggregate that is announced instead.
+    pub(crate) suppressed: BTreeSet<usize>,
+    /// Directions on which it is not sent, because a condition does not hold.
+    pub(crate) withheld: BTreeSet<u32>,
+}
+
+impl Shared {
+    /// Returns the cost of a next hop for a router.
+    pub(crate) fn cost(&mut self, plane: &Plane<'_>, router: usize, next_hop: u32) -> u32 {
+        if next_hop == OWN {
+            return 0;
+        }
+        while self.costs.len() <= next_hop as usize {
+            let address = self.routes.next_hop(self.costs.len() as u32);
+            self.costs.push(address.map_or_else(|| vec![0; plane.nodes.len()], |a: IpAddr| plane.fabric.costs_to(a)));
+        }
+        self.costs[next_hop as usize][router]
+    }
+
+    /// Forgets what transfers made; they are worked out again where they are needed.
+    pub(crate) fn forget_transfers(&mut self) {
+        self.transfers = NumberTable::default();
+    }
+
+    /// Returns the bytes that routes, remembered transfers and costs take, roughly.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.transfers.bytes() + self.routes.len() * 400 + self.costs.iter().map(|c| c.capacity() * 4).sum::<usize>()
+    }
+}
+
+impl Plane<'_> {
+    /// Returns a state in which nothing was said yet.
+    #[must_use]
+    pub fn blank(&self) -> State {
+        State {
+            slots: vec![EMPTY; self.slot_half.len()],
+            best: vec![NONE; self.nodes.len()],
+            said: vec![(Step::OnlyPath, NONE); self.nodes.len()],
+            seq: 0,
+            messages: 0,
+            cycle: Vec::new(),
+            gave_up: false,
+        }
+    }
+
+    /// Computes a destination from nothing.
+    #[must_use]
+    pub fn solve(&self, class: &Class, schedule: Schedule, shared: &mut Shared) -> State {
+        let mut state = self.blank();
+        let mut queue = Queue::new(schedule, self.halves.len(), &state);
+        let mut origins = class.origins.clone();
+        if schedule == Schedule::Reverse {
+            origins.reverse();
+        }
+        for (slot, route) in origins {
+            self.originate(class, slot, route, &mut state, shared, &mut queue);
+        }
+        self.run(class, &mut state, shared, &mut queue);
+        state
+    }
+
+    /// Puts a route to its place: what a router makes itself, or what comes from outside through its import.
+    pub(crate) fn originate(&self, class: &Class, slot: u32, route: u32, state: &mut State, shared: &mut Shared, queue: &mut Queue) {
+        let h = self.slot_half[slot as usize];
+        let (router, held) = if h == NONE {
+            (self.router_of(slot), route)
+        } else {
+            let half = &self.halves[h as usize];
+            let transfer = Transfer { half, fabric: &self.fabric, family: self.family };
+            let wire = shared.routes.get(route).clone();
+            let held = self.end(half.to as usize).and_then(|end| transfer.import(&end, &class.prefix, &wire).ok());
+            (half.to as usize, held.map_or(NONE, |r| shared.routes.number(r)))
+        };
+        self.put(slot, held, state);
+        self.decide(router, state, shared, queue);
+    }
+
+    pub(crate) fn router_of(&self, slot: u32) -> usize {
+        self.nodes.partition_point(|n| n.slots.end <= slot)
+    }
+
+    fn put(&self, slot: u32, route: u32, state: &mut State) -> bool {
+        let held = &mut state.slots[slot as usize];
+        if held.route == route {
+            return false;
+        }
+        // a path that is told anew keeps its place in the list
+        if held.route == NONE {
+            state.seq += 1;
+            held.seq = state.seq;
+        }
+        held.route = route;
+        true
+    }
+
+    /// Lets messages run until nothing is left to say.
+    pub(crate) fn run(&self, class: &Class, state: &mut State, shared: &mut Shared, queue: &mut Queue) {
+        let suspicious = SUSPICIOUS * (self.halves.len() + 4);
+        let give_up = suspicious + GIVE_UP * (self.halves.len() + 4);
+        let mut met: BTreeMap<u64, usize> = BTreeMap::new();
+        let mut changed: Vec<usize> = Vec::new();
+        let mut delivered = 0;
+        while let Some(h) = queue.pop() {
+            delivered += 1;
+            if let Some(router) = self.deliver(class, h, state, shared, queue)
+                && delivered > suspicious
+            {
+                changed.push(router);
+            }
+            if delivered > suspicious {
+                let seen = hash_of(&(state.slots.iter().map(|s| s.route).collect::<Vec<_>>(), &state.best, queue.waiting()));
+                if let Some(before) = met.insert(seen, changed.len()) {
+                    let round: BTreeSet<usize> = changed[before..].iter().copied().collect();
+                    state.cycle = round.into_iter().collect();
+                    break;
+                }
+                if delivered > give_up {
+                    state.gave_up = true;
+                    break;
+                }
+            }
+        }
+        queue.clear();
+        state.messages += delivered;
+    }
+
+    /// Carries one message; returns the receiver when its choice changed.
+    fn deliver(&self, class: &Class, h: u32, state: &mut State, shared: &mut Shared, queue: &mut Queue) -> Option<usize> {
+        let half = &self.halves[h as usize];
+        // what is put there instead, if anything, stays
+        if half.to == OUTSIDE || class.withheld.contains(&h) {
+            return None;
+        }
+        let (first, count) = self.half_slots[h as usize];
+        let mut any = false;
+        if count == 1 {
+            let best = state.best[half.from as usize];
+            let route = self.transfer(class, h, best, state, shared);
+            any |= self.put(first, route, state);
+        } else {
+            let sender = self.nodes[half.from as usize].slots.clone();
+            let mode = add_path(self.network, half, self.family);
+            let chosen = if mode == AddPathSend::BestPerAs { Some(self.best_per_as(half.from as usize, state, shared)) } else { None };
+            for (n, slot) in sender.take(count as usize).enumerate() {
+                let sent = chosen.as_ref().is_none_or(|c| c.contains(&slot));
+                let usable = sent && self.usable(half.from as usize, slot, state, shared);
+                let route = if usable { self.transfer(class, h, slot, state, shared) } else { NONE };
+                any |= self.put(first + n as u32, route, state);
+            }
+        }
+        if any && self.decide(half.to as usize, state, shared, queue) { Some(half.to as usize) } else { None }
+    }
+
+    fn usable(&self, router: usize, slot: u32, state: &State, shared: &mut Shared) -> bool {
+        let route = state.slots[slot as usize].route;
+        if route == NONE {
+            return false;
+        }
+        let next_hop = shared.routes.key(route).next_hop;
+        let cost = shared.cost(self, router, next_hop);
+        self.metric(slot, cost) != UNREACHABLE
+    }
+
+    /// Returns what arrives over a direction when the sender sends the path at `slot`.
+    pub(crate) fn transfer(&self, class: &Class, h: u32, slot: u32, state: &State, shared: &mut Shared) -> u32 {
+        if slot == NONE {
+            return NONE;
+        }
+        let half = &self.halves[h as usize];
+        let came = self.slot_half[slot as usize];
+        // not back to where it came from
+        if came != NONE && came == half.reverse {
+            return NONE;
+        }
+        let route = state.slots[slot as usize].route;
+        if route == NONE {
+            return NONE;
+        }
+        let suppressed = class.suppressed.contains(&(half.from as usize));
+        let group = self.groups[h as usize];
+        let which = if self.prefixes_matter || suppressed { u64::from(class.number) + 1 } else { 0 };
+        let key = (u64::from(group) << 32 | u64::from(route), u64::from(came) << 32 | which << 1 | u64::from(suppressed));
+        let made = if let Some(known) = shared.transfers.get(key) {
+            known.checked_sub(1).unwrap_or(NONE)
+        } else {
+            let made = self.carry(class, h, slot, route, shared).map_or(NONE, |r| shared.routes.number(r));
+            shared.transfers.put(key, made.wrapping_add(1));
+            made
+        };
+        if made == NONE || group_differs(self, h, made, shared) { NONE } else { made }
+    }
+
+    /// Carries a route over a direction, with the reason where it does not arrive.
+    pub(crate) fn explain(&self, class: &Class, h: u32, slot: u32, state: &State, shared: &Shared) -> Result<Route, Stop> {
+        let half = &self.halves[h as usize];
+        let route = state.slots[slot as usize].route;
+        let came = self.slot_half[slot as usize];
+        if came != NONE && came == half.reverse {
+            return Err(Stop::OwnOrigin);
+        }
+        if class.withheld.contains(&h) {
+            return Err(Stop::Condition);
+        }
+        self.both_ends(class, h, slot, shared.routes.get(route))
+    }
+
+    fn carry(&self, class: &Class, h: u32, slot: u32, route: u32, shared: &Shared) -> Option<Route> {
+        self.both_ends(class, h, slot, shared.routes.get(route)).ok()
+    }
+
+    fn both_ends(&self, class: &Class, h: u32, slot: u32, route: &Route) -> Result<Route, Stop> {
+        let half = &self.halves[h as usize];
+        let transfer = Transfer { half, fabric: &self.fabric, family: self.family };
+        let no_bgp = || Stop::NoPolicy(crate::transfer::Side::Export);
+        let sender = self.end(half.from as usize).ok_or_else(no_bgp)?;
+        let came = self.slot_half[slot as usize];
+        let learned = if came == NONE { half.from_id } else { self.halves[came as usize].from_id };
+        let suppressed = class.suppressed.contains(&(half.from as usize));
+        let wire = transfer.export(&sender, &class.prefix, route, (self.from(slot), learned), suppressed)?;
+        let receiver = self.end(half.to as usize).ok_or_else(no_bgp)?;
+        transfer.import(&receiver, &class.prefix, &wire)
+    }
+
+    /// Lets a router choose anew; queues its neighbours when there is something to say.
+    pub(crate) fn decide(&self, router: usize, state: &mut State, shared: &mut Shared, queue: &mut Queue) -> bool {
+        let before = state.best[router];
+        let (best, said) = self.choose(router, state, shared);
+        state.best[router] = best;
+        state.said[router] = said;
+        let now = if best == NONE { NONE } else { state.slots[best as usize].route };
+        // the way back is shut while the best path comes by it, so a change of place alone is news too
+        if before != best || queue.sent[router] != now || self.sends_more_than_best(router) {
+            queue.sent[router] = now;
+            let outs = &self.nodes[router].outs;
+            match queue.schedule {
+                Schedule::Reverse => outs.iter().rev().for_each(|h| queue.push(*h)),
+                _ => outs.iter().for_each(|h| queue.push(*h)),
+            }
+        }
+        before != best
+    }
+
+    fn sends_more_than_best(&self, router: usize) -> bool {
+        self.nodes[router].outs.iter().any(|h| self.half_slots[*h as usize].1 > 1)
+    }
+
+    /// Lists a router's usable paths, newest first, and lets `then` look at them.
+    pub(crate) fn with_candidates<T>(
+        &self,
+        router: usize,
+        state: &State,
+        shared: &mut Shared,
+        then: impl FnOnce(&crate::compare::Rules, &[Candidate<'_>]) -> T,
+    ) -> T {
+        let node = &self.nodes[router];
+        let mut places = core::mem::take(&mut shared.places);
+        places.clear();
+        places.extend(node.slots.clone().filter(|s| state.slots[*s as usize].route != NONE));
+        places.sort_unstable_by_key(|s| core::cmp::Reverse(state.slots[*s as usize].seq));
+        for place in &places {
+            let next_hop = shared.routes.key(state.slots[*place as usize].route).next_hop;
+            shared.cost(self, router, next_hop);
+        }
+        let mut list = Vec::with_capacity(places.len());
+        for &slot in &places {
+            let key = shared.routes.key(state.slots[slot as usize].route);
+            let cost = if key.next_hop == OWN { 0 } else { shared.costs[key.next_hop as usize][router] };
+            let metric = self.metric(slot, cost);
+            if metric == UNREACHABLE {
+                continue;
+            }
+            let h = self.slot_half[slot as usize];
+            let selected = state.best[router] == slot;
+            list.push(if h == NONE {
+                Candidate { slot, key, metric, sort: crate::Sort::Internal, neighbour_id: 0, address: 0, neighbour_as: 0, selected }
+            } else {
+                let half = &self.halves[h as usize];
+                Candidate {
+                    slot,
+                    key,
+                    metric,
+                    sort: half.to_sort,
+                    neighbour_id: u32::from(half.from_id),
+                    address: address_number(half.from_address),
+                    neighbour_as: half.from_asn.0,
+                    selected,
+                }
+            });
+        }
+        let out = then(&node.rules, &list);
+        drop(list);
+        shared.places = places;
+        out
+    }
+
+    fn choose(&self, router: usize, state: &State, shared: &mut Shared) -> (u32, (Step, u32)) {
+        self.with_candidates(router, state, shared, |rules, list| match rules.select(list) {
+            Some(Selection { best, step, against, .. }) => (list[best].slot, (step, against.map_or(NONE, |a| list[a].slot))),
+            None => (NONE, (Step::OnlyPath, NONE)),
+        })
+    }
+
+    fn best_per_as(&self, router: usize, state: &State, shared: &mut Shared) -> BTreeSet<u32> {
+        self.with_candidates(router, state, shared, |rules, list| {
+            let mut best: BTreeMap<u32, usize> = BTreeMap::new();
+            for (i, candidate) in list.iter().enumerate() {
+                let entry = best.entry(candidate.key.first_as).or_insert(i);
+                if *entry != i && rules.compare(candidate, &list[*entry]).new_wins {
+                    *entry = i;
+                }
+            }
+            best.into_values().map(|i| list[i].slot).collect()
+        })
+    }
+}
+
+/// What transfers of one group share does not hold for a receiver that is the originator, reflected it already, or is its next hop.
+fn group_differs(plane: &Plane<'_>, h: u32, made: u32, shared: &Shared) -> bool {
+    let half = &plane.halves[h as usize];
+    let a = &shared.routes.get(made).attributes;
+    if a.originator_id == Some(half.to_id) || a.next_hop.is_some_and(|n| plane.fabric.owns(half.to as usize, n)) {
+        return true;
+    }
+    let cluster = || plane.network.routers[half.to as usize].config.bgp.as_ref().and_then(|b| b.cluster_id).unwrap_or(half.to_id);
+    !a.cluster_list.is_empty() && a.cluster_list.contains(&cluster())
+}
+
+fn address_number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(a) => u128::from(u32::from(a)),
+        IpAddr::V6(a) => u128::from(a),
+    }
+}
+
+/// Messages under way: directions on which something is to be said. What is said is what the sender holds when it arrives.
+pub(crate) struct Queue {
+    schedule: Schedule,
+    waiting: VecDeque<u32>,
+    queued: Vec<bool>,
+    /// The route that each router said last.
+    sent: Vec<u32>,
+}
+
+impl Queue {
+    /// An empty queue of routers that have said what they hold in `state`.
+    pub fn new(schedule: Schedule, halves: usize, state: &State) -> Self {
+        let sent = state.best.iter().map(|b| if *b == NONE { NONE } else { state.slots[*b as usize].route }).collect();
+        Self { schedule, waiting: VecDeque::new(), queued: vec![false; halves], sent }
+    }
+
+    pub fn push(&mut self, h: u32) {
+        if !core::mem::replace(&mut self.queued[h as usize], true) {
+            self.waiting.push_back(h);
+        }
+    }
+
+    fn pop(&mut self) -> Option<u32> {
+        let h = if self.schedule == Schedule::Last { self.waiting.pop_back() } else { self.waiting.pop_front() }?;
+        self.queued[h as usize] = false;
+        Some(h)
+    }
+
+    fn waiting(&self) -> Vec<u32> {
+        self.waiting.iter().copied().collect()
+    }
+
+    fn clear(&mut self) {
+        for h in self.waiting.drain(..) {
+            self.queued[h as usize] = false;
+        }
+    }
+}
+
+const _: () = assert!(LOCAL_SLOTS == 3, "network, aggregate, redistributed");

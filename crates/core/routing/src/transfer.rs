@@ -1,0 +1,460 @@
+//! What happens to a route on its way from one router to the next: export, the wire, import (FRR 8.4: `subgroup_announce_check`,
+//! `bgp_packet_attribute`, `bgp_update`).
+
+use crate::compare::Sort;
+use crate::fabric::Fabric;
+use crate::policy::{NextHop, Policies, Question, Verdict};
+use crate::route::{Kind, Route};
+use crate::session::{Half, family_of, neighbor_of};
+use bgp::{AsPath, Asn, Community, Family, Prefix, Segment};
+use config::{BgpConfig, Neighbor, NeighborFamily, Role};
+use core::net::{IpAddr, Ipv4Addr};
+
+/// Weight of what a router makes itself (FRR: BGP_ATTR_DEFAULT_WEIGHT).
+pub(crate) const LOCAL_WEIGHT: u32 = 32_768;
+
+/// Where a router has a route from, as far as its export depends on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum From {
+    Local,
+    External,
+    Confed,
+    Client,
+    NonClient,
+}
+
+/// Why a route does not arrive.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// A session of one AS does not pass on what it learned from another of them, unless it reflects (RFC 4456).
+    Reflection,
+    /// A well-known community.
+    WellKnown(Community),
+    /// The neighbour is the one that brought it in.
+    OwnOrigin,
+    /// No policy on an eBGP session (RFC 8212).
+    NoPolicy(Side),
+    /// A filter: which.
+    Filter(Side, String),
+    /// A term of a policy, or its end.
+    Policy(Side, String, Option<u32>),
+    /// The policy's outcome is not known.
+    Unknown(Side, String),
+    /// The receiver's AS is in the path.
+    Loop(Asn),
+    /// RFC 9234.
+    OnlyToCustomer,
+    /// The next hop is the receiver's own address.
+    OwnNextHop,
+    /// A part of an aggregate that is announced instead.
+    Suppressed,
+    /// Conditional advertisement: the condition does not hold.
+    Condition,
+    /// More prefixes than the neighbour may announce.
+    MaxPrefix,
+}
+
+/// Which end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Side {
+    /// The sender.
+    Export,
+    /// The receiver.
+    Import,
+}
+
+/// A router as transfers see it.
+#[derive(Clone, Copy)]
+pub(crate) struct End<'n> {
+    pub index: usize,
+    pub bgp: &'n BgpConfig,
+    pub policies: &'n Policies,
+    pub requires_policy: bool,
+}
+
+/// Everything about one direction of a session.
+pub(crate) struct Transfer<'n> {
+    pub half: &'n Half,
+    pub fabric: &'n Fabric,
+    pub family: Family,
+}
+
+impl<'n> Transfer<'n> {
+    fn settings(&self, end: &End<'n>, address: IpAddr) -> Option<(&'n Neighbor, &'n NeighborFamily)> {
+        Some((neighbor_of(end.bgp, address)?, family_of(end.bgp, address, self.family)?))
+    }
+
+    /// Makes what the receiver's side of the wire sees of a route that `from` holds.
+    ///
+    /// `learned` is the router id of the neighbour that the route came from; a reflector names it as the originator.
+    pub fn export(
+        &self,
+        end: &End<'n>,
+        prefix: &Prefix,
+        route: &Route,
+        (from, learned): (From, Ipv4Addr),
+        suppressed: bool,
+    ) -> Result<Route, Stop> {
+        let half = self.half;
+        let (neighbor, settings) = self.settings(end, half.to_address).ok_or(Stop::NoPolicy(Side::Export))?;
+        let internal = half.from_sort == Sort::Internal;
+        let external = half.from_sort == Sort::External;
+        let reflect = internal && matches!(from, From::Client | From::NonClient);
+        if reflect {
+            let to_client = settings.route_reflector_client;
+            let allowed = match from {
+                From::Client => !(to_client && end.bgp.wider.no_client_to_client),
+                _ => to_client,
+            };
+            if !allowed {
+                return Err(Stop::Reflection);
+            }
+        }
+        let told = |c: Community| route.attributes.communities.contains(&c).then_some(Stop::WellKnown(c));
+        let well_known = told(Community::NO_ADVERTISE)
+            .or_else(|| told(Community::NO_EXPORT).filter(|_| external))
+            .or_else(|| told(Community::NO_EXPORT_SUBCONFED).filter(|_| !internal));
+        if let Some(stop) = well_known {
+            return Err(stop);
+        }
+        if reflect && route.attributes.originator_id.unwrap_or(learned) == half.to_id {
+            return Err(Stop::OwnOrigin);
+        }
+        let out = (&settings.export, &settings.wider.prefix_list_out, &settings.wider.filter_list_out, &settings.wider.distribute_list_out);
+        if external && end.requires_policy && out.0.is_none() && out.1.is_none() && out.2.is_none() && out.3.is_none() {
+            return Err(Stop::NoPolicy(Side::Export));
+        }
+        filters(end, Side::Export, prefix, &route.attributes.as_path, out.3.as_deref(), out.1.as_deref(), out.2.as_deref())?;
+        if neighbor.wider.sender_loop_detection && route.attributes.as_path.contains(half.to_asn) {
+            return Err(Stop::Loop(half.to_asn));
+        }
+        let mut sent = route.clone();
+        sent.kind = Kind::Learned;
+        let policy_route = |r: &Route| Route { kind: route.kind, ..r.clone() };
+        let a = &mut sent.attributes;
+        if reflect && a.originator_id.is_none() {
+            a.originator_id = Some(learned);
+        }
+        if external {
+            a.local_pref = None;
+            if !route.kind.is_local() && !settings.wider.unchanged.med {
+                a.med = None;
+            }
+            a.originator_id = None;
+            a.cluster_list.clear();
+        } else if a.local_pref.is_none() {
+            a.local_pref = Some(end.bgp.default_local_pref);
+        }
+        if let Some(remove) = settings.wider.remove_private.filter(|_| external) {
+            a.as_path = remove_private(&a.as_path, remove, half.from_asn, half.to_asn);
+        }
+        if settings.wider.as_override && external {
+            a.as_path = replaced(&a.as_path, |asn| asn == half.to_asn, half.from_asn);
+        }
+        let mut own_next_hop = self.next_hop_is_own(end, settings, route, reflect);
+        if end.bgp.wider.graceful_shutdown {
+            add(&mut a.communities, Community::GRACEFUL_SHUTDOWN);
+        }
+        // policy sees the route as it is sent, and the kind it has here
+        let question = Question { prefix, neighbor: Some(half.to_address), local: Some(half.from_address), outbound: true, rpki: None };
+        let map = if suppressed { settings.wider.unsuppress_map.as_ref() } else { settings.export.as_ref() };
+        if suppressed && map.is_none() {
+            return Err(Stop::Suppressed);
+        }
+        if let Some(name) = map {
+            let mut tried = policy_route(&sent);
+            match end.policies.run(name, &question, &mut tried) {
+                Verdict::Accepted { next_hop, .. } => {
+                    let kept = reflect && !end.bgp.wider.allow_outbound_policy;
+                    if !kept {
+                        tried.kind = Kind::Learned;
+                        sent = tried;
+                        match next_hop {
+                            NextHop::Address | NextHop::Unchanged => own_next_hop = false,
+                            NextHop::Own => own_next_hop = true,
+                            NextHop::NotSaid => {}
+                        }
+                    }
+                }
+                Verdict::Rejected { term } => return Err(Stop::Policy(Side::Export, name.clone(), term)),
+                Verdict::Unknown { what, .. } => return Err(Stop::Unknown(Side::Export, what)),
+            }
+        }
+        let a = &mut sent.attributes;
+        if external {
+            a.local_pref = None;
+        } else if a.communities.contains(&Community::GRACEFUL_SHUTDOWN) {
+            a.local_pref = Some(0);
+        }
+        self.only_to_customer_out(end, neighbor, &mut sent)?;
+        let a = &mut sent.attributes;
+        if own_next_hop || a.next_hop.is_none() {
+            a.next_hop = Some(half.from_address);
+        }
+        if let Some(med) = end.bgp.wider.max_med {
+            a.med = Some(med);
+        }
+        if reflect {
+            a.cluster_list.insert(0, end.bgp.cluster_id.unwrap_or(half.from_id));
+        }
+        self.write_path(end, neighbor, settings, a);
+        if !settings.send_community {
+            a.communities.clear();
+        }
+        if settings.wider.no_send_large {
+            a.large_communities.clear();
+        }
+        sent.weight = 0;
+        sent.tag = 0;
+        Ok(sent)
+    }
+
+    fn next_hop_is_own(&self, end: &End<'n>, settings: &NeighborFamily, route: &Route, reflect: bool) -> bool {
+        if settings.wider.unchanged.next_hop || settings.wider.route_server_client {
+            return false;
+        }
+        if settings.next_hop_self || settings.next_hop_self_force {
+            return !reflect || settings.next_hop_self_force;
+        }
+        if self.half.from_sort != Sort::External {
+            return false;
+        }
+        // a third party on the subnet of both is told as it is
+        route.attributes.next_hop.is_none_or(|hop| !self.fabric.share_subnet(end.index, hop, self.half.to_address))
+    }
+
+    fn only_to_customer_out(&self, end: &End<'n>, neighbor: &Neighbor, sent: &mut Route) -> Result<(), Stop> {
+        match (neighbor.wider.role, sent.otc) {
+            (Some(Role::Customer | Role::RouteServerClient | Role::Peer), Some(_)) => Err(Stop::OnlyToCustomer),
+            (Some(Role::Provider | Role::Peer | Role::RouteServer), None) => {
+                sent.otc = Some(end.bgp.asn);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Puts our AS in front (`bgp_packet_attribute`).
+    fn write_path(&self, end: &End<'n>, neighbor: &Neighbor, settings: &NeighborFamily, a: &mut bgp::PathAttributes) {
+        match self.half.from_sort {
+            Sort::External => {
+                let untouched =
+                    settings.wider.route_server_client || (settings.wider.unchanged.as_path && !a.as_path.segments().is_empty());
+                if untouched {
+                    return;
+                }
+                let plain = |s: &&Segment| !matches!(s, Segment::ConfedSequence(_) | Segment::ConfedSet(_));
+                let mut path = AsPath::new(a.as_path.segments().iter().filter(plain).cloned().collect());
+                if let Some(local) = neighbor.wider.local_as {
+                    if !local.replace_as {
+                        path = path.prepend(end.bgp.asn, 1);
+                    }
+                    path = path.prepend(local.asn, 1);
+                } else {
+                    path = path.prepend(self.half.from_asn, 1);
+                }
+                a.as_path = path;
+            }
+            Sort::Confed => {
+                let mut segments = a.as_path.segments().to_vec();
+                match segments.first_mut() {
+                    Some(Segment::ConfedSequence(v)) => v.insert(0, self.half.from_asn),
+                    _ => segments.insert(0, Segment::ConfedSequence(vec![self.half.from_asn])),
+                }
+                a.as_path = AsPath::new(segments);
+            }
+            Sort::Internal => {}
+        }
+    }
+
+    /// Makes the default route that `default-originate` sends: no table and no export policy has a part in it (`subgroup_default_originate`).
+    pub fn default_route(&self, end: &End<'n>, made: Route) -> Option<Route> {
+        let (neighbor, settings) = self.settings(end, self.half.to_address)?;
+        let mut sent = Route { kind: Kind::Learned, weight: 0, ..made };
+        let a = &mut sent.attributes;
+        a.next_hop = Some(self.half.from_address);
+        a.local_pref = (self.half.from_sort != Sort::External).then_some(a.local_pref.unwrap_or(end.bgp.default_local_pref));
+        self.write_path(end, neighbor, settings, a);
+        if !settings.send_community {
+            a.communities.clear();
+        }
+        Some(sent)
+    }
+
+    /// Makes what the receiver holds of a route that came over the wire.
+    pub fn import(&self, end: &End<'n>, prefix: &Prefix, wire: &Route) -> Result<Route, Stop> {
+        let half = self.half;
+        let (neighbor, settings) = self.settings(end, half.from_address).ok_or(Stop::NoPolicy(Side::Import))?;
+        let external = half.to_sort == Sort::External;
+        let mut held = wire.clone();
+        let a = &mut held.attributes;
+        if let Some(local) = neighbor.wider.local_as.filter(|l| !l.no_prepend) {
+            a.as_path = a.as_path.prepend(local.asn, 1);
+        }
+        loop_check(end.bgp, neighbor, settings, &a.as_path)?;
+        if a.originator_id == Some(half.to_id) {
+            return Err(Stop::OwnOrigin);
+        }
+        if a.cluster_list.contains(&end.bgp.cluster_id.unwrap_or(half.to_id)) {
+            return Err(Stop::OwnOrigin);
+        }
+        if (neighbor.wider.enforce_first_as || end.bgp.wider.enforce_first_as) && external && a.as_path.neighbour() != Some(half.from_asn) {
+            return Err(Stop::Filter(Side::Import, "enforce-first-as".to_owned()));
+        }
+        let sets = |s: &Segment| matches!(s, Segment::Set(_) | Segment::ConfedSet(_));
+        if end.bgp.wider.reject_as_sets && a.as_path.segments().iter().any(sets) {
+            return Err(Stop::Filter(Side::Import, "reject-as-sets".to_owned()));
+        }
+        let inward = (&settings.import, &settings.wider.prefix_list_in, &settings.wider.filter_list_in, &settings.wider.distribute_list_in);
+        if external && end.requires_policy && inward.0.is_none() && inward.1.is_none() && inward.2.is_none() && inward.3.is_none() {
+            return Err(Stop::NoPolicy(Side::Import));
+        }
+        filters(end, Side::Import, prefix, &a.as_path, inward.3.as_deref(), inward.1.as_deref(), inward.2.as_deref())?;
+        self.only_to_customer_in(neighbor, &mut held)?;
+        held.weight = settings.wider.weight.unwrap_or(0);
+        if let Some(name) = inward.0 {
+            let question =
+                Question { prefix, neighbor: Some(half.from_address), local: Some(half.to_address), outbound: false, rpki: None };
+            match end.policies.run(name, &question, &mut held) {
+                Verdict::Accepted { .. } => {}
+                Verdict::Rejected { term } => return Err(Stop::Policy(Side::Import, name.clone(), term)),
+                Verdict::Unknown { what, .. } => return Err(Stop::Unknown(Side::Import, what)),
+            }
+        }
+        let a = &mut held.attributes;
+        if external {
+            if a.communities.contains(&Community::GRACEFUL_SHUTDOWN) {
+                a.local_pref = Some(0);
+            } else if end.bgp.wider.graceful_shutdown {
+                add(&mut a.communities, Community::GRACEFUL_SHUTDOWN);
+                a.local_pref = Some(0);
+            }
+        }
+        if a.next_hop.is_some_and(|hop| self.fabric.owns(end.index, hop)) {
+            return Err(Stop::OwnNextHop);
+        }
+        Ok(held)
+    }
+
+    fn only_to_customer_in(&self, neighbor: &Neighbor, held: &mut Route) -> Result<(), Stop> {
+        match (neighbor.wider.role, held.otc) {
+            (Some(Role::Provider | Role::RouteServer), Some(_)) => Err(Stop::OnlyToCustomer),
+            (Some(Role::Peer), Some(asn)) if asn != self.half.from_asn => Err(Stop::OnlyToCustomer),
+            (Some(Role::Customer | Role::Peer | Role::RouteServerClient), None) => {
+                held.otc = Some(self.half.from_asn);
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+fn add(communities: &mut Vec<Community>, one: Community) {
+    if let Err(at) = communities.binary_search(&one) {
+        communities.insert(at, one);
+    }
+}
+
+/// Distribute, prefix and AS-path filters. A list that does not exist filters everything, except that an AS-path list is asked in the same
+/// way (bgpd, `bgp_input_filter`: a filter whose list is not there denies).
+fn filters(
+    end: &End<'_>,
+    side: Side,
+    prefix: &Prefix,
+    path: &AsPath,
+    distribute: Option<&str>,
+    prefix_list: Option<&str>,
+    filter_list: Option<&str>,
+) -> Result<(), Stop> {
+    let check = |passes: Option<bool>, kind: &str, name: &str| {
+        if passes.unwrap_or(false) { Ok(()) } else { Err(Stop::Filter(side, format!("{kind} {name}"))) }
+    };
+    if let Some(name) = distribute {
+        check(end.policies.access_list(name, prefix), "distribute-list", name)?;
+    }
+    if let Some(name) = prefix_list {
+        check(end.policies.prefix_list(name, prefix), "prefix-list", name)?;
+    }
+    if let Some(name) = filter_list {
+        check(end.policies.as_path_list(name, path), "filter-list", name)?;
+    }
+    Ok(())
+}
+
+fn count(path: &AsPath, asn: Asn) -> usize {
+    let segments = path.segments().iter();
+    segments
+        .map(|s| match s {
+            Segment::Sequence(v) | Segment::ConfedSequence(v) | Segment::Set(v) | Segment::ConfedSet(v) => {
+                v.iter().filter(|a| **a == asn).count()
+            }
+        })
+        .sum()
+}
+
+/// RFC 4271 §9.1.2, RFC 5065 §4, with `allowas-in` and `local-as` (bgpd, `bgp_update`).
+fn loop_check(bgp: &BgpConfig, neighbor: &Neighbor, settings: &NeighborFamily, path: &AsPath) -> Result<(), Stop> {
+    let allowed = usize::from(settings.wider.allowas_in.unwrap_or(0));
+    if settings.wider.allowas_in_origin {
+        let last = path.segments().last();
+        let origin = if let Some(Segment::Sequence(v)) = last { v.last().copied() } else { None };
+        let elsewhere = count(path, bgp.asn).saturating_sub(usize::from(origin == Some(bgp.asn)));
+        if origin != Some(bgp.asn) && elsewhere > 0 {
+            return Err(Stop::Loop(bgp.asn));
+        }
+        return Ok(());
+    }
+    if count(path, bgp.asn) > allowed {
+        return Err(Stop::Loop(bgp.asn));
+    }
+    if let Some(c) = bgp.wider.confederation.as_ref().filter(|c| c.identifier.0 != 0)
+        && count(path, c.identifier) > allowed
+    {
+        return Err(Stop::Loop(c.identifier));
+    }
+    if let Some(local) = neighbor.wider.local_as {
+        let own = if allowed > 0 { allowed } else { usize::from(!local.no_prepend) };
+        if count(path, local.asn) > own {
+            return Err(Stop::Loop(local.asn));
+        }
+    }
+    Ok(())
+}
+
+/// Private AS numbers (RFC 6996).
+const fn is_private(asn: Asn) -> bool {
+    (asn.0 >= 64_512 && asn.0 <= 65_534) || (asn.0 >= 4_200_000_000 && asn.0 <= 4_294_967_294)
+}
+
+/// bgpd, `bgp_peer_remove_private_as`: without `all` only where the whole path is private; the neighbour's own AS stays.
+fn remove_private(path: &AsPath, how: config::RemovePrivate, own: Asn, neighbor: Asn) -> AsPath {
+    let sequences = path.segments().iter().flat_map(|s| match s {
+        Segment::Sequence(v) | Segment::Set(v) | Segment::ConfedSequence(v) | Segment::ConfedSet(v) => v,
+    });
+    let all_private = sequences.clone().all(|a| is_private(*a));
+    if !how.all && !all_private {
+        return path.clone();
+    }
+    if how.replace {
+        return replaced(path, |asn| is_private(asn) && asn != neighbor, own);
+    }
+    if how.all {
+        return crate::policy::without(path, |asn| is_private(asn) && asn != neighbor);
+    }
+    // the neighbour's own AS stays in, so that it sees its loop
+    if sequences.into_iter().any(|a| *a == neighbor) {
+        return crate::policy::without(path, |asn| is_private(asn) && asn != neighbor);
+    }
+    AsPath::default()
+}
+
+fn replaced(path: &AsPath, which: impl Fn(Asn) -> bool, by: Asn) -> AsPath {
+    let change = |v: &[Asn]| v.iter().map(|a| if which(*a) { by } else { *a }).collect::<Vec<_>>();
+    let segments = path.segments().iter().map(|s| match s {
+        Segment::Sequence(v) => Segment::Sequence(change(v)),
+        Segment::Set(v) => Segment::Set(change(v)),
+        Segment::ConfedSequence(v) => Segment::ConfedSequence(change(v)),
+        Segment::ConfedSet(v) => Segment::ConfedSet(change(v)),
+    });
+    AsPath::new(segments.collect())
+}

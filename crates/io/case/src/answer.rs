@@ -1,0 +1,96 @@
+//! What the routers make of a case, as `pilotctl twin solve` prints it.
+
+use crate::Case;
+use bgp::{Family, Prefix};
+use routing::{OrderDependent, PathRow, Plane, Schedule};
+use serde::Serialize;
+use std::collections::BTreeMap;
+
+/// A prefix with its paths.
+#[derive(Clone, Debug, Serialize)]
+pub struct Row {
+    /// Paths, newest first.
+    pub paths: Vec<PathRow>,
+}
+
+/// Tables by family and prefix.
+pub type RouterTables = BTreeMap<String, BTreeMap<Prefix, Row>>;
+
+/// No stable state, or none found.
+#[derive(Clone, Debug, Serialize)]
+pub struct Oscillation {
+    /// Prefix.
+    pub prefix: Prefix,
+    /// Routers whose choice goes round: the dispute wheel's members are among them.
+    pub routers: Vec<String>,
+}
+
+/// A session that is configured and does not come up.
+#[derive(Clone, Debug, Serialize)]
+pub struct AbsentSession {
+    /// Router.
+    pub router: String,
+    /// Neighbour.
+    pub neighbor: core::net::IpAddr,
+    /// Why.
+    pub why: String,
+}
+
+/// The answer.
+#[derive(Clone, Debug, Serialize)]
+pub struct Answer {
+    /// Tables of each router.
+    pub routers: BTreeMap<String, RouterTables>,
+    /// Every destination came to rest.
+    pub converged: bool,
+    /// Choices that another order of arrival makes otherwise.
+    pub order_dependent: Vec<OrderDependent>,
+    /// Destinations without rest.
+    pub oscillation: Option<Vec<Oscillation>>,
+    /// What is not modelled, with its place.
+    pub unmodelled: Vec<String>,
+    /// Sessions that do not come up.
+    pub absent_sessions: Vec<AbsentSession>,
+    /// Rounds of what depends on other destinations.
+    pub rounds: usize,
+    /// Messages between routers.
+    pub messages: usize,
+}
+
+/// Solves a case.
+#[must_use]
+pub fn solve(case: &Case) -> Answer {
+    let blueprint = case.blueprint();
+    let mut out = Answer {
+        routers: BTreeMap::new(),
+        converged: true,
+        order_dependent: Vec::new(),
+        oscillation: None,
+        unmodelled: case.unmodelled(&blueprint),
+        absent_sessions: Vec::new(),
+        rounds: 0,
+        messages: 0,
+    };
+    for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
+        let plane = Plane::new(&blueprint, family);
+        let mut solution = plane.solve_all(Schedule::First);
+        out.order_dependent.extend(plane.order_dependent(&solution));
+        let circles = plane.circles(&solution).into_iter().map(|(prefix, routers)| Oscillation { prefix, routers });
+        let circles: Vec<Oscillation> = circles.collect();
+        if !circles.is_empty() {
+            out.oscillation.get_or_insert_default().extend(circles);
+        }
+        out.converged &= out.oscillation.is_none() && !solution.restless;
+        out.rounds = out.rounds.max(solution.rounds);
+        out.messages += plane.messages(&solution);
+        for absent in &plane.absent {
+            let (router, neighbor, why) = (blueprint.routers[absent.router].name.clone(), absent.neighbor, absent.why.clone());
+            out.absent_sessions.push(AbsentSession { router, neighbor, why });
+        }
+        for (router, table) in plane.tables(&mut solution) {
+            let rows = table.into_iter().map(|(prefix, paths)| (prefix, Row { paths })).collect();
+            out.routers.entry(router).or_default().insert(family.to_string(), rows);
+        }
+    }
+    out
+}

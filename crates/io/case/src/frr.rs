@@ -1,0 +1,115 @@
+//! Tables as FRR shows them: `show bgp ipv4 unicast detail json`.
+
+use core::net::IpAddr;
+use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// `show bgp … detail json` of one router, under the keys of `frr-8.4.4-tables.json`.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Shown {
+    /// Prefix to paths.
+    pub detail: BTreeMap<String, ShownPrefix>,
+}
+
+/// One prefix.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ShownPrefix {
+    /// Paths, in the router's list order.
+    #[serde(default)]
+    pub paths: Vec<ShownPath>,
+}
+
+/// One path.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ShownPath {
+    /// AS_PATH.
+    pub aspath: ShownAsPath,
+    /// MED.
+    pub metric: Option<u32>,
+    /// LOCAL_PREF.
+    #[serde(rename = "locPrf")]
+    pub local_pref: Option<u32>,
+    /// Weight.
+    pub weight: Option<u32>,
+    /// ORIGIN.
+    #[serde(default)]
+    pub origin: String,
+    /// Communities.
+    pub community: Option<ShownCommunity>,
+    /// Next hops.
+    #[serde(default)]
+    pub nexthops: Vec<ShownNextHop>,
+    /// Where from.
+    pub peer: ShownPeer,
+    /// Usable.
+    #[serde(default)]
+    pub valid: bool,
+    /// On the best path.
+    pub bestpath: Option<ShownBest>,
+    /// Used beside the best.
+    #[serde(default)]
+    pub multipath: bool,
+    /// ORIGINATOR_ID.
+    #[serde(rename = "originatorId")]
+    pub originator_id: Option<core::net::Ipv4Addr>,
+}
+
+/// AS_PATH.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ShownAsPath {
+    /// As text; `Local` when empty.
+    pub string: String,
+}
+
+/// Communities.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ShownCommunity {
+    /// As text.
+    pub string: String,
+}
+
+/// Next hop.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ShownNextHop {
+    /// Address.
+    pub ip: IpAddr,
+}
+
+/// Where a path is from.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ShownPeer {
+    /// Address, `0.0.0.0` when made here.
+    #[serde(rename = "peerId")]
+    pub peer_id: String,
+}
+
+/// What is said of the best path.
+#[derive(Clone, Debug, Deserialize)]
+pub struct ShownBest {
+    /// Chosen.
+    #[serde(default)]
+    pub overall: bool,
+    /// FRR's word for the last comparison.
+    #[serde(rename = "selectionReason")]
+    pub reason: Option<String>,
+}
+
+impl ShownPath {
+    /// Returns the neighbour; `None` for what the router made itself.
+    #[must_use]
+    pub fn from(&self) -> Option<IpAddr> {
+        self.peer.peer_id.parse().ok().filter(|a: &IpAddr| !a.is_unspecified())
+    }
+
+    /// Returns the AS path as we write it.
+    #[must_use]
+    pub fn as_path(&self) -> String {
+        if self.aspath.string == "Local" { String::new() } else { self.aspath.string.clone() }
+    }
+
+    /// Says whether it was chosen.
+    #[must_use]
+    pub fn is_best(&self) -> bool {
+        self.bestpath.as_ref().is_some_and(|b| b.overall)
+    }
+}

@@ -1,0 +1,249 @@
+//! A network in a directory.
+//!
+//! `case.json` names routers, wires (a switch and the routers on it, in interface order) and configuration files; configurations stand under
+//! `configs/<router>/`. [`Case::load`] reads it, [`Case::blueprint`] makes a network of it, [`answer`](mod@answer) prints what the routers
+//! make of it, and [`frr`] reads tables that real routers showed.
+
+pub mod answer;
+pub mod frr;
+
+use config::RouterConfig;
+use routing::{Blueprint, Failures, Links, Profile, Router};
+use serde::Deserialize;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// Bytes of one configuration file read.
+const CONFIG_BYTES_MAX: u64 = 64 << 20;
+/// Routers of a case.
+const ROUTERS_MAX: usize = 4096;
+
+/// What can be wrong with a case.
+#[derive(Debug, thiserror::Error)]
+pub enum CaseError {
+    /// A file cannot be read.
+    #[error("{path}: {source}")]
+    Read {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// `case.json` is not what it should be.
+    #[error("{path}: {source}; a case names `routers`, `links` (switch: routers on it, in interface order) and `config_files`")]
+    Json {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// A router has no configuration.
+    #[error("{path}: no configuration of {router}; expected *.conf under configs/{router}/")]
+    NoConfig {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// Router.
+        router: String,
+    },
+    /// A link names a router that is not there.
+    #[error("{path}: link {link} names {router}, which is not among `routers`")]
+    NoRouter {
+        /// The file.
+        path: PathBuf,
+        /// Link.
+        link: String,
+        /// Router.
+        router: String,
+    },
+    /// More than is read.
+    #[error("{path}: {what} is more than {limit}")]
+    TooMuch {
+        /// The file.
+        path: PathBuf,
+        /// What.
+        what: String,
+        /// Bound.
+        limit: u64,
+    },
+}
+
+/// One step of a case.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Step {
+    /// `config`, `expect`, …
+    pub kind: String,
+    /// Router it is done at.
+    #[serde(default)]
+    pub router: String,
+    /// Configuration lines.
+    #[serde(default)]
+    pub lines: Vec<String>,
+    /// Command whose output is expected.
+    #[serde(default)]
+    pub cmd: String,
+    /// What it must hold.
+    #[serde(default)]
+    pub expected: serde_json::Value,
+    /// Prefixes that must be in it.
+    #[serde(default)]
+    pub keys: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct Description {
+    routers: Vec<String>,
+    #[serde(default)]
+    links: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    config_files: BTreeMap<String, Vec<String>>,
+    #[serde(default)]
+    steps: Vec<Step>,
+}
+
+/// A router's configuration as files.
+#[derive(Clone, Debug)]
+pub struct Text {
+    /// Name and content, in the order they are read.
+    pub files: Vec<(String, String)>,
+}
+
+/// A case.
+#[derive(Clone, Debug)]
+pub struct Case {
+    /// Routers in order, with their configurations.
+    pub routers: Vec<(String, Text)>,
+    /// Wires.
+    pub links: BTreeMap<String, Vec<String>>,
+    /// Steps.
+    pub steps: Vec<Step>,
+}
+
+fn read(path: &Path) -> Result<String, CaseError> {
+    let fail = |source| CaseError::Read { path: path.to_owned(), source };
+    let length = std::fs::metadata(path).map_err(fail)?.len();
+    if length > CONFIG_BYTES_MAX {
+        return Err(CaseError::TooMuch { path: path.to_owned(), what: format!("{length} bytes"), limit: CONFIG_BYTES_MAX });
+    }
+    let bytes = std::fs::read(path).map_err(fail)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+impl Case {
+    /// Reads a case.
+    ///
+    /// # Errors
+    /// [`CaseError`], with the file.
+    pub fn load(dir: &Path) -> Result<Self, CaseError> {
+        let path = dir.join("case.json");
+        let description: Description =
+            serde_json::from_str(&read(&path)?).map_err(|source| CaseError::Json { path: path.clone(), source })?;
+        if description.routers.len() > ROUTERS_MAX {
+            let what = format!("{} routers", description.routers.len());
+            return Err(CaseError::TooMuch { path, what, limit: ROUTERS_MAX as u64 });
+        }
+        for (link, ends) in &description.links {
+            if let Some(router) = ends.iter().find(|r| !description.routers.contains(r)) {
+                return Err(CaseError::NoRouter { path, link: link.clone(), router: router.clone() });
+            }
+        }
+        let mut routers = Vec::new();
+        for name in &description.routers {
+            let folder = dir.join("configs").join(name);
+            let files = match description.config_files.get(name).filter(|f| !f.is_empty()) {
+                Some(named) => named.iter().map(|f| folder.join(f)).collect(),
+                None => all_conf(&folder)?,
+            };
+            if files.is_empty() {
+                return Err(CaseError::NoConfig { path: folder, router: name.clone() });
+            }
+            let named = |f: &Path| f.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
+            let files = files.iter().map(|f| Ok((named(f), read(f)?))).collect::<Result<_, _>>()?;
+            routers.push((name.clone(), Text { files }));
+        }
+        Ok(Self { routers, links: description.links, steps: description.steps })
+    }
+
+    /// Makes a network of it. The router's n-th link, in the order of the links' names, is its interface `<router>-eth<n-1>`.
+    #[must_use]
+    pub fn blueprint(&self) -> Blueprint {
+        let position = |name: &String| self.routers.iter().position(|(r, _)| r == name);
+        let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
+        let mut links = Links::new();
+        for (link, ends) in &self.links {
+            let ends = ends.iter().filter_map(|router| {
+                let n = counts.entry(router).or_default();
+                let interface = format!("{router}-eth{n}");
+                *n += 1;
+                Some((position(router)?, interface))
+            });
+            links.insert(link.clone(), ends.collect());
+        }
+        let router = |(name, text): &(String, Text)| Router { name: name.clone(), config: text.parse(), profile: Profile::FRR };
+        Blueprint {
+            routers: self.routers.iter().map(router).collect(),
+            links: Some(links),
+            feeds: Vec::new(),
+            failures: Failures::default(),
+        }
+    }
+
+    /// Lists what configurations ask for and the computation does not hold: router, file, line, text.
+    #[must_use]
+    pub fn unmodelled(&self, blueprint: &Blueprint) -> Vec<String> {
+        let mut out = Vec::new();
+        for ((name, text), router) in self.routers.iter().zip(&blueprint.routers) {
+            for missing in &router.config.unmodelled {
+                let (file, line) = text.place(missing.line);
+                out.push(if text.files.len() == 1 {
+                    format!("{name}: line {line}: {}", missing.text)
+                } else {
+                    format!("{name}: {file} line {line}: {}", missing.text)
+                });
+            }
+        }
+        out
+    }
+}
+
+fn all_conf(folder: &Path) -> Result<Vec<PathBuf>, CaseError> {
+    let entries = std::fs::read_dir(folder).map_err(|source| CaseError::Read { path: folder.to_owned(), source })?;
+    let mut files: Vec<PathBuf> =
+        entries.filter_map(|e| e.ok().map(|e| e.path())).filter(|p| p.extension().is_some_and(|e| e == "conf")).collect();
+    // interfaces first, as the daemons start
+    files.sort_by_key(|p| (p.file_name().is_none_or(|n| n != "zebra.conf"), p.clone()));
+    Ok(files)
+}
+
+impl Text {
+    /// One text of all files; each begins outside any block.
+    fn joined(&self) -> String {
+        let mut out = String::new();
+        for (_, content) in &self.files {
+            out.push_str(content);
+            if !content.ends_with('\n') {
+                out.push('\n');
+            }
+            out.push_str("end\n");
+        }
+        out
+    }
+
+    /// Reads the configuration.
+    #[must_use]
+    pub fn parse(&self) -> RouterConfig {
+        config::frr::parse(&self.joined())
+    }
+
+    /// Returns the file and the line in it that a line of the joined text is.
+    fn place(&self, line: u32) -> (&str, u32) {
+        let mut before = 0;
+        for (name, content) in &self.files {
+            let lines = content.lines().count() as u32 + 1;
+            if line <= before + lines {
+                return (name, line - before);
+            }
+            before += lines;
+        }
+        ("", line)
+    }
+}
