@@ -91,4 +91,6 @@ pub struct Blueprint {
     pub feeds: Vec<Feed>,
     /// What is out of order.
     pub failures: Failures,
+    /// Routers have just come up: `max-med on-startup` is in force.
+    pub starting: bool,
 }

@@ -15,7 +15,7 @@ pub(crate) type Origins = BTreeMap<Prefix, Vec<(u32, Route)>>;
 
 pub(crate) fn local(kind: Kind, origin: Origin, med: Option<u32>) -> Route {
     let attributes = PathAttributes { origin, med, ..PathAttributes::default() };
-    Route { attributes, weight: LOCAL_WEIGHT, kind, otc: None, tag: 0 }
+    Route { attributes, weight: LOCAL_WEIGHT, kind, otc: None, tag: 0, next_hop: crate::NextHop::NotSaid }
 }
 
 impl Plane<'_> {
@@ -43,7 +43,14 @@ impl Plane<'_> {
             let Some((h, _)) = self.halves.iter().enumerate().find(|(_, h)| inward(h)) else { continue };
             let (slot, _) = self.half_slots[h];
             for (prefix, attributes) in feed.routes.iter().filter(|(p, _)| p.family() == self.family) {
-                let route = Route { attributes: attributes.clone(), weight: 0, kind: Kind::Learned, otc: None, tag: 0 };
+                let route = Route {
+                    attributes: attributes.clone(),
+                    weight: 0,
+                    kind: Kind::Learned,
+                    otc: None,
+                    tag: 0,
+                    next_hop: crate::NextHop::NotSaid,
+                };
                 out.entry(*prefix).or_default().push((slot, route));
             }
         }
@@ -99,7 +106,7 @@ impl Plane<'_> {
             return None;
         }
         let worst = contributors.iter().map(|r| r.attributes.origin).max()?;
-        let mut route = local(Kind::Aggregate, aggregate.origin.unwrap_or(worst), None);
+        let mut route = local(Kind::Aggregate, aggregate.origin.unwrap_or(worst), Some(0));
         let a = &mut route.attributes;
         a.aggregator = Some(bgp::Aggregator { asn: own_as(bgp), id: crate::session::router_id(self.network, router) });
         if aggregate.as_set {

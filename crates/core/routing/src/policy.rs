@@ -62,7 +62,7 @@ pub enum Verdict {
 }
 
 /// What a policy says of the next hop.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum NextHop {
     /// Nothing.
     #[default]

@@ -39,6 +39,8 @@ pub struct Route {
     pub otc: Option<Asn>,
     /// Tag.
     pub tag: u32,
+    /// What import policy said of the next hop; export heeds it where no export policy stands (FRR: `rmap_change_flags`).
+    pub next_hop: crate::NextHop,
 }
 
 /// What the decision process looks at, side by side in memory.
@@ -131,10 +133,6 @@ impl Routes {
 
     pub fn next_hop(&self, number: u32) -> Option<IpAddr> {
         *self.next_hops.get(number)
-    }
-
-    pub const fn next_hops(&self) -> usize {
-        self.next_hops.len()
     }
 
     pub const fn len(&self) -> usize {

@@ -95,7 +95,7 @@ fn member_as(bgp: &BgpConfig, remote: Asn) -> Asn {
 fn sort(bgp: &BgpConfig, remote: Asn) -> Sort {
     match &bgp.wider.confederation {
         Some(c) if c.identifier.0 != 0 => {
-            if member_as(bgp, remote) == remote {
+            if bgp.asn == remote {
                 Sort::Internal
             } else if c.peers.contains(&remote) {
                 Sort::Confed

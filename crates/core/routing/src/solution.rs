@@ -1,5 +1,6 @@
 //! The tables of a whole network: destinations grouped, each solved, and what depends on other destinations brought to rest.
 
+use crate::fabric::UNREACHABLE;
 use crate::origin::{Origins, local};
 use crate::plane::{NONE, Plane};
 use crate::policy::{Question, Verdict};
@@ -8,6 +9,7 @@ use crate::session::family_of;
 use crate::solve::{Class, Schedule, Shared, State};
 use crate::transfer::Transfer;
 use bgp::{Origin, Prefix};
+use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Rounds in which aggregates, default routes and conditions must come to rest.
@@ -47,6 +49,8 @@ struct Dependent {
     suppressed: BTreeMap<Prefix, BTreeSet<usize>>,
     /// Destinations that are not sent over a direction.
     withheld: BTreeMap<Prefix, BTreeSet<u32>>,
+    /// Next hops that routers reach by BGP itself: address, router, metric.
+    resolved: BTreeMap<IpAddr, BTreeMap<usize, u32>>,
 }
 
 impl Plane<'_> {
@@ -56,7 +60,7 @@ impl Plane<'_> {
         let base = self.origins();
         let mut depends = Dependent::default();
         let mut solution = self.solve_origins(&base, &depends, schedule, Shared::default(), None);
-        if !self.has_dependents() {
+        if !self.has_dependents() && self.resolved_by_bgp(&solution).is_empty() {
             return solution;
         }
         let mut rounds = 1;
@@ -66,9 +70,12 @@ impl Plane<'_> {
                 break;
             }
             rounds += 1;
+            let mut shared = core::mem::take(&mut solution.shared);
+            // without the old states everything is computed anew
+            let keep = next.resolved == depends.resolved;
             depends = next;
-            let shared = core::mem::take(&mut solution.shared);
-            solution = self.solve_origins(&base, &depends, schedule, shared, Some(&solution));
+            shared.resolve(depends.resolved.clone());
+            solution = self.solve_origins(&base, &depends, schedule, shared, Some(&solution).filter(|_| keep));
             if rounds > ROUNDS_MAX {
                 solution.restless = true;
                 break;
@@ -177,13 +184,20 @@ impl Plane<'_> {
         for (h, half) in self.halves.iter().enumerate() {
             let Some(end) = self.network.routers.get(half.from as usize).and_then(|_| self.end(half.from as usize)) else { continue };
             let Some(settings) = family_of(end.bgp, half.to_address, self.family) else { continue };
+            if settings.wider.default_originate.is_some() {
+                // FRR 8.4 takes every prefix that begins with 0.0.0.0 for the default route here, and keeps it back
+                let zeros = |p: &&Prefix| p.address().is_unspecified();
+                for prefix in solution.by_prefix.keys().filter(zeros) {
+                    out.withheld.entry(*prefix).or_default().insert(h as u32);
+                }
+            }
             if let Some(policy) = &settings.wider.default_originate
                 && half.to != crate::session::OUTSIDE
                 && let Some(default) = self.default_prefix()
             {
                 out.withheld.entry(default).or_default().insert(h as u32);
                 let made = self.default_for(solution, half.from as usize, policy.as_deref());
-                let transfer = Transfer { half, fabric: &self.fabric, family: self.family };
+                let transfer = Transfer { half, fabric: &self.fabric, family: self.family, starting: self.network.starting };
                 if let Some(route) = made.and_then(|m| transfer.default_route(&end, m)) {
                     out.made.entry(default).or_default().push((self.half_slots[h].0, route));
                 }
@@ -202,7 +216,46 @@ impl Plane<'_> {
             }
             self.over_limit(solution, h, &mut out);
         }
+        out.resolved = self.resolved_by_bgp(solution);
         out
+    }
+
+    /// Finds next hops that no other protocol reaches and a BGP route of the router does; a route never reaches its own next hop.
+    fn resolved_by_bgp(&self, solution: &Solution) -> BTreeMap<IpAddr, BTreeMap<usize, u32>> {
+        let mut out: BTreeMap<IpAddr, BTreeMap<usize, u32>> = BTreeMap::new();
+        let mut asked: BTreeSet<(usize, IpAddr)> = BTreeSet::new();
+        let mut costs: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
+        for solved in &solution.classes {
+            for (router, node) in self.nodes.iter().enumerate() {
+                for slot in node.slots.clone() {
+                    let route = solved.state.slots[slot as usize].route;
+                    let hop = (route != NONE).then(|| solution.shared.routes.get(route)).filter(|r| !r.kind.is_local());
+                    let Some(hop) = hop.and_then(|r| r.attributes.next_hop) else { continue };
+                    if !asked.insert((router, hop)) {
+                        continue;
+                    }
+                    let cost = costs.entry(hop).or_insert_with(|| self.fabric.costs_to(hop))[router];
+                    if cost == UNREACHABLE
+                        && let Some(metric) = self.by_bgp(solution, router, hop)
+                    {
+                        out.entry(hop).or_default().insert(router, metric);
+                    }
+                }
+            }
+        }
+        out
+    }
+
+    fn by_bgp(&self, solution: &Solution, router: usize, hop: IpAddr) -> Option<u32> {
+        let longest = if hop.is_ipv4() { 32 } else { 128 };
+        (1..=longest).rev().find_map(|length| {
+            let prefix = Prefix::new(hop, length)?;
+            let state = &solution.classes[*solution.by_prefix.get(&prefix)? as usize].state;
+            let best = state.best[router];
+            let route = (best != NONE).then(|| solution.shared.routes.get(state.slots[best as usize].route))?;
+            // itself
+            (route.attributes.next_hop != Some(hop)).then(|| route.attributes.med.unwrap_or(0))
+        })
     }
 
     /// A session whose neighbour announces more prefixes than allowed goes down (RFC 4271 §8.2.1, `maximum-prefix`).
@@ -255,7 +308,7 @@ impl Plane<'_> {
 
     /// Makes what `default-originate` sends; with a policy only while some route of the table matches it.
     fn default_for(&self, solution: &Solution, router: usize, policy: Option<&str>) -> Option<Route> {
-        let mut made = local(Kind::Network, Origin::Igp, None);
+        let mut made = local(Kind::Network, Origin::Igp, Some(0));
         if let Some(name) = policy {
             let prefix = self.any_matches(solution, router, name)?;
             self.nodes[router].policies.run(name, &question(&prefix), &mut made);

@@ -26,6 +26,8 @@ pub enum Schedule {
     Reverse,
     /// What was sent last arrives first.
     Last,
+    /// Everything under way arrives before anyone chooses.
+    Together,
 }
 
 /// A path at its place.
@@ -64,6 +66,8 @@ pub struct Shared {
     /// Costs of each next hop, by router.
     costs: Vec<Vec<u32>>,
     places: Vec<u32>,
+    /// Next hops that routers reach by BGP itself.
+    resolved: BTreeMap<IpAddr, BTreeMap<usize, u32>>,
 }
 
 /// A destination: prefixes that are announced and treated alike.
@@ -89,9 +93,24 @@ impl Shared {
         }
         while self.costs.len() <= next_hop as usize {
             let address = self.routes.next_hop(self.costs.len() as u32);
-            self.costs.push(address.map_or_else(|| vec![0; plane.nodes.len()], |a: IpAddr| plane.fabric.costs_to(a)));
+            let mut costs = address.map_or_else(|| vec![0; plane.nodes.len()], |a: IpAddr| plane.fabric.costs_to(a));
+            for (router, metric) in address.and_then(|a| self.resolved.get(&a)).into_iter().flatten() {
+                if costs[*router] == UNREACHABLE {
+                    costs[*router] = *metric;
+                }
+            }
+            self.costs.push(costs);
         }
         self.costs[next_hop as usize][router]
+    }
+
+    /// Says which next hops routers reach by BGP itself.
+    pub(crate) fn resolve(&mut self, resolved: BTreeMap<IpAddr, BTreeMap<usize, u32>>) {
+        if self.resolved != resolved {
+            self.resolved = resolved;
+            self.costs.clear();
+            self.forget_transfers();
+        }
     }
 
     /// Forgets what transfers made; they are worked out again where they are needed.
@@ -144,7 +163,7 @@ impl Plane<'_> {
             (self.router_of(slot), route)
         } else {
             let half = &self.halves[h as usize];
-            let transfer = Transfer { half, fabric: &self.fabric, family: self.family };
+            let transfer = Transfer { half, fabric: &self.fabric, family: self.family, starting: self.network.starting };
             let wire = shared.routes.get(route).clone();
             let held = self.end(half.to as usize).and_then(|end| transfer.import(&end, &class.prefix, &wire).ok());
             (half.to as usize, held.map_or(NONE, |r| shared.routes.number(r)))
@@ -180,10 +199,17 @@ impl Plane<'_> {
         let mut delivered = 0;
         while let Some(h) = queue.pop() {
             delivered += 1;
-            if let Some(router) = self.deliver(class, h, state, shared, queue)
-                && delivered > suspicious
-            {
-                changed.push(router);
+            let mut heard: BTreeSet<usize> = self.deliver(class, h, state, shared).into_iter().collect();
+            if queue.schedule == Schedule::Together {
+                while let Some(h) = queue.pop() {
+                    delivered += 1;
+                    heard.extend(self.deliver(class, h, state, shared));
+                }
+            }
+            for router in heard {
+                if self.decide(router, state, shared, queue) && delivered > suspicious {
+                    changed.push(router);
+                }
             }
             if delivered > suspicious {
                 let seen = hash_of(&(state.slots.iter().map(|s| s.route).collect::<Vec<_>>(), &state.best, queue.waiting()));
@@ -202,8 +228,8 @@ impl Plane<'_> {
         state.messages += delivered;
     }
 
-    /// Carries one message; returns the receiver when its choice changed.
-    fn deliver(&self, class: &Class, h: u32, state: &mut State, shared: &mut Shared, queue: &mut Queue) -> Option<usize> {
+    /// Carries one message; returns the receiver when it has another path now.
+    fn deliver(&self, class: &Class, h: u32, state: &mut State, shared: &mut Shared) -> Option<usize> {
         let half = &self.halves[h as usize];
         // what is put there instead, if anything, stays
         if half.to == OUTSIDE || class.withheld.contains(&h) {
@@ -226,7 +252,7 @@ impl Plane<'_> {
                 any |= self.put(first + n as u32, route, state);
             }
         }
-        if any && self.decide(half.to as usize, state, shared, queue) { Some(half.to as usize) } else { None }
+        any.then_some(half.to as usize)
     }
 
     fn usable(&self, router: usize, slot: u32, state: &State, shared: &mut Shared) -> bool {
@@ -288,7 +314,7 @@ impl Plane<'_> {
 
     fn both_ends(&self, class: &Class, h: u32, slot: u32, route: &Route) -> Result<Route, Stop> {
         let half = &self.halves[h as usize];
-        let transfer = Transfer { half, fabric: &self.fabric, family: self.family };
+        let transfer = Transfer { half, fabric: &self.fabric, family: self.family, starting: self.network.starting };
         let no_bgp = || Stop::NoPolicy(crate::transfer::Side::Export);
         let sender = self.end(half.from as usize).ok_or_else(no_bgp)?;
         let came = self.slot_half[slot as usize];

@@ -64,8 +64,12 @@ pub struct OrderDependent {
     pub router: String,
     /// Prefix.
     pub prefix: Prefix,
+    /// What differs: `choice` (another path is best), `paths` (others arrive), `reason` (the same is best by another step).
+    pub what: &'static str,
     /// Neighbours (or `local`) that are best in one order or another.
     pub candidates: BTreeSet<String>,
+    /// Steps that chose, in one order or another.
+    pub reasons: BTreeSet<&'static str>,
 }
 
 impl Plane<'_> {
@@ -140,24 +144,44 @@ impl Plane<'_> {
     /// Solves in other orders too and tells where the choice is another.
     #[must_use]
     pub fn order_dependent(&self, solution: &Solution) -> Vec<OrderDependent> {
-        let others = [Schedule::Reverse, Schedule::Last].map(|s| self.solve_all(s));
+        let others = [Schedule::Reverse, Schedule::Last, Schedule::Together].map(|s| self.solve_all(s));
         let mut out = Vec::new();
         for (prefix, number) in &solution.by_prefix {
             let state = &solution.classes[*number as usize].state;
             for router in 0..self.nodes.len() {
-                let mut seen = BTreeSet::from([self.name_of(state.best[router])]);
+                let mut candidates = BTreeSet::from([self.name_of(state.best[router])]);
+                let mut steps = BTreeSet::from([state.said[router].0]);
+                let mut paths = BTreeSet::from([self.held(solution, state, router)]);
                 for other in &others {
                     if let Some(n) = other.by_prefix.get(prefix) {
-                        seen.insert(self.name_of(other.classes[*n as usize].state.best[router]));
+                        let state = &other.classes[*n as usize].state;
+                        candidates.insert(self.name_of(state.best[router]));
+                        steps.insert(state.said[router].0);
+                        paths.insert(self.held(other, state, router));
                     }
                 }
-                if seen.len() > 1 {
+                if candidates.len() > 1 || steps.len() > 1 || paths.len() > 1 {
                     let router = self.network.routers[router].name.clone();
-                    out.push(OrderDependent { router, prefix: *prefix, candidates: seen });
+                    let what = if candidates.len() > 1 {
+                        "choice"
+                    } else if paths.len() > 1 {
+                        "paths"
+                    } else {
+                        "reason"
+                    };
+                    let reasons = steps.into_iter().map(Step::name).collect();
+                    out.push(OrderDependent { router, prefix: *prefix, what, candidates, reasons });
                 }
             }
         }
         out
+    }
+
+    /// The AS paths that a router holds, and from whom.
+    fn held(&self, solution: &Solution, state: &crate::State, router: usize) -> BTreeSet<(String, String)> {
+        let slots = self.nodes[router].slots.clone();
+        let held = slots.map(|s| (s, state.slots[s as usize].route)).filter(|(_, r)| *r != NONE);
+        held.map(|(s, r)| (self.name_of(s), solution.shared.routes.get(r).attributes.as_path.to_string())).collect()
     }
 
     fn name_of(&self, slot: u32) -> String {

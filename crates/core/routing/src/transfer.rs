@@ -77,6 +77,8 @@ pub(crate) struct Transfer<'n> {
     pub half: &'n Half,
     pub fabric: &'n Fabric,
     pub family: Family,
+    /// Routers have just come up.
+    pub starting: bool,
 }
 
 impl<'n> Transfer<'n> {
@@ -121,7 +123,7 @@ impl<'n> Transfer<'n> {
             return Err(Stop::OwnOrigin);
         }
         let out = (&settings.export, &settings.wider.prefix_list_out, &settings.wider.filter_list_out, &settings.wider.distribute_list_out);
-        if external && end.requires_policy && out.0.is_none() && out.1.is_none() && out.2.is_none() && out.3.is_none() {
+        if !internal && end.requires_policy && out.0.is_none() && out.1.is_none() && out.2.is_none() && out.3.is_none() {
             return Err(Stop::NoPolicy(Side::Export));
         }
         filters(end, Side::Export, prefix, &route.attributes.as_path, out.3.as_deref(), out.1.as_deref(), out.2.as_deref())?;
@@ -146,12 +148,16 @@ impl<'n> Transfer<'n> {
             a.local_pref = Some(end.bgp.default_local_pref);
         }
         if let Some(remove) = settings.wider.remove_private.filter(|_| external) {
-            a.as_path = remove_private(&a.as_path, remove, half.from_asn, half.to_asn);
+            a.as_path = remove_private(&a.as_path, remove, end.bgp.asn, half.to_asn);
         }
         if settings.wider.as_override && external {
-            a.as_path = replaced(&a.as_path, |asn| asn == half.to_asn, half.from_asn);
+            a.as_path = replaced(&a.as_path, |asn| asn == half.to_asn, end.bgp.asn);
         }
         let mut own_next_hop = self.next_hop_is_own(end, settings, route, reflect);
+        match route.next_hop {
+            NextHop::NotSaid => {}
+            NextHop::Own | NextHop::Address | NextHop::Unchanged => own_next_hop &= settings.export.is_some(),
+        }
         if end.bgp.wider.graceful_shutdown {
             add(&mut a.communities, Community::GRACEFUL_SHUTDOWN);
         }
@@ -191,7 +197,8 @@ impl<'n> Transfer<'n> {
         if own_next_hop || a.next_hop.is_none() {
             a.next_hop = Some(half.from_address);
         }
-        if let Some(med) = end.bgp.wider.max_med {
+        let starting = end.bgp.wider.max_med_on_startup.filter(|_| self.starting).map(|(_, med)| med);
+        if let Some(med) = end.bgp.wider.max_med.or(starting) {
             a.med = Some(med);
         }
         if reflect {
@@ -206,6 +213,7 @@ impl<'n> Transfer<'n> {
         }
         sent.weight = 0;
         sent.tag = 0;
+        sent.next_hop = NextHop::NotSaid;
         Ok(sent)
     }
 
@@ -306,17 +314,27 @@ impl<'n> Transfer<'n> {
             return Err(Stop::Filter(Side::Import, "reject-as-sets".to_owned()));
         }
         let inward = (&settings.import, &settings.wider.prefix_list_in, &settings.wider.filter_list_in, &settings.wider.distribute_list_in);
-        if external && end.requires_policy && inward.0.is_none() && inward.1.is_none() && inward.2.is_none() && inward.3.is_none() {
+        if half.to_sort != Sort::Internal
+            && end.requires_policy
+            && inward.0.is_none()
+            && inward.1.is_none()
+            && inward.2.is_none()
+            && inward.3.is_none()
+        {
             return Err(Stop::NoPolicy(Side::Import));
         }
         filters(end, Side::Import, prefix, &a.as_path, inward.3.as_deref(), inward.1.as_deref(), inward.2.as_deref())?;
         self.only_to_customer_in(neighbor, &mut held)?;
+        if external {
+            // LOCAL_PREF of another AS counts for nothing (RFC 4271 §5.1.5)
+            held.attributes.local_pref = None;
+        }
         held.weight = settings.wider.weight.unwrap_or(0);
         if let Some(name) = inward.0 {
             let question =
                 Question { prefix, neighbor: Some(half.from_address), local: Some(half.to_address), outbound: false, rpki: None };
             match end.policies.run(name, &question, &mut held) {
-                Verdict::Accepted { .. } => {}
+                Verdict::Accepted { next_hop, .. } => held.next_hop = next_hop,
                 Verdict::Rejected { term } => return Err(Stop::Policy(Side::Import, name.clone(), term)),
                 Verdict::Unknown { what, .. } => return Err(Stop::Unknown(Side::Import, what)),
             }

@@ -184,6 +184,7 @@ impl Case {
             links: Some(links),
             feeds: Vec::new(),
             failures: Failures::default(),
+            starting: true,
         }
     }
 

@@ -219,7 +219,9 @@ impl Reader {
 /// Lines that open a block of their own, wherever they stand.
 fn is_heading(words: &[&str]) -> bool {
     matches!(words, ["interface" | "int" | "router" | "route-map" | "line" | "vrf" | "hostname" | "frr", ..])
-        || matches!(words, ["ip" | "ipv6", "prefix-list" | "route", ..] | ["bgp", "community-list", ..])
+        || matches!(words, ["ip" | "ipv6", "prefix-list" | "route" | "forwarding" | "access-list" | "community-list" | "as-path", ..])
+        || matches!(words, ["bgp", "community-list" | "as-path" | "large-community-list", ..])
+        || matches!(words, ["access-list" | "log" | "debug" | "password" | "enable" | "service", ..])
 }
 
 fn harmless_at_top(words: &[&str]) -> bool {
