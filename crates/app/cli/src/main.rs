@@ -23,6 +23,7 @@ mod series;
 mod syslog;
 mod tables;
 mod topics;
+mod twin;
 mod volumes;
 
 use clap::{Parser, Subcommand};
@@ -76,6 +77,8 @@ enum Verb {
     Queue(queue::Arguments),
     /// The audit chain.
     Audit(audit::Arguments),
+    /// The twin: networks from their configurations, solved, changed, checked.
+    Twin(twin::Arguments),
     /// Labs and scenarios.
     Lab(lab::Arguments),
     /// Plots what a scenario or a change did.
@@ -117,6 +120,7 @@ fn main() -> ExitCode {
         Verb::Chat(a) => agents::chat(&context, a),
         Verb::Queue(a) => queue::run(&context, &a),
         Verb::Audit(a) => audit::run(&context, &a),
+        Verb::Twin(a) => twin::run(&context, &a),
         Verb::Lab(a) => lab::run(&context, a),
         Verb::Report(a) => report::run(&context, &a),
         Verb::Bench(a) => bench::run(&context, &a),

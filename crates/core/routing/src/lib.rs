@@ -7,6 +7,7 @@
 
 mod blueprint;
 mod compare;
+mod explain;
 mod fabric;
 mod origin;
 mod plane;
@@ -21,6 +22,7 @@ mod transfer;
 
 pub use blueprint::{Blueprint, Failures, Feed, Links, Profile, Router};
 pub use compare::{Sort, Step, TieBreak};
+pub use explain::{Explanation, Hop, Loser, Stopped};
 pub use plane::Plane;
 pub use policy::{NextHop, Policies, Question, Verdict};
 pub use route::{Kind, Route};

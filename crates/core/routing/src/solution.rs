@@ -340,6 +340,13 @@ fn question(prefix: &Prefix) -> Question<'_> {
     Question { prefix, neighbor: None, local: None, outbound: true, rpki: None }
 }
 
+impl Solution {
+    /// Returns every destination's prefixes, in order.
+    pub fn prefixes(&self) -> impl Iterator<Item = Prefix> + '_ {
+        self.by_prefix.keys().copied()
+    }
+}
+
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 struct ClassKey {
     origins: Vec<(u32, u32)>,

@@ -184,7 +184,7 @@ impl Plane<'_> {
         held.map(|(s, r)| (self.name_of(s), solution.shared.routes.get(r).attributes.as_path.to_string())).collect()
     }
 
-    fn name_of(&self, slot: u32) -> String {
+    pub(crate) fn name_of(&self, slot: u32) -> String {
         if slot == NONE {
             return "none".to_owned();
         }

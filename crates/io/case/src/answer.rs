@@ -5,6 +5,7 @@ use bgp::{Family, Prefix};
 use routing::{OrderDependent, PathRow, Plane, Schedule};
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::io::Write;
 
 /// A prefix with its paths.
 #[derive(Clone, Debug, Serialize)]
@@ -93,4 +94,62 @@ pub fn solve(case: &Case) -> Answer {
         }
     }
     out
+}
+
+impl Answer {
+    /// Writes the tables as text, `>` before the best path, `=` before others that are used.
+    ///
+    /// # Errors
+    /// Those of `out`.
+    pub fn write(&self, out: &mut impl Write) -> std::io::Result<()> {
+        for (router, tables) in &self.routers {
+            for (family, rows) in tables.iter().filter(|(_, rows)| !rows.is_empty()) {
+                writeln!(out, "{router} {family}")?;
+                for (prefix, row) in rows {
+                    for path in &row.paths {
+                        let mark = match (path.best, path.multipath, path.valid) {
+                            (true, ..) => '>',
+                            (_, true, _) => '=',
+                            (.., false) => '!',
+                            _ => ' ',
+                        };
+                        let from = path.from.map_or_else(|| "local".to_owned(), |f| f.to_string());
+                        write!(
+                            out,
+                            "  {mark} {prefix} from {from} via {}",
+                            path.next_hops.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+                        )?;
+                        write!(out, " path [{}] {:?}", path.as_path, path.origin)?;
+                        for (name, value) in [("lp", path.local_pref), ("med", path.med)] {
+                            if let Some(value) = value {
+                                write!(out, " {name} {value}")?;
+                            }
+                        }
+                        if path.weight > 0 {
+                            write!(out, " weight {}", path.weight)?;
+                        }
+                        if let Some(reason) = path.reason {
+                            write!(out, " by {reason}")?;
+                        }
+                        writeln!(out)?;
+                    }
+                }
+            }
+        }
+        for absent in &self.absent_sessions {
+            writeln!(out, "{}: session with {} does not come up: {}", absent.router, absent.neighbor, absent.why)?;
+        }
+        for o in &self.order_dependent {
+            let list = |set: &mut dyn Iterator<Item = &str>| set.collect::<Vec<_>>().join(" or ");
+            let (choice, by) = (list(&mut o.candidates.iter().map(String::as_str)), list(&mut o.reasons.iter().copied()));
+            writeln!(out, "{} {}: depends on the order of arrival ({}): best by {choice}, chosen by {by}", o.router, o.prefix, o.what)?;
+        }
+        for o in self.oscillation.iter().flatten() {
+            writeln!(out, "{}: no stable state: the choices of {} go round in a circle", o.prefix, o.routers.join(", "))?;
+        }
+        for line in &self.unmodelled {
+            writeln!(out, "not modelled: {line}")?;
+        }
+        Ok(())
+    }
 }
