@@ -62,8 +62,10 @@ pub struct Feed {
     pub neighbor: IpAddr,
     /// Its router id.
     pub router_id: Ipv4Addr,
-    /// What it announces, as the router receives it, before policy.
-    pub routes: Vec<(Prefix, PathAttributes)>,
+    /// Attributes, each once.
+    pub attributes: Vec<PathAttributes>,
+    /// What it announces, as the router receives it, before policy: prefix and place in `attributes`.
+    pub routes: Vec<(Prefix, u32)>,
 }
 
 /// Segments: which interfaces are connected with each other.

@@ -69,7 +69,7 @@ pub struct Explanation {
 impl Plane<'_> {
     /// Explains the choice of a router for a prefix; `None` when the prefix is not known at all.
     pub fn explain_choice(&self, solution: &mut Solution, router: usize, prefix: &Prefix) -> Option<Explanation> {
-        let number = *solution.by_prefix.get(prefix)? as usize;
+        let number = solution.number_of(prefix)? as usize;
         let solved: &Solved = &solution.classes[number];
         let state = &solved.state;
         let best = state.best[router];
@@ -112,12 +112,11 @@ impl Plane<'_> {
                 half.map_or_else(|| "local".to_owned(), |h| format!("{:?}", h.to_sort).to_lowercase())
             }
             Step::IgpMetric => metric.to_string(),
-            Step::Oldest => "received when no other was chosen".to_owned(),
             Step::RouterId => a.originator_id.or(half.map(|h| h.from_id)).map_or_else(String::new, |i| i.to_string()),
             Step::ClusterLength => a.cluster_list.len().to_string(),
             Step::LocalOrigin | Step::LocalConfigured => if route.kind.is_local() { route.kind.name() } else { "learned" }.to_owned(),
             Step::NeighbourAddress | Step::Nothing => half.map_or_else(String::new, |h| h.from_address.to_string()),
-            Step::OnlyPath => String::new(),
+            Step::OnlyPath | Step::Oldest => String::new(),
         }
     }
 

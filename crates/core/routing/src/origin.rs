@@ -4,56 +4,63 @@ use crate::plane::Plane;
 use crate::policy::{Question, Verdict};
 use crate::route::{Kind, Route};
 use crate::session::OUTSIDE;
+use crate::solve::Shared;
 use crate::transfer::LOCAL_WEIGHT;
 use bgp::{AsPath, Asn, Family, Origin, PathAttributes, Prefix, Segment};
-use config::{Aggregate, Protocol, Redistribution};
+use config::{Aggregate, Protocol};
 use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Routes by prefix: place and route before import.
-pub(crate) type Origins = BTreeMap<Prefix, Vec<(u32, Route)>>;
+/// Prefix, place, route before import; by prefix.
+pub(crate) type Origins = Vec<(Prefix, u32, u32)>;
 
 pub(crate) fn local(kind: Kind, origin: Origin, med: Option<u32>) -> Route {
-    let attributes = PathAttributes { origin, med, ..PathAttributes::default() };
+    Route { kind, ..local_with(PathAttributes { origin, med, ..PathAttributes::default() }) }
+}
+
+fn local_with(attributes: PathAttributes) -> Route {
+    let kind = Kind::Network;
     Route { attributes, weight: LOCAL_WEIGHT, kind, otc: None, tag: 0, next_hop: crate::NextHop::NotSaid }
 }
 
 impl Plane<'_> {
     /// Returns what routers originate by themselves and what neighbours outside announce.
-    pub(crate) fn origins(&self) -> Origins {
+    pub(crate) fn origins(&self, shared: &mut Shared) -> Origins {
         let mut out = Origins::new();
         for (router, node) in self.network.routers.iter().enumerate() {
             let Some(bgp) = node.config.bgp.as_ref().filter(|_| !self.network.failures.routers.contains(&router)) else { continue };
+            let mut made: BTreeMap<(Prefix, u32), u32> = BTreeMap::new();
+            let mut take = |prefix: Prefix, route: Route, policy: Option<&str>| {
+                if let Some(route) = self.originates(router, &prefix, route, policy) {
+                    let slot = self.local_slot(router, route.kind);
+                    made.entry((prefix, slot)).or_insert_with(|| shared.routes.number(route));
+                }
+            };
             for network in bgp.networks.iter().filter(|n| n.prefix.family() == self.family) {
                 let metric = self.fabric.exact(router, &network.prefix);
-                if metric.is_none() && !bgp.wider.no_import_check {
-                    continue;
-                }
-                let route = local(Kind::Network, Origin::Igp, Some(metric.unwrap_or(0)));
-                self.originates(&mut out, router, network.prefix, route, network.policy.as_deref());
-            }
-            for redistribution in bgp.wider.redistribute.get(&self.family).into_iter().flatten() {
-                for (prefix, metric, via) in self.others(router, redistribution.protocol) {
-                    self.redistributed(&mut out, router, redistribution, prefix, metric, via);
+                if metric.is_some() || bgp.wider.no_import_check {
+                    take(network.prefix, local(Kind::Network, Origin::Igp, Some(metric.unwrap_or(0))), network.policy.as_deref());
                 }
             }
+            for from in bgp.wider.redistribute.get(&self.family).into_iter().flatten() {
+                for (prefix, metric, via) in self.others(router, from.protocol) {
+                    let mut route = local(Kind::Redistributed(from.protocol), Origin::Incomplete, Some(from.metric.unwrap_or(metric)));
+                    route.attributes.next_hop = via;
+                    take(prefix, route, from.policy.as_deref());
+                }
+            }
+            out.extend(made.into_iter().map(|((prefix, slot), route)| (prefix, slot, route)));
         }
         for feed in &self.network.feeds {
             let inward = |h: &&crate::session::Half| h.from == OUTSIDE && h.to as usize == feed.router && h.from_address == feed.neighbor;
             let Some((h, _)) = self.halves.iter().enumerate().find(|(_, h)| inward(h)) else { continue };
             let (slot, _) = self.half_slots[h];
-            for (prefix, attributes) in feed.routes.iter().filter(|(p, _)| p.family() == self.family) {
-                let route = Route {
-                    attributes: attributes.clone(),
-                    weight: 0,
-                    kind: Kind::Learned,
-                    otc: None,
-                    tag: 0,
-                    next_hop: crate::NextHop::NotSaid,
-                };
-                out.entry(*prefix).or_default().push((slot, route));
-            }
+            let wire = |a: &PathAttributes| Route { weight: 0, kind: Kind::Learned, ..local_with(a.clone()) };
+            let numbers: Vec<u32> = feed.attributes.iter().map(|a| shared.routes.number(wire(a))).collect();
+            let known = feed.routes.iter().filter(|(p, _)| p.family() == self.family);
+            out.extend(known.filter_map(|(p, a)| Some((*p, slot, *numbers.get(*a as usize)?))));
         }
+        out.sort_by_key(|(prefix, ..)| *prefix);
         out
     }
 
@@ -74,24 +81,12 @@ impl Plane<'_> {
         }
     }
 
-    fn redistributed(&self, out: &mut Origins, router: usize, r: &Redistribution, prefix: Prefix, metric: u32, via: Option<IpAddr>) {
-        let mut route = local(Kind::Redistributed(r.protocol), Origin::Incomplete, Some(r.metric.unwrap_or(metric)));
-        route.attributes.next_hop = via;
-        self.originates(out, router, prefix, route, r.policy.as_deref());
-    }
-
-    fn originates(&self, out: &mut Origins, router: usize, prefix: Prefix, mut route: Route, policy: Option<&str>) {
-        let question = Question { prefix: &prefix, neighbor: None, local: None, outbound: false, rpki: None };
-        if let Some(name) = policy
-            && !matches!(self.nodes[router].policies.run(name, &question, &mut route), Verdict::Accepted { .. })
-        {
-            return;
-        }
-        let slot = self.local_slot(router, route.kind);
-        let list = out.entry(prefix).or_default();
-        if !list.iter().any(|(s, _)| *s == slot) {
-            list.push((slot, route));
-        }
+    /// Runs the policy of an origination; `None` when it rejects.
+    fn originates(&self, router: usize, prefix: &Prefix, mut route: Route, policy: Option<&str>) -> Option<Route> {
+        let question = Question { prefix, neighbor: None, local: None, outbound: false, rpki: None };
+        let accepts =
+            policy.is_none_or(|name| matches!(self.nodes[router].policies.run(name, &question, &mut route), Verdict::Accepted { .. }));
+        accepts.then_some(route)
     }
 
     /// Makes an aggregate of its contributors' routes (`bgp_aggregate_route`); `None` without one.

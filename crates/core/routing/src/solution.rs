@@ -7,6 +7,7 @@ use crate::policy::{Question, Verdict};
 use crate::route::{Kind, Route};
 use crate::session::family_of;
 use crate::solve::{Class, Schedule, Shared, State};
+use crate::table::Interner;
 use crate::transfer::Transfer;
 use bgp::{Origin, Prefix};
 use core::net::IpAddr;
@@ -36,8 +37,8 @@ pub struct Solution {
     pub rounds: usize,
     /// Conditions and aggregates did not come to rest.
     pub restless: bool,
-    /// Place of each prefix.
-    pub(crate) by_prefix: BTreeMap<Prefix, u32>,
+    /// Prefixes in order, each with the place of its destination.
+    pub(crate) by_prefix: Vec<(Prefix, u32)>,
 }
 
 /// What one destination's table says to others.
@@ -57,9 +58,10 @@ impl Plane<'_> {
     /// Solves every destination.
     #[must_use]
     pub fn solve_all(&self, schedule: Schedule) -> Solution {
-        let base = self.origins();
+        let mut shared = Shared::default();
+        let base = self.origins(&mut shared);
         let mut depends = Dependent::default();
-        let mut solution = self.solve_origins(&base, &depends, schedule, Shared::default(), None);
+        let mut solution = self.solve_origins(&base, &depends, schedule, shared, None);
         if !self.has_dependents() && self.resolved_by_bgp(&solution).is_empty() {
             return solution;
         }
@@ -97,29 +99,41 @@ impl Plane<'_> {
         if before.is_some() {
             shared.forget_transfers();
         }
+        let mut origins: Vec<(Prefix, u32, u32)> = Vec::new();
+        for (prefix, routes) in &depends.made {
+            origins.extend(routes.iter().map(|(slot, route)| (*prefix, *slot, shared.routes.number(route.clone()))));
+        }
+        let origins = if origins.is_empty() {
+            std::borrow::Cow::Borrowed(base)
+        } else {
+            let mut all = base.clone();
+            all.extend(origins);
+            all.sort_by_key(|(prefix, ..)| *prefix);
+            std::borrow::Cow::Owned(all)
+        };
+        let mut keys: Interner<ClassKey> = Interner::default();
         let mut classes: Vec<Solved> = Vec::new();
-        let mut by_prefix = BTreeMap::new();
-        let mut known: BTreeMap<ClassKey, u32> = BTreeMap::new();
-        let prefixes: BTreeSet<Prefix> = base.keys().chain(depends.made.keys()).copied().collect();
-        for prefix in prefixes {
-            let mut origins: Vec<(u32, u32)> = Vec::new();
-            for (slot, route) in base.get(&prefix).into_iter().chain(depends.made.get(&prefix)).flatten() {
-                origins.push((*slot, shared.routes.number(route.clone())));
+        let mut by_prefix = Vec::new();
+        for same in origins.chunk_by(|a, b| a.0 == b.0) {
+            let prefix = same[0].0;
+            let key = ClassKey {
+                origins: same.iter().map(|(_, slot, route)| (*slot, *route)).collect(),
+                marks: self.marks(&prefix),
+                suppressed: depends.suppressed.get(&prefix).cloned().unwrap_or_default(),
+                withheld: depends.withheld.get(&prefix).cloned().unwrap_or_default(),
+            };
+            let number = keys.number(key);
+            if number as usize == classes.len() {
+                let key = keys.get(number);
+                let (origins, suppressed, withheld) = (key.origins.clone(), key.suppressed.clone(), key.withheld.clone());
+                let class = Class { prefix, number, origins, suppressed, withheld };
+                classes.push(Solved { class, prefixes: Vec::new(), state: State::default() });
             }
-            let suppressed = depends.suppressed.get(&prefix).cloned().unwrap_or_default();
-            let withheld = depends.withheld.get(&prefix).cloned().unwrap_or_default();
-            let key = ClassKey { origins, marks: self.marks(&prefix), suppressed, withheld };
-            let number = *known.entry(key.clone()).or_insert_with(|| {
-                let number = classes.len() as u32;
-                let class = Class { prefix, number, origins: key.origins, suppressed: key.suppressed, withheld: key.withheld };
-                classes.push(Solved { class, prefixes: Vec::new(), state: self.blank() });
-                number
-            });
             classes[number as usize].prefixes.push(prefix);
-            by_prefix.insert(prefix, number);
+            by_prefix.push((prefix, number));
         }
         for solved in &mut classes {
-            let old = before.and_then(|b| b.classes.get(*b.by_prefix.get(&solved.class.prefix)? as usize));
+            let old = before.and_then(|b| b.class_of(&solved.class.prefix));
             let same = old.filter(|o| {
                 (&o.class.origins, &o.class.suppressed, &o.class.withheld)
                     == (&solved.class.origins, &solved.class.suppressed, &solved.class.withheld)
@@ -186,8 +200,8 @@ impl Plane<'_> {
             let Some(settings) = family_of(end.bgp, half.to_address, self.family) else { continue };
             if settings.wider.default_originate.is_some() {
                 // FRR 8.4 takes every prefix that begins with 0.0.0.0 for the default route here, and keeps it back
-                let zeros = |p: &&Prefix| p.address().is_unspecified();
-                for prefix in solution.by_prefix.keys().filter(zeros) {
+                let zeros = |(p, _): &&(Prefix, u32)| p.address().is_unspecified();
+                for (prefix, _) in solution.by_prefix.iter().filter(zeros) {
                     out.withheld.entry(*prefix).or_default().insert(h as u32);
                 }
             }
@@ -250,7 +264,7 @@ impl Plane<'_> {
         let longest = if hop.is_ipv4() { 32 } else { 128 };
         (1..=longest).rev().find_map(|length| {
             let prefix = Prefix::new(hop, length)?;
-            let state = &solution.classes[*solution.by_prefix.get(&prefix)? as usize].state;
+            let state = &solution.class_of(&prefix)?.state;
             let best = state.best[router];
             let route = (best != NONE).then(|| solution.shared.routes.get(state.slots[best as usize].route))?;
             // itself
@@ -268,7 +282,7 @@ impl Plane<'_> {
         let there = |s: &&Solved| s.state.slots[first as usize].route != NONE || s.class.withheld.contains(&(h as u32));
         let accepted: usize = solution.classes.iter().filter(there).map(|s| s.prefixes.len()).sum();
         if accepted > limit as usize {
-            for prefix in solution.by_prefix.keys() {
+            for (prefix, _) in &solution.by_prefix {
                 out.withheld.entry(*prefix).or_default().extend([h as u32, half.reverse]);
             }
         }
@@ -277,7 +291,8 @@ impl Plane<'_> {
     fn aggregate_of(&self, solution: &Solution, router: usize, aggregate: &config::Aggregate, out: &mut Dependent) {
         let mut contributors = Vec::new();
         let mut parts = Vec::new();
-        for (prefix, number) in solution.by_prefix.range(aggregate.prefix..) {
+        let from = solution.by_prefix.partition_point(|(p, _)| *p < aggregate.prefix);
+        for (prefix, number) in &solution.by_prefix[from..] {
             if !aggregate.prefix.contains(prefix.address()) {
                 break;
             }
@@ -343,11 +358,21 @@ fn question(prefix: &Prefix) -> Question<'_> {
 impl Solution {
     /// Returns every destination's prefixes, in order.
     pub fn prefixes(&self) -> impl Iterator<Item = Prefix> + '_ {
-        self.by_prefix.keys().copied()
+        self.by_prefix.iter().map(|(p, _)| *p)
+    }
+
+    /// Returns the destination of a prefix.
+    #[must_use]
+    pub fn class_of(&self, prefix: &Prefix) -> Option<&Solved> {
+        self.number_of(prefix).map(|n| &self.classes[n as usize])
+    }
+
+    pub(crate) fn number_of(&self, prefix: &Prefix) -> Option<u32> {
+        self.by_prefix.binary_search_by_key(prefix, |(p, _)| *p).ok().map(|at| self.by_prefix[at].1)
     }
 }
 
-#[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 struct ClassKey {
     origins: Vec<(u32, u32)>,
     marks: Vec<u64>,

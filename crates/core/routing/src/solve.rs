@@ -42,7 +42,7 @@ pub(crate) struct Slot {
 const EMPTY: Slot = Slot { route: NONE, seq: 0 };
 
 /// What the routers hold of one destination.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct State {
     pub(crate) slots: Vec<Slot>,
     /// Place of the best path per router.

@@ -75,8 +75,8 @@ pub struct OrderDependent {
 impl Plane<'_> {
     /// Returns the paths of one prefix at one router, newest first as the router lists them; empty when it has none.
     pub fn rows(&self, solution: &mut Solution, router: usize, prefix: &Prefix) -> Vec<PathRow> {
-        let Some(number) = solution.by_prefix.get(prefix) else { return Vec::new() };
-        let state = &solution.classes[*number as usize].state;
+        let Some(number) = solution.number_of(prefix) else { return Vec::new() };
+        let state = &solution.classes[number as usize].state;
         let best = state.best[router];
         let beside: BTreeSet<u32> = self.with_candidates(router, state, &mut solution.shared, |rules, list| {
             let at = list.iter().position(|c| c.slot == best);
@@ -127,7 +127,7 @@ impl Plane<'_> {
 
     /// Returns the tables of all routers.
     pub fn tables(&self, solution: &mut Solution) -> Tables {
-        let prefixes: Vec<Prefix> = solution.by_prefix.keys().copied().collect();
+        let prefixes: Vec<Prefix> = solution.prefixes().collect();
         let mut out = Tables::new();
         for (router, node) in self.network.routers.iter().enumerate() {
             let table = out.entry(node.name.clone()).or_default();
@@ -153,8 +153,8 @@ impl Plane<'_> {
                 let mut steps = BTreeSet::from([state.said[router].0]);
                 let mut paths = BTreeSet::from([self.held(solution, state, router)]);
                 for other in &others {
-                    if let Some(n) = other.by_prefix.get(prefix) {
-                        let state = &other.classes[*n as usize].state;
+                    if let Some(there) = other.class_of(prefix) {
+                        let state = &there.state;
                         candidates.insert(self.name_of(state.best[router]));
                         steps.insert(state.said[router].0);
                         paths.insert(self.held(other, state, router));
