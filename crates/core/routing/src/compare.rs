@@ -132,10 +132,12 @@ pub(crate) struct Rules {
 
 /// A path as the comparison sees it.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Candidate<'k> {
+pub(crate) struct Candidate {
     /// Where it stands in the router's slots.
     pub slot: u32,
-    pub key: &'k Key,
+    /// When it came.
+    pub seq: u32,
+    pub key: Key,
     pub metric: u32,
     pub sort: Sort,
     /// Router id of the neighbour.
@@ -146,7 +148,7 @@ pub(crate) struct Candidate<'k> {
     pub selected: bool,
 }
 
-impl Candidate<'_> {
+impl Candidate {
     /// eBGP as `peer->sort` has it: routes made here belong to the router itself.
     const fn external(&self) -> bool {
         matches!(self.sort, Sort::External) && !self.key.local
@@ -173,8 +175,8 @@ impl Rules {
     }
 
     /// Compares `new` with `old`, step by step.
-    pub fn compare(&self, new: &Candidate<'_>, old: &Candidate<'_>) -> Outcome {
-        let (a, b) = (new.key, old.key);
+    pub fn compare(&self, new: &Candidate, old: &Candidate) -> Outcome {
+        let (a, b) = (&new.key, &old.key);
         let told = |new_wins, step| Outcome { new_wins, step, equal: false };
         if self.weight && a.weight != b.weight {
             return told(a.weight > b.weight, Step::Weight);
@@ -209,7 +211,7 @@ impl Rules {
         if new.metric != old.metric {
             return told(by_sort.unwrap_or(new.metric < old.metric), Step::IgpMetric);
         }
-        let internal = |c: &Candidate<'_>| c.sort == Sort::Internal && !c.key.local;
+        let internal = |c: &Candidate| c.sort == Sort::Internal && !c.key.local;
         if self.equal_cluster_length && internal(new) && internal(old) && a.clusters != b.clusters {
             return told(a.clusters < b.clusters, Step::ClusterLength);
         }
@@ -224,7 +226,7 @@ impl Rules {
         Outcome { new_wins, step, equal }
     }
 
-    fn tie(&self, new: &Candidate<'_>, old: &Candidate<'_>) -> (bool, Step) {
+    fn tie(&self, new: &Candidate, old: &Candidate) -> (bool, Step) {
         if !self.knobs.compare_router_id && new.external() && old.external() {
             if new.selected {
                 return (true, Step::Oldest);
@@ -233,7 +235,7 @@ impl Rules {
                 return (false, Step::Oldest);
             }
         }
-        let id = |c: &Candidate<'_>| c.key.originator.unwrap_or(c.neighbour_id);
+        let id = |c: &Candidate| c.key.originator.unwrap_or(c.neighbour_id);
         let by_id = (id(new) != id(old)).then(|| (id(new) < id(old), Step::RouterId));
         let clusters = (new.key.clusters, old.key.clusters);
         let by_cluster = (clusters.0 != clusters.1).then_some((clusters.0 < clusters.1, Step::ClusterLength));
@@ -254,11 +256,18 @@ impl Rules {
 
     /// Chooses among usable paths in the router's list order, newest first. Returns the place of the best, the step of the last comparison
     /// that the router made, and against which.
-    pub fn select(&self, list: &[Candidate<'_>]) -> Option<Selection> {
-        let field: Vec<usize> = if self.knobs.deterministic_med { self.champions(list) } else { (0..list.len()).collect() };
-        let mut best = *field.first()?;
+    pub fn select(&self, list: &[Candidate]) -> Option<Selection> {
+        if !self.knobs.deterministic_med {
+            return self.scan(list, 0..list.len());
+        }
+        let champions = self.champions(list);
+        self.scan(list, champions.into_iter())
+    }
+
+    fn scan(&self, list: &[Candidate], mut field: impl Iterator<Item = usize>) -> Option<Selection> {
+        let mut best = field.next()?;
         let mut said = (Step::OnlyPath, None);
-        for &next in &field[1..] {
+        for next in field {
             let outcome = self.compare(&list[next], &list[best]);
             said = (outcome.step, Some(if outcome.new_wins { best } else { next }));
             if outcome.new_wins {
@@ -280,7 +289,7 @@ impl Rules {
     }
 
     /// Says which paths are used beside the best, in list order.
-    pub fn beside(&self, list: &[Candidate<'_>], best: usize) -> Vec<usize> {
+    pub fn beside(&self, list: &[Candidate], best: usize) -> Vec<usize> {
         let chosen = &list[best];
         let limit = if chosen.sort == Sort::Internal { self.multipath.1 } else { self.multipath.0 };
         let equal = |i: &usize| *i != best && list[*i].key.next_hop != chosen.key.next_hop && self.compare(&list[*i], chosen).equal;
@@ -288,7 +297,7 @@ impl Rules {
     }
 
     /// The best of each neighbour AS (`bgp deterministic-med`), in list order of the first of each group.
-    fn champions(&self, list: &[Candidate<'_>]) -> Vec<usize> {
+    fn champions(&self, list: &[Candidate]) -> Vec<usize> {
         let mut checked = vec![false; list.len()];
         let mut champion = vec![false; list.len()];
         for first in 0..list.len() {
@@ -297,7 +306,7 @@ impl Rules {
             }
             let mut best = first;
             for other in first + 1..list.len() {
-                if checked[other] || !same_left(list[first].key, list[other].key) {
+                if checked[other] || !same_left(&list[first].key, &list[other].key) {
                     continue;
                 }
                 if self.compare(&list[other], &list[best]).new_wins {

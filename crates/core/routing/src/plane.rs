@@ -171,6 +171,12 @@ fn node(router: &crate::blueprint::Router, family: Family) -> Node {
 /// Numbers the directions so that two with one number do the same to every route. Where policies or filters stand at either end each has its
 /// own; a reflector's plain sessions to its clients are all one.
 fn groups(network: &Blueprint, halves: &[Half], family: Family) -> Vec<u32> {
+    // what of the instance has a part in taking a route
+    let plain = |b: &config::BgpConfig| {
+        let w = &b.wider;
+        !(w.reject_as_sets || w.enforce_first_as || w.graceful_shutdown || w.confederation.is_some())
+    };
+    let plain_import: Vec<bool> = network.routers.iter().map(|r| r.config.bgp.as_ref().is_some_and(plain)).collect();
     let mut known: BTreeMap<String, u32> = BTreeMap::new();
     let mut out = Vec::with_capacity(halves.len());
     for (h, half) in halves.iter().enumerate() {
@@ -184,7 +190,7 @@ fn groups(network: &Blueprint, halves: &[Half], family: Family) -> Vec<u32> {
             plain(f) && plain(g) && n.wider == config::NeighborWider::default() && m.wider == config::NeighborWider::default()
         });
         let key = match shared {
-            Some(((_, _, f), (b, _, _))) if half.from_sort == Sort::Internal && b.wider == config::BgpWider::default() => {
+            Some(((_, _, f), (b, _, _))) if half.from_sort == Sort::Internal && plain_import[half.to as usize] => {
                 let flags = (f.next_hop_self, f.next_hop_self_force, f.route_reflector_client, f.send_community);
                 format!("{} {} {flags:?} {} {}", half.from, half.from_address, half.to_asn, b.ebgp_requires_policy)
             }

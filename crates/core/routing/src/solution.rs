@@ -237,17 +237,24 @@ impl Plane<'_> {
     /// Finds next hops that no other protocol reaches and a BGP route of the router does; a route never reaches its own next hop.
     fn resolved_by_bgp(&self, solution: &Solution) -> BTreeMap<IpAddr, BTreeMap<usize, u32>> {
         let mut out: BTreeMap<IpAddr, BTreeMap<usize, u32>> = BTreeMap::new();
-        let mut asked: BTreeSet<(usize, IpAddr)> = BTreeSet::new();
+        let mut asked = vec![Vec::new(); self.nodes.len()];
         let mut costs: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
         for solved in &solution.classes {
             for (router, node) in self.nodes.iter().enumerate() {
                 for slot in node.slots.clone() {
                     let route = solved.state.slots[slot as usize].route;
-                    let hop = (route != NONE).then(|| solution.shared.routes.get(route)).filter(|r| !r.kind.is_local());
-                    let Some(hop) = hop.and_then(|r| r.attributes.next_hop) else { continue };
-                    if !asked.insert((router, hop)) {
+                    if route == NONE {
                         continue;
                     }
+                    let number = solution.shared.routes.key(route).next_hop as usize;
+                    let asked: &mut Vec<bool> = &mut asked[router];
+                    if asked.len() <= number {
+                        asked.resize(number + 1, false);
+                    }
+                    if core::mem::replace(&mut asked[number], true) {
+                        continue;
+                    }
+                    let Some(hop) = solution.shared.routes.next_hop(number as u32) else { continue };
                     let cost = costs.entry(hop).or_insert_with(|| self.fabric.costs_to(hop))[router];
                     if cost == UNREACHABLE
                         && let Some(metric) = self.by_bgp(solution, router, hop)

@@ -65,7 +65,9 @@ pub struct Shared {
     transfers: NumberTable,
     /// Costs of each next hop, by router.
     costs: Vec<Vec<u32>>,
-    places: Vec<u32>,
+    candidates: Vec<Candidate>,
+    /// Who owns each next hop.
+    owners: Vec<u32>,
     /// Next hops that routers reach by BGP itself.
     resolved: BTreeMap<IpAddr, BTreeMap<usize, u32>>,
 }
@@ -86,7 +88,19 @@ pub struct Class {
 }
 
 impl Shared {
+    /// Returns the router that owns a next hop, [`OUTSIDE`] when none or several do.
+    fn owner(&mut self, plane: &Plane<'_>, next_hop: u32) -> u32 {
+        while self.owners.len() <= next_hop as usize {
+            let address = self.routes.next_hop(self.owners.len() as u32);
+            let mut all = address.into_iter().flat_map(|a| plane.fabric.owners(a)).map(|r| r as u32);
+            let first = all.next().unwrap_or(OUTSIDE);
+            self.owners.push(first);
+        }
+        self.owners[next_hop as usize]
+    }
+
     /// Returns the cost of a next hop for a router.
+    #[inline]
     pub(crate) fn cost(&mut self, plane: &Plane<'_>, router: usize, next_hop: u32) -> u32 {
         if next_hop == OWN {
             return 0;
@@ -199,17 +213,19 @@ impl Plane<'_> {
         let mut delivered = 0;
         while let Some(h) = queue.pop() {
             delivered += 1;
-            let mut heard: BTreeSet<usize> = self.deliver(class, h, state, shared).into_iter().collect();
+            let first = self.deliver(class, h, state, shared);
             if queue.schedule == Schedule::Together {
+                let mut heard: BTreeSet<usize> = first.into_iter().collect();
                 while let Some(h) = queue.pop() {
                     delivered += 1;
                     heard.extend(self.deliver(class, h, state, shared));
                 }
-            }
-            for router in heard {
-                if self.decide(router, state, shared, queue) && delivered > suspicious {
-                    changed.push(router);
-                }
+                changed.extend(heard.into_iter().filter(|r| self.decide(*r, state, shared, queue) && delivered > suspicious));
+            } else if let Some(router) = first
+                && self.decide(router, state, shared, queue)
+                && delivered > suspicious
+            {
+                changed.push(router);
             }
             if delivered > suspicious {
                 let seen = hash_of(&(state.slots.iter().map(|s| s.route).collect::<Vec<_>>(), &state.best, queue.waiting()));
@@ -354,46 +370,47 @@ impl Plane<'_> {
         router: usize,
         state: &State,
         shared: &mut Shared,
-        then: impl FnOnce(&crate::compare::Rules, &[Candidate<'_>]) -> T,
+        then: impl FnOnce(&crate::compare::Rules, &[Candidate]) -> T,
     ) -> T {
         let node = &self.nodes[router];
-        let mut places = core::mem::take(&mut shared.places);
-        places.clear();
-        places.extend(node.slots.clone().filter(|s| state.slots[*s as usize].route != NONE));
-        places.sort_unstable_by_key(|s| core::cmp::Reverse(state.slots[*s as usize].seq));
-        for place in &places {
-            let next_hop = shared.routes.key(state.slots[*place as usize].route).next_hop;
-            shared.cost(self, router, next_hop);
-        }
-        let mut list = Vec::with_capacity(places.len());
-        for &slot in &places {
-            let key = shared.routes.key(state.slots[slot as usize].route);
-            let cost = if key.next_hop == OWN { 0 } else { shared.costs[key.next_hop as usize][router] };
+        let mut list = core::mem::take(&mut shared.candidates);
+        list.clear();
+        for slot in node.slots.clone() {
+            let held = state.slots[slot as usize];
+            if held.route == NONE {
+                continue;
+            }
+            let key = *shared.routes.key(held.route);
+            let cost = shared.cost(self, router, key.next_hop);
             let metric = self.metric(slot, cost);
             if metric == UNREACHABLE {
                 continue;
             }
             let h = self.slot_half[slot as usize];
-            let selected = state.best[router] == slot;
-            list.push(if h == NONE {
-                Candidate { slot, key, metric, sort: crate::Sort::Internal, neighbour_id: 0, address: 0, neighbour_as: 0, selected }
-            } else {
+            let mut candidate = Candidate {
+                slot,
+                seq: held.seq,
+                key,
+                metric,
+                sort: crate::Sort::Internal,
+                neighbour_id: 0,
+                address: 0,
+                neighbour_as: 0,
+                selected: state.best[router] == slot,
+            };
+            if h != NONE {
                 let half = &self.halves[h as usize];
-                Candidate {
-                    slot,
-                    key,
-                    metric,
-                    sort: half.to_sort,
-                    neighbour_id: u32::from(half.from_id),
-                    address: address_number(half.from_address),
-                    neighbour_as: half.from_asn.0,
-                    selected,
-                }
-            });
+                candidate.sort = half.to_sort;
+                candidate.neighbour_id = u32::from(half.from_id);
+                candidate.address = address_number(half.from_address);
+                candidate.neighbour_as = half.from_asn.0;
+            }
+            // the list is short, and most often comes in order
+            let at = list.iter().rposition(|c: &Candidate| c.seq > candidate.seq).map_or(0, |at| at + 1);
+            list.insert(at, candidate);
         }
         let out = then(&node.rules, &list);
-        drop(list);
-        shared.places = places;
+        shared.candidates = list;
         out
     }
 
@@ -419,14 +436,18 @@ impl Plane<'_> {
 }
 
 /// What transfers of one group share does not hold for a receiver that is the originator, reflected it already, or is its next hop.
-fn group_differs(plane: &Plane<'_>, h: u32, made: u32, shared: &Shared) -> bool {
+fn group_differs(plane: &Plane<'_>, h: u32, made: u32, shared: &mut Shared) -> bool {
     let half = &plane.halves[h as usize];
-    let a = &shared.routes.get(made).attributes;
-    if a.originator_id == Some(half.to_id) || a.next_hop.is_some_and(|n| plane.fabric.owns(half.to as usize, n)) {
+    let key = *shared.routes.key(made);
+    if key.originator == Some(u32::from(half.to_id)) || shared.owner(plane, key.next_hop) == half.to {
         return true;
     }
+    if key.clusters == 0 {
+        return false;
+    }
+    let a = &shared.routes.get(made).attributes;
     let cluster = || plane.network.routers[half.to as usize].config.bgp.as_ref().and_then(|b| b.cluster_id).unwrap_or(half.to_id);
-    !a.cluster_list.is_empty() && a.cluster_list.contains(&cluster())
+    a.cluster_list.contains(&cluster())
 }
 
 fn address_number(address: IpAddr) -> u128 {

@@ -6,6 +6,7 @@
 
 pub mod answer;
 pub mod frr;
+pub mod scale;
 
 use config::RouterConfig;
 use routing::{Blueprint, Failures, Links, Profile, Router};

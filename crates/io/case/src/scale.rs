@@ -1,0 +1,173 @@
+//! Networks of a size, from a description of their wires: routers with an IGP, reflectors, borders with one neighbour each outside.
+//!
+//! The file names routers by AS, links with IGP weights, iBGP sessions (reflector, client or peer), eBGP links and classes of announcements;
+//! prefix *i* is 100.0.0.0 + *i*·256 /24 and is announced as class *i* mod the number of classes.
+
+use bgp::{AsPath, Asn, Family, PathAttributes, Prefix};
+use config::{BgpConfig, IgpInterface, InterfaceConfig, Neighbor, NeighborFamily, RouterConfig};
+use core::net::{IpAddr, Ipv4Addr};
+use routing::{Blueprint, Failures, Feed, Links, Profile, Router};
+use serde::Deserialize;
+
+/// Prefixes at most: what fits above 100.0.0.0.
+pub const PREFIXES_MAX: u32 = 1 << 20;
+
+#[derive(Clone, Debug, Deserialize)]
+struct Announcement {
+    from: usize,
+    as_path: Vec<u32>,
+    med: u32,
+}
+
+/// A scenario file.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Scenario {
+    /// Name.
+    pub name: String,
+    /// Own AS.
+    pub asn: u32,
+    routers: Vec<u32>,
+    links: Vec<(usize, usize, u32)>,
+    ibgp: Vec<(usize, usize, bool)>,
+    ebgp: Vec<(usize, usize)>,
+    classes: Vec<Vec<Announcement>>,
+}
+
+fn loopback(router: usize) -> IpAddr {
+    IpAddr::V4(Ipv4Addr::from(0x0A00_0000 + router as u32))
+}
+
+/// Both ends of a link: a /31 of 172.16.0.0/12.
+fn ends(link: usize) -> [IpAddr; 2] {
+    let base = 0xAC10_0000 + 2 * link as u32;
+    [IpAddr::V4(base.into()), IpAddr::V4((base + 1).into())]
+}
+
+/// Returns the n-th prefix.
+#[must_use]
+pub fn prefix(n: u32) -> Option<Prefix> {
+    Prefix::new(IpAddr::V4((0x6400_0000 + n * 256).into()), 24)
+}
+
+impl Scenario {
+    /// Reads a scenario.
+    ///
+    /// # Errors
+    /// What is wrong with the text, or which number names nothing.
+    pub fn read(text: &str) -> Result<Self, String> {
+        let out: Self = serde_json::from_str(text).map_err(|e| e.to_string())?;
+        let routers = out.routers.len();
+        let all = out.links.iter().flat_map(|(a, b, _)| [*a, *b]).chain(out.ibgp.iter().flat_map(|(a, b, _)| [*a, *b]));
+        let all = all.chain(out.ebgp.iter().flat_map(|(a, b)| [*a, *b])).chain(out.classes.iter().flatten().map(|a| a.from));
+        match all.into_iter().find(|r| *r >= routers) {
+            Some(r) => Err(format!("names router {r}, there are {routers}")),
+            None if out.classes.is_empty() => Err("has no classes of announcements".to_owned()),
+            None => Ok(out),
+        }
+    }
+
+    /// Positions of the routers of the own AS, in the order of the blueprint.
+    fn inside(&self) -> Vec<usize> {
+        (0..self.routers.len()).filter(|r| self.routers[*r] == self.asn).collect()
+    }
+
+    /// Returns how many routers, links and sessions there are inside, and sessions to the outside.
+    #[must_use]
+    pub fn size(&self) -> (usize, usize, usize, usize) {
+        (self.routers.len(), self.links.len(), self.ibgp.len(), self.ebgp.len())
+    }
+
+    /// Makes the network with `count` prefixes. `distinct`: every prefix has an announcement of its own (the AS before the origin differs), so
+    /// that none can be computed for another.
+    #[must_use]
+    pub fn blueprint(&self, count: u32, distinct: bool) -> Blueprint {
+        let inside = self.inside();
+        let position = |router: usize| inside.iter().position(|r| *r == router);
+        let mut routers: Vec<Router> = inside.iter().map(|r| self.router(*r)).collect();
+        let mut links = Links::new();
+        for (n, (a, b, weight)) in self.links.iter().enumerate() {
+            let external = self.routers[*a] != self.asn || self.routers[*b] != self.asn;
+            let mut on = Vec::new();
+            for (end, router) in [*a, *b].into_iter().enumerate() {
+                let Some(at) = position(router) else { continue };
+                let name = format!("eth{n}");
+                let igp = (!external).then(|| IgpInterface { area: "0".to_owned(), cost: Some(*weight), passive: false });
+                let interface = InterfaceConfig { addresses: vec![(ends(n)[end], 31)], igp_v4: igp, ..InterfaceConfig::default() };
+                routers[at].config.interfaces.insert(name.clone(), interface);
+                on.push((at, name));
+            }
+            links.insert(format!("link{n:05}"), on);
+        }
+        for (reflector, other, is_client) in &self.ibgp {
+            for (from, to, client) in [(*reflector, *other, *is_client), (*other, *reflector, false)] {
+                let Some(bgp) = position(from).and_then(|at| routers[at].config.bgp.as_mut()) else { continue };
+                let border = self.ebgp.iter().any(|(_, b)| *b == from);
+                let family = NeighborFamily {
+                    next_hop_self: border,
+                    route_reflector_client: client,
+                    send_community: true,
+                    ..NeighborFamily::default()
+                };
+                let mut neighbor = Neighbor { update_source: Some("lo".to_owned()), ..Neighbor::new(Asn(self.asn)) };
+                neighbor.families.insert(Family::Ipv4Unicast, family);
+                bgp.neighbors.insert(loopback(to), neighbor);
+            }
+        }
+        let mut feeds = Vec::new();
+        for (external, border) in &self.ebgp {
+            let link = self.links.iter().position(|(a, b, _)| (*a, *b) == (*border, *external) || (*b, *a) == (*border, *external));
+            let (Some(at), Some(link)) = (position(*border), link) else { continue };
+            let address = ends(link)[usize::from(self.links[link].1 == *external)];
+            if let Some(bgp) = routers[at].config.bgp.as_mut() {
+                let mut neighbor = Neighbor::new(Asn(self.routers[*external]));
+                neighbor.families.insert(Family::Ipv4Unicast, NeighborFamily { send_community: true, ..NeighborFamily::default() });
+                bgp.neighbors.insert(address, neighbor);
+            }
+            feeds.push(self.feed(*external, at, address, count, distinct));
+        }
+        Blueprint { routers, links: Some(links), feeds, failures: Failures::default(), starting: false }
+    }
+
+    fn router(&self, router: usize) -> Router {
+        let id = if let IpAddr::V4(a) = loopback(router) { Some(a) } else { None };
+        let mut bgp = BgpConfig { router_id: id, ebgp_requires_policy: false, ..BgpConfig::new(Asn(self.asn)) };
+        // one best path, as the simulator that this is measured against has it
+        bgp.wider.maximum_paths.insert(Family::Ipv4Unicast, 1);
+        bgp.wider.maximum_paths_ibgp.insert(Family::Ipv4Unicast, 1);
+        let mut config = RouterConfig { hostname: format!("r{router}"), bgp: Some(bgp), ..RouterConfig::default() };
+        let igp = IgpInterface { area: "0".to_owned(), cost: None, passive: true };
+        let lo = InterfaceConfig { addresses: vec![(loopback(router), 32)], igp_v4: Some(igp), ..InterfaceConfig::default() };
+        config.interfaces.insert("lo".to_owned(), lo);
+        Router { name: format!("r{router}"), config, profile: Profile::FRR }
+    }
+
+    fn feed(&self, external: usize, router: usize, neighbor: IpAddr, count: u32, distinct: bool) -> Feed {
+        let router_id = if let IpAddr::V4(a) = loopback(external) { a } else { Ipv4Addr::UNSPECIFIED };
+        let attributes = |announcement: &Announcement, own: Option<u32>| {
+            let behind = announcement.as_path.iter().copied();
+            let path = core::iter::once(self.routers[external]).chain(behind.enumerate().map(|(i, asn)| {
+                let last = i + 1 == announcement.as_path.len();
+                own.filter(|_| last).map_or(asn, |n| 4_200_000_000 + n)
+            }));
+            let as_path = AsPath::sequence(path);
+            PathAttributes { as_path, next_hop: Some(neighbor), med: Some(announcement.med), ..PathAttributes::default() }
+        };
+        let mut feed = Feed { router, neighbor, router_id, attributes: Vec::new(), routes: Vec::new() };
+        let mut shared = vec![None; self.classes.len()];
+        for n in 0..count.min(PREFIXES_MAX) {
+            let class = n as usize % self.classes.len();
+            let Some(announcement) = self.classes[class].iter().find(|a| a.from == external) else { continue };
+            let at = if distinct {
+                feed.attributes.push(attributes(announcement, Some(n)));
+                feed.attributes.len() as u32 - 1
+            } else {
+                *shared[class].get_or_insert_with(|| {
+                    feed.attributes.push(attributes(announcement, None));
+                    feed.attributes.len() as u32 - 1
+                })
+            };
+            feed.routes.extend(prefix(n).map(|p| (p, at)));
+        }
+        feed
+    }
+}
