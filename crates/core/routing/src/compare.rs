@@ -258,15 +258,14 @@ impl Rules {
     /// that the router made, and against which.
     pub fn select(&self, list: &[Candidate]) -> Option<Selection> {
         if !self.knobs.deterministic_med {
-            return self.scan(list, 0..list.len());
+            return self.scan(list, 0..list.len(), (Step::OnlyPath, None));
         }
-        let champions = self.champions(list);
-        self.scan(list, champions.into_iter())
+        let (champions, said) = self.champions(list);
+        self.scan(list, champions.into_iter(), said)
     }
 
-    fn scan(&self, list: &[Candidate], mut field: impl Iterator<Item = usize>) -> Option<Selection> {
+    fn scan(&self, list: &[Candidate], mut field: impl Iterator<Item = usize>, mut said: Said) -> Option<Selection> {
         let mut best = field.next()?;
-        let mut said = (Step::OnlyPath, None);
         for next in field {
             let outcome = self.compare(&list[next], &list[best]);
             said = (outcome.step, Some(if outcome.new_wins { best } else { next }));
@@ -297,7 +296,8 @@ impl Rules {
     }
 
     /// The best of each neighbour AS (`bgp deterministic-med`), in list order of the first of each group.
-    fn champions(&self, list: &[Candidate]) -> Vec<usize> {
+    fn champions(&self, list: &[Candidate]) -> (Vec<usize>, Said) {
+        let mut said = (Step::OnlyPath, None);
         let mut checked = vec![false; list.len()];
         let mut champion = vec![false; list.len()];
         for first in 0..list.len() {
@@ -309,14 +309,16 @@ impl Rules {
                 if checked[other] || !same_left(&list[first].key, &list[other].key) {
                     continue;
                 }
-                if self.compare(&list[other], &list[best]).new_wins {
+                let outcome = self.compare(&list[other], &list[best]);
+                said = (outcome.step, Some(if outcome.new_wins { best } else { other }));
+                if outcome.new_wins {
                     best = other;
                 }
                 checked[other] = true;
             }
             champion[best] = true;
         }
-        (0..list.len()).filter(|i| champion[*i]).collect()
+        ((0..list.len()).filter(|i| champion[*i]).collect(), said)
     }
 }
 
@@ -324,6 +326,9 @@ impl Rules {
 const fn same_left(a: &Key, b: &Key) -> bool {
     (a.first_as != 0 && a.first_as == b.first_as) || (a.first_confed != 0 && a.first_confed == b.first_confed)
 }
+
+/// The last comparison made, and the place of the path that lost it.
+type Said = (Step, Option<usize>);
 
 /// The choice of one router for one prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -139,24 +139,26 @@ fn own_as(bgp: &config::BgpConfig) -> Asn {
 }
 
 /// The part that all paths begin with, and the rest as a set (`aspath_aggregate`).
-fn common<'p>(paths: impl Iterator<Item = &'p AsPath> + Clone) -> AsPath {
-    let flat = |p: &AsPath| -> Vec<Asn> {
-        p.segments()
-            .iter()
-            .flat_map(|s| match s {
-                Segment::Sequence(v) | Segment::Set(v) | Segment::ConfedSequence(v) | Segment::ConfedSet(v) => v.clone(),
-            })
-            .collect()
+fn common<'p>(paths: impl Iterator<Item = &'p AsPath>) -> AsPath {
+    let flat = |p: &AsPath| -> Vec<(bool, Asn)> {
+        let parts = p.segments().iter().flat_map(|s| match s {
+            Segment::Sequence(v) | Segment::Set(v) => v.iter().map(|a| (false, *a)).collect::<Vec<_>>(),
+            Segment::ConfedSequence(v) | Segment::ConfedSet(v) => v.iter().map(|a| (true, *a)).collect(),
+        });
+        parts.collect()
     };
-    let all: Vec<Vec<Asn>> = paths.map(flat).collect();
+    let all: Vec<Vec<(bool, Asn)>> = paths.map(flat).collect();
     let shortest = all.iter().map(Vec::len).min().unwrap_or(0);
     let same = (0..shortest).take_while(|i| all.iter().all(|p| p[*i] == all[0][*i])).count();
-    let head = all.first().map(|p| p[..same].to_vec()).unwrap_or_default();
-    let rest: BTreeSet<Asn> = all.iter().flat_map(|p| p[same..].iter().copied()).filter(|a| !head.contains(a)).collect();
-    let mut segments = Vec::new();
-    if !head.is_empty() {
-        segments.push(Segment::Sequence(head));
-    }
+    let head: &[(bool, Asn)] = all.first().map_or(&[], |p| &p[..same]);
+    let rest: BTreeSet<Asn> = all.iter().flat_map(|p| &p[same..]).filter(|a| !head.contains(a)).map(|(_, a)| *a).collect();
+    let mut segments: Vec<Segment> = head
+        .chunk_by(|a, b| a.0 == b.0)
+        .map(|run| {
+            let asns = run.iter().map(|(_, a)| *a).collect();
+            if run[0].0 { Segment::ConfedSequence(asns) } else { Segment::Sequence(asns) }
+        })
+        .collect();
     if !rest.is_empty() {
         segments.push(Segment::Set(rest.into_iter().collect()));
     }

@@ -90,6 +90,12 @@ impl<'n> Plane<'n> {
         Self { network, fabric, family, halves, nodes, half_slots, slot_half, groups, absent, prefixes_matter }
     }
 
+    /// Returns how many sides of sessions between routers of the network are up.
+    #[must_use]
+    pub fn session_sides(&self) -> usize {
+        self.halves.iter().filter(|h| h.from != OUTSIDE && h.to != OUTSIDE).count()
+    }
+
     /// Returns a router's end of its sessions; `None` without BGP.
     pub(crate) fn end(&self, router: usize) -> Option<End<'_>> {
         let bgp = self.network.routers[router].config.bgp.as_ref()?;

@@ -119,13 +119,14 @@ impl Policies {
 
     fn walk(&self, name: &str, q: &Question<'_>, route: &mut Route, walk: &mut Walk<'_>) -> Result<bool, (u32, String)> {
         let Some(definition) = self.policy.definitions.get(name) else { return Ok(false) };
-        let (mut accepted, mut from) = (false, 0);
+        let (mut from, mut last_matched) = (0, false);
         for term in &definition.statements {
             if term.sequence < from {
                 continue;
             }
             *walk.left = walk.left.checked_sub(1).ok_or((term.sequence, "too many terms".to_owned()))?;
-            if !self.all_hold(term, q, route)? {
+            last_matched = self.all_hold(term, q, route)?;
+            if !last_matched {
                 continue;
             }
             walk.terms.push(term.sequence);
@@ -153,14 +154,14 @@ impl Policies {
                     return Ok(false);
                 }
             }
-            accepted = true;
             match flow {
                 Flow::Exit => return Ok(true),
                 Flow::Next => {}
                 Flow::Goto(to) => from = to,
             }
         }
-        Ok(accepted)
+        // the end rejects, unless the last term that was looked at matched and sent the route on: `route_map_apply` keeps that term's word
+        Ok(last_matched)
     }
 
     fn all_hold(&self, term: &Statement, q: &Question<'_>, route: &Route) -> Result<bool, (u32, String)> {

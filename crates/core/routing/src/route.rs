@@ -131,6 +131,10 @@ impl Routes {
         &self.keys[number as usize]
     }
 
+    pub fn hop_number(&mut self, address: IpAddr) -> u32 {
+        self.next_hops.number(Some(address))
+    }
+
     pub fn next_hop(&self, number: u32) -> Option<IpAddr> {
         *self.next_hops.get(number)
     }

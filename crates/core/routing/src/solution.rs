@@ -251,7 +251,7 @@ impl Plane<'_> {
                     if asked.len() <= number {
                         asked.resize(number + 1, false);
                     }
-                    if core::mem::replace(&mut asked[number], true) {
+                    if number as u32 == solved.state.self_hop || core::mem::replace(&mut asked[number], true) {
                         continue;
                     }
                     let Some(hop) = solution.shared.routes.next_hop(number as u32) else { continue };

@@ -50,6 +50,9 @@ pub struct State {
     /// Step of the router's last comparison, and against which place.
     pub(crate) said: Vec<(Step, u32)>,
     seq: u32,
+    /// Number of the next hop that is the destination itself, when that is one address: such a route resolves by itself and is not valid
+    /// (bgpd, `bgp_find_or_add_nexthop`).
+    pub(crate) self_hop: u32,
     /// Messages it took.
     pub(crate) messages: usize,
     /// The routers whose choice went round in a circle; empty: it settled.
@@ -148,6 +151,7 @@ impl Plane<'_> {
             best: vec![NONE; self.nodes.len()],
             said: vec![(Step::OnlyPath, NONE); self.nodes.len()],
             seq: 0,
+            self_hop: NONE,
             messages: 0,
             cycle: Vec::new(),
             gave_up: false,
@@ -158,6 +162,10 @@ impl Plane<'_> {
     #[must_use]
     pub fn solve(&self, class: &Class, schedule: Schedule, shared: &mut Shared) -> State {
         let mut state = self.blank();
+        let host = if class.prefix.address().is_ipv4() { 32 } else { 128 };
+        if class.prefix.length() == host {
+            state.self_hop = shared.routes.hop_number(class.prefix.address());
+        }
         let mut queue = Queue::new(schedule, self.halves.len(), &state);
         let mut origins = class.origins.clone();
         if schedule == Schedule::Reverse {
@@ -278,7 +286,12 @@ impl Plane<'_> {
         }
         let next_hop = shared.routes.key(route).next_hop;
         let cost = shared.cost(self, router, next_hop);
-        self.metric(slot, cost) != UNREACHABLE
+        next_hop != state.self_hop && self.metric(slot, cost) != UNREACHABLE
+    }
+
+    /// Says whether the sender of a direction announces a path to the neighbour that it has it from, who then finds himself in it.
+    fn sends_back(&self, half: &crate::session::Half) -> bool {
+        self.network.routers.get(half.from as usize).is_some_and(|r| r.profile.sends_back)
     }
 
     /// Returns what arrives over a direction when the sender sends the path at `slot`.
@@ -289,7 +302,7 @@ impl Plane<'_> {
         let half = &self.halves[h as usize];
         let came = self.slot_half[slot as usize];
         // not back to where it came from
-        if came != NONE && came == half.reverse {
+        if came != NONE && came == half.reverse && !self.sends_back(half) {
             return NONE;
         }
         let route = state.slots[slot as usize].route;
@@ -315,7 +328,7 @@ impl Plane<'_> {
         let half = &self.halves[h as usize];
         let route = state.slots[slot as usize].route;
         let came = self.slot_half[slot as usize];
-        if came != NONE && came == half.reverse {
+        if came != NONE && came == half.reverse && !self.sends_back(half) {
             return Err(Stop::OwnOrigin);
         }
         if class.withheld.contains(&h) {
@@ -335,8 +348,9 @@ impl Plane<'_> {
         let sender = self.end(half.from as usize).ok_or_else(no_bgp)?;
         let came = self.slot_half[slot as usize];
         let learned = if came == NONE { half.from_id } else { self.halves[came as usize].from_id };
+        let back = came != NONE && came == half.reverse;
         let suppressed = class.suppressed.contains(&(half.from as usize));
-        let wire = transfer.export(&sender, &class.prefix, route, (self.from(slot), learned), suppressed)?;
+        let wire = transfer.export(&sender, &class.prefix, route, (self.from(slot), learned, back), suppressed)?;
         let receiver = self.end(half.to as usize).ok_or_else(no_bgp)?;
         transfer.import(&receiver, &class.prefix, &wire)
     }
@@ -383,7 +397,7 @@ impl Plane<'_> {
             let key = *shared.routes.key(held.route);
             let cost = shared.cost(self, router, key.next_hop);
             let metric = self.metric(slot, cost);
-            if metric == UNREACHABLE {
+            if metric == UNREACHABLE || key.next_hop == state.self_hop {
                 continue;
             }
             let h = self.slot_half[slot as usize];

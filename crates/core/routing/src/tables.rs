@@ -93,7 +93,7 @@ impl Plane<'_> {
             let n = state.slots[slot as usize].route;
             let next_hop = solution.shared.routes.key(n).next_hop;
             let cost = solution.shared.cost(self, router, next_hop);
-            let metric = self.metric(slot, cost);
+            let metric = if next_hop == state.self_hop { crate::fabric::UNREACHABLE } else { self.metric(slot, cost) };
             let route = solution.shared.routes.get(n);
             let a = &route.attributes;
             let unspecified: IpAddr =

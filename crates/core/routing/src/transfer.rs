@@ -88,13 +88,14 @@ impl<'n> Transfer<'n> {
 
     /// Makes what the receiver's side of the wire sees of a route that `from` holds.
     ///
-    /// `learned` is the router id of the neighbour that the route came from; a reflector names it as the originator.
+    /// `learned` is the router id of the neighbour that the route came from; a reflector names it as the originator. `back`: that neighbour is
+    /// the receiver.
     pub fn export(
         &self,
         end: &End<'n>,
         prefix: &Prefix,
         route: &Route,
-        (from, learned): (From, Ipv4Addr),
+        (from, learned, back): (From, Ipv4Addr, bool),
         suppressed: bool,
     ) -> Result<Route, Stop> {
         let half = self.half;
@@ -153,7 +154,7 @@ impl<'n> Transfer<'n> {
         if settings.wider.as_override && external {
             a.as_path = replaced(&a.as_path, |asn| asn == half.to_asn, end.bgp.asn);
         }
-        let mut own_next_hop = self.next_hop_is_own(end, settings, route, reflect);
+        let mut own_next_hop = self.next_hop_is_own(end, settings, route, (reflect, back));
         match route.next_hop {
             NextHop::NotSaid => {}
             NextHop::Own | NextHop::Address | NextHop::Unchanged => own_next_hop &= settings.export.is_some(),
@@ -217,7 +218,7 @@ impl<'n> Transfer<'n> {
         Ok(sent)
     }
 
-    fn next_hop_is_own(&self, end: &End<'n>, settings: &NeighborFamily, route: &Route, reflect: bool) -> bool {
+    fn next_hop_is_own(&self, end: &End<'n>, settings: &NeighborFamily, route: &Route, (reflect, back): (bool, bool)) -> bool {
         if settings.wider.unchanged.next_hop || settings.wider.route_server_client {
             return false;
         }
@@ -228,7 +229,7 @@ impl<'n> Transfer<'n> {
             return false;
         }
         // a third party on the subnet of both is told as it is
-        route.attributes.next_hop.is_none_or(|hop| !self.fabric.share_subnet(end.index, hop, self.half.to_address))
+        back || route.attributes.next_hop.is_none_or(|hop| !self.fabric.share_subnet(end.index, hop, self.half.to_address))
     }
 
     fn only_to_customer_out(&self, end: &End<'n>, neighbor: &Neighbor, sent: &mut Route) -> Result<(), Stop> {

@@ -56,6 +56,8 @@ pub struct Answer {
     pub rounds: usize,
     /// Messages between routers.
     pub messages: usize,
+    /// Sides of IPv4 sessions that come up.
+    pub session_sides: usize,
 }
 
 /// Solves a case.
@@ -71,6 +73,7 @@ pub fn solve(case: &Case) -> Answer {
         absent_sessions: Vec::new(),
         rounds: 0,
         messages: 0,
+        session_sides: 0,
     };
     for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
         let plane = Plane::new(&blueprint, family);
@@ -84,6 +87,9 @@ pub fn solve(case: &Case) -> Answer {
         out.converged &= out.oscillation.is_none() && !solution.restless;
         out.rounds = out.rounds.max(solution.rounds);
         out.messages += plane.messages(&solution);
+        if family == Family::Ipv4Unicast {
+            out.session_sides = plane.session_sides();
+        }
         for absent in &plane.absent {
             let (router, neighbor, why) = (blueprint.routers[absent.router].name.clone(), absent.neighbor, absent.why.clone());
             out.absent_sessions.push(AbsentSession { router, neighbor, why });

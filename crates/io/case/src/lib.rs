@@ -5,7 +5,11 @@
 //! make of it, and [`frr`] reads tables that real routers showed.
 
 pub mod answer;
+pub mod compare;
+pub mod diff;
 pub mod frr;
+pub mod generate;
+pub mod live;
 pub mod scale;
 
 use config::RouterConfig;
@@ -228,6 +232,11 @@ impl Text {
             out.push_str("end\n");
         }
         out
+    }
+
+    /// One text without what only our reader needs.
+    pub(crate) fn joined_for_frr(&self) -> String {
+        self.files.iter().map(|(_, content)| content.as_str()).collect::<Vec<_>>().join("\n")
     }
 
     /// Reads the configuration.

@@ -51,7 +51,8 @@ impl PeerDraft {
             _ => {}
         }
         let read = Session::new(own).line(words, on);
-        if matches!(read, Read::Taken | Read::Wider) {
+        // what changes no route (timers, hops) is held too
+        if matches!(read, Read::Taken | Read::Wider | Read::Harmless) {
             self.lines.push(owned(on, words));
         }
         read
@@ -64,7 +65,7 @@ impl PeerDraft {
             return Read::Taken;
         }
         let read = FamilySession::new().line(words, on);
-        if matches!(read, Read::Taken | Read::Wider) {
+        if matches!(read, Read::Taken | Read::Wider | Read::Harmless) {
             self.families.entry(family).or_default().push(owned(on, words));
         }
         read

@@ -1,0 +1,144 @@
+//! Seeds of random networks, each on real FRR and by computation.
+
+use crate::compare::Different;
+use crate::generate::{Feature, network};
+use crate::live::{Live, LiveError};
+use crate::{Case, answer, compare};
+use core::fmt;
+use std::path::Path;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Networks at once: they mostly wait.
+const AT_ONCE: usize = 3;
+
+/// The agreement over all seeds.
+#[derive(Clone, Debug, Default)]
+pub struct Agreement {
+    /// Networks compared.
+    pub networks: usize,
+    /// Networks that did not run or did not come to rest.
+    pub failed: usize,
+    /// Rows (router and prefix).
+    pub rows: usize,
+    /// Rows that differ and were told as dependent on the order of arrival.
+    pub told: usize,
+    /// Rows that differ and were not.
+    pub untold: usize,
+}
+
+impl fmt::Display for Agreement {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let equal = self.rows - self.told - self.untold;
+        write!(
+            f,
+            "{} networks, {} rows: {equal} equal to FRR ({:.3} %), {} told as dependent on the order of arrival, {} different; {} networks did not run",
+            self.networks,
+            self.rows,
+            100.0 * equal as f64 / self.rows.max(1) as f64,
+            self.told,
+            self.untold,
+            self.failed
+        )
+    }
+}
+
+/// Runs seeds; `say` gets a line for each network and each difference. A network with a difference is made smaller and kept under `keep`.
+pub fn seeds(range: core::ops::Range<u64>, keep: Option<&Path>, say: impl Fn(&str) + Sync) -> Agreement {
+    let next = AtomicU64::new(range.start);
+    let total = Mutex::new(Agreement::default());
+    std::thread::scope(|scope| {
+        for _ in 0..AT_ONCE {
+            scope.spawn(|| {
+                loop {
+                    let seed = next.fetch_add(1, Ordering::Relaxed);
+                    if seed >= range.end {
+                        return;
+                    }
+                    one(seed, keep, &total, &say);
+                }
+            });
+        }
+    });
+    total.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
+}
+
+fn one(seed: u64, keep: Option<&Path>, total: &Mutex<Agreement>, say: &(impl Fn(&str) + Sync)) {
+    let result = compared(&network(seed, &[]), seed);
+    let mut total = total.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    total.networks += 1;
+    let (rows, different, unfinished) = match result {
+        Ok(told) => told,
+        Err(error) => {
+            total.failed += 1;
+            say(&format!("seed {seed}: {error}"));
+            return;
+        }
+    };
+    if let Some(why) = unfinished {
+        total.failed += 1;
+        say(&format!("seed {seed}: FRR did not come to rest: {why}"));
+        return;
+    }
+    let untold = different.iter().filter(|d| !d.told).count();
+    total.rows += rows;
+    total.told += different.len() - untold;
+    total.untold += untold;
+    drop(total);
+    say(&format!("seed {seed}: {rows} rows, {} dependent on order, {untold} different", different.len() - untold));
+    for d in different.iter().filter(|d| !d.told) {
+        say(&format!("  seed {seed} {} {}: {}", d.router, d.prefix, d.what.join("; ")));
+    }
+    if let Some(dir) = keep.filter(|_| untold > 0) {
+        let without = smaller(seed);
+        say(&format!("  seed {seed}: still different without {without:?}"));
+        if let Err(error) = store(&network(seed, &without), &dir.join(format!("seed-{seed}"))) {
+            say(&format!("  seed {seed}: not kept: {error}"));
+        }
+    }
+}
+
+type Compared = (usize, Vec<Different>, Option<String>);
+
+fn compared(case: &Case, seed: u64) -> Result<Compared, LiveError> {
+    let answer = answer::solve(case);
+    let dir = std::env::temp_dir().join(format!("ph-twin-{}-{seed}", std::process::id()));
+    let live = Live::start(case, &format!("td{:x}-{seed}-", std::process::id() % 0xFFF), &dir)?;
+    let (shown, unfinished) = live.tables(answer.session_sides)?;
+    drop(live);
+    let _ = std::fs::remove_dir_all(&dir);
+    let (rows, different) = compare::tables(&answer, &shown);
+    Ok((rows, different, unfinished))
+}
+
+/// Leaves out features as long as a difference stays.
+fn smaller(seed: u64) -> Vec<Feature> {
+    let mut without = Vec::new();
+    for feature in Feature::ALL {
+        let mut tried = without.clone();
+        tried.push(feature);
+        if compared(&network(seed, &tried), seed).is_ok_and(|(_, different, _)| different.iter().any(|d| !d.told)) {
+            without = tried;
+        }
+    }
+    without
+}
+
+/// Writes a case as a directory.
+///
+/// # Errors
+/// Those of the file system.
+pub fn store(case: &Case, dir: &Path) -> std::io::Result<()> {
+    let routers: Vec<&String> = case.routers.iter().map(|(name, _)| name).collect();
+    let description = serde_json::json!({"routers": routers, "links": case.links, "config_files": {}, "steps": []});
+    std::fs::create_dir_all(dir)?;
+    std::fs::write(dir.join("case.json"), serde_json::to_string_pretty(&description)?)?;
+    for (name, text) in &case.routers {
+        let folder = dir.join("configs").join(name);
+        std::fs::create_dir_all(&folder)?;
+        for (file, content) in &text.files {
+            std::fs::write(folder.join(file), content)?;
+        }
+    }
+    Ok(())
+}
