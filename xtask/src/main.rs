@@ -40,13 +40,19 @@ const CHECKS: [(&str, Check); 8] = [
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.first().is_some_and(|a| a == "twin-diff") {
+        return twin_diff(&arguments[1..]);
+    }
     let words: Vec<&str> = arguments.iter().map(String::as_str).filter(|a| !a.starts_with("--")).collect();
     let unknown = arguments.iter().find(|a| a.starts_with("--") && *a != "--desktop");
     let names = words.get(1..).unwrap_or_default();
     let stranger = names.iter().find(|n| !CHECKS.iter().any(|(name, _)| name == *n));
     if words.first() != Some(&"check") || unknown.is_some() || stranger.is_some() {
         let all: Vec<&str> = CHECKS.iter().map(|(name, _)| *name).collect();
-        eprintln!("usage: cargo xtask check [--desktop] [NAME…]\nNAME: {}", all.join(", "));
+        eprintln!(
+            "usage: cargo xtask check [--desktop] [NAME…]\n       cargo xtask twin-diff [--seeds N] [--from S] [--keep DIR]\nNAME: {}",
+            all.join(", ")
+        );
         return ExitCode::from(2);
     }
     // where it is run, not where it was built: a target folder may serve several checkouts
@@ -56,6 +62,23 @@ fn main() -> ExitCode {
     let wanted = CHECKS.iter().filter(|(name, _)| names.is_empty() || names.contains(name));
     let failed = wanted.filter(|(name, check)| !run(name, *check, &workspace)).count();
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Random networks on real FRR against ours; needs root and FRR.
+fn twin_diff(arguments: &[String]) -> ExitCode {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let run = std::process::Command::new(cargo)
+        .args(["run", "--quiet", "--release", "--package", "case", "--bin", "twin-diff", "--"])
+        .args(arguments)
+        .status();
+    match run {
+        Ok(status) if status.success() => ExitCode::SUCCESS,
+        Ok(_) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("cargo does not start: {error}");
+            ExitCode::FAILURE
+        }
+    }
 }
 
 fn run(name: &str, check: Check, workspace: &Workspace) -> bool {

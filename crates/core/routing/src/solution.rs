@@ -308,9 +308,11 @@ impl Plane<'_> {
             }
             let state = &solution.classes[*number as usize].state;
             let own = self.local_slot(router, Kind::Aggregate);
-            let paths = self.nodes[router].slots.clone().filter(|s| *s != own).map(|s| state.slots[s as usize].route);
+            // a path whose next hop is not reached contributes nothing
+            let usable = |s: &u32| *s != own && self.is_usable(router, *s, state, &solution.shared);
+            let paths = self.nodes[router].slots.clone().filter(usable).map(|s| state.slots[s as usize].route);
             let before = contributors.len();
-            contributors.extend(paths.filter(|r| *r != NONE).map(|r| solution.shared.routes.get(r)));
+            contributors.extend(paths.map(|r| solution.shared.routes.get(r)));
             if contributors.len() > before {
                 parts.push(*prefix);
             }

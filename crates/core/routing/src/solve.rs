@@ -289,6 +289,18 @@ impl Plane<'_> {
         next_hop != state.self_hop && self.metric(slot, cost) != UNREACHABLE
     }
 
+    /// The same for a state that has come to rest: costs are known by then.
+    pub(crate) fn is_usable(&self, router: usize, slot: u32, state: &State, shared: &Shared) -> bool {
+        let route = state.slots[slot as usize].route;
+        if route == NONE {
+            return false;
+        }
+        let next_hop = shared.routes.key(route).next_hop;
+        let known = shared.costs.get(next_hop as usize).and_then(|c| c.get(router)).copied().unwrap_or(UNREACHABLE);
+        let cost = if next_hop == OWN { 0 } else { known };
+        next_hop != state.self_hop && self.metric(slot, cost) != UNREACHABLE
+    }
+
     /// Says whether the sender of a direction announces a path to the neighbour that it has it from, who then finds himself in it.
     fn sends_back(&self, half: &crate::session::Half) -> bool {
         self.network.routers.get(half.from as usize).is_some_and(|r| r.profile.sends_back)

@@ -67,6 +67,14 @@ pub struct Different {
     pub told: bool,
 }
 
+impl Different {
+    /// Says whether more than the last comparison's name differs, and it was not told.
+    #[must_use]
+    pub fn is_untold(&self) -> bool {
+        !self.told && self.what.iter().any(|w| !w.contains(": reason "))
+    }
+}
+
 /// Compares all tables of IPv4; returns the number of rows, and those that differ.
 #[must_use]
 pub fn tables(answer: &Answer, shown: &BTreeMap<String, Shown>) -> (usize, Vec<Different>) {
