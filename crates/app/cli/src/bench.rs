@@ -4,6 +4,7 @@ mod feed;
 mod gnmi;
 mod ingest;
 mod replay;
+mod twin;
 
 use crate::exit::{Context, Ended, Failure, Outcome};
 use clap::Subcommand;
@@ -25,6 +26,8 @@ enum What {
     Ingest(ingest::Arguments),
     /// gNMI: leaves a second from bytes into the picture, against their decoding alone; many targets at once.
     Gnmi(gnmi::Arguments),
+    /// The twin: solving a network, and what a change or a failure would do, from a file of wires and sessions.
+    Twin(twin::Arguments),
     /// Captures: how much faster than they were recorded the engine goes over them, against reading them alone.
     Replay(replay::Arguments),
     /// The window: first useful paint, processor time at rest, panning a drawing of 200 nodes. Needs the source tree, Node, WebKitWebDriver
@@ -60,6 +63,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
     match &arguments.what {
         What::Ingest(arguments) => ingest::run(context, arguments),
         What::Gnmi(arguments) => gnmi::run(context, arguments),
+        What::Twin(arguments) => twin::run(context, arguments),
         What::Replay(arguments) => replay::run(context, arguments),
         What::Ui { window } => ui(context, window.as_deref()),
     }

@@ -5,6 +5,7 @@ use bgp::{PathAttributes, Prefix};
 use config::RouterConfig;
 use core::net::{IpAddr, Ipv4Addr};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// What a router's software does where vendors differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -86,8 +87,8 @@ impl Profile {
 pub struct Router {
     /// Name, unique.
     pub name: String,
-    /// Configuration.
-    pub config: RouterConfig,
+    /// Configuration; a copy of the network shares it until it changes.
+    pub config: Arc<RouterConfig>,
     /// Software.
     pub profile: Profile,
 }
@@ -102,9 +103,9 @@ pub struct Feed {
     /// Its router id.
     pub router_id: Ipv4Addr,
     /// Attributes, each once.
-    pub attributes: Vec<PathAttributes>,
+    pub attributes: Arc<Vec<PathAttributes>>,
     /// What it announces, as the router receives it, before policy: prefix and place in `attributes`.
-    pub routes: Vec<(Prefix, u32)>,
+    pub routes: Arc<Vec<(Prefix, u32)>>,
 }
 
 /// Segments: which interfaces are connected with each other.
@@ -127,7 +128,7 @@ pub struct Blueprint {
     /// Routers.
     pub routers: Vec<Router>,
     /// Segments; `None`: interfaces whose addresses lie in one subnet are connected.
-    pub links: Option<Links>,
+    pub links: Option<Arc<Links>>,
     /// What comes from outside.
     pub feeds: Vec<Feed>,
     /// What is out of order.

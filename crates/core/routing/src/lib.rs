@@ -7,6 +7,7 @@
 
 mod blueprint;
 mod compare;
+mod diff;
 mod explain;
 mod fabric;
 mod origin;
@@ -22,6 +23,7 @@ mod transfer;
 
 pub use blueprint::{Blueprint, Failures, Feed, Links, Profile, Router};
 pub use compare::{Sort, Step, TieBreak};
+pub use diff::{Choice, Moved};
 pub use explain::{Explanation, Hop, Loser, Stopped};
 pub use plane::Plane;
 pub use policy::{NextHop, Policies, Question, Verdict};

@@ -17,6 +17,7 @@ use routing::{Blueprint, Failures, Links, Profile, Router};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// Bytes of one configuration file read.
 const CONFIG_BYTES_MAX: u64 = 64 << 20;
@@ -183,10 +184,10 @@ impl Case {
             });
             links.insert(link.clone(), ends.collect());
         }
-        let router = |(name, text): &(String, Text)| Router { name: name.clone(), config: text.parse(), profile: Profile::FRR };
+        let router = |(name, text): &(String, Text)| Router { name: name.clone(), config: Arc::new(text.parse()), profile: Profile::FRR };
         Blueprint {
             routers: self.routers.iter().map(router).collect(),
-            links: Some(links),
+            links: Some(Arc::new(links)),
             feeds: Vec::new(),
             failures: Failures::default(),
             starting: true,

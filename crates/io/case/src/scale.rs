@@ -8,6 +8,7 @@ use config::{BgpConfig, IgpInterface, InterfaceConfig, Neighbor, NeighborFamily,
 use core::net::{IpAddr, Ipv4Addr};
 use routing::{Blueprint, Failures, Feed, Links, Profile, Router};
 use serde::Deserialize;
+use std::sync::Arc;
 
 /// Prefixes at most: what fits above 100.0.0.0.
 pub const PREFIXES_MAX: u32 = 1 << 20;
@@ -93,14 +94,14 @@ impl Scenario {
                 let name = format!("eth{n}");
                 let igp = (!external).then(|| IgpInterface { area: "0".to_owned(), cost: Some(*weight), passive: false });
                 let interface = InterfaceConfig { addresses: vec![(ends(n)[end], 31)], igp_v4: igp, ..InterfaceConfig::default() };
-                routers[at].config.interfaces.insert(name.clone(), interface);
+                Arc::make_mut(&mut routers[at].config).interfaces.insert(name.clone(), interface);
                 on.push((at, name));
             }
             links.insert(format!("link{n:05}"), on);
         }
         for (reflector, other, is_client) in &self.ibgp {
             for (from, to, client) in [(*reflector, *other, *is_client), (*other, *reflector, false)] {
-                let Some(bgp) = position(from).and_then(|at| routers[at].config.bgp.as_mut()) else { continue };
+                let Some(bgp) = position(from).and_then(|at| Arc::make_mut(&mut routers[at].config).bgp.as_mut()) else { continue };
                 let border = self.ebgp.iter().any(|(_, b)| *b == from);
                 let family = NeighborFamily {
                     next_hop_self: border,
@@ -118,14 +119,14 @@ impl Scenario {
             let link = self.links.iter().position(|(a, b, _)| (*a, *b) == (*border, *external) || (*b, *a) == (*border, *external));
             let (Some(at), Some(link)) = (position(*border), link) else { continue };
             let address = ends(link)[usize::from(self.links[link].1 == *external)];
-            if let Some(bgp) = routers[at].config.bgp.as_mut() {
+            if let Some(bgp) = Arc::make_mut(&mut routers[at].config).bgp.as_mut() {
                 let mut neighbor = Neighbor::new(Asn(self.routers[*external]));
                 neighbor.families.insert(Family::Ipv4Unicast, NeighborFamily { send_community: true, ..NeighborFamily::default() });
                 bgp.neighbors.insert(address, neighbor);
             }
             feeds.push(self.feed(*external, at, address, count, distinct));
         }
-        Blueprint { routers, links: Some(links), feeds, failures: Failures::default(), starting: false }
+        Blueprint { routers, links: Some(Arc::new(links)), feeds, failures: Failures::default(), starting: false }
     }
 
     fn router(&self, router: usize) -> Router {
@@ -138,7 +139,7 @@ impl Scenario {
         let igp = IgpInterface { area: "0".to_owned(), cost: None, passive: true };
         let lo = InterfaceConfig { addresses: vec![(loopback(router), 32)], igp_v4: Some(igp), ..InterfaceConfig::default() };
         config.interfaces.insert("lo".to_owned(), lo);
-        Router { name: format!("r{router}"), config, profile: Profile::FRR }
+        Router { name: format!("r{router}"), config: Arc::new(config), profile: Profile::FRR }
     }
 
     fn feed(&self, external: usize, router: usize, neighbor: IpAddr, count: u32, distinct: bool) -> Feed {
@@ -152,22 +153,22 @@ impl Scenario {
             let as_path = AsPath::sequence(path);
             PathAttributes { as_path, next_hop: Some(neighbor), med: Some(announcement.med), ..PathAttributes::default() }
         };
-        let mut feed = Feed { router, neighbor, router_id, attributes: Vec::new(), routes: Vec::new() };
+        let (mut all, mut routes) = (Vec::new(), Vec::new());
         let mut shared = vec![None; self.classes.len()];
         for n in 0..count.min(PREFIXES_MAX) {
             let class = n as usize % self.classes.len();
             let Some(announcement) = self.classes[class].iter().find(|a| a.from == external) else { continue };
             let at = if distinct {
-                feed.attributes.push(attributes(announcement, Some(n)));
-                feed.attributes.len() as u32 - 1
+                all.push(attributes(announcement, Some(n)));
+                all.len() as u32 - 1
             } else {
                 *shared[class].get_or_insert_with(|| {
-                    feed.attributes.push(attributes(announcement, None));
-                    feed.attributes.len() as u32 - 1
+                    all.push(attributes(announcement, None));
+                    all.len() as u32 - 1
                 })
             };
-            feed.routes.extend(prefix(n).map(|p| (p, at)));
+            routes.extend(prefix(n).map(|p| (p, at)));
         }
-        feed
+        Feed { router, neighbor, router_id, attributes: Arc::new(all), routes: Arc::new(routes) }
     }
 }
