@@ -154,7 +154,7 @@ impl Plane<'_> {
         let mut bits = Vec::new();
         let mut n = 0_usize;
         let mut push = |bit: bool| {
-            if n % 64 == 0 {
+            if n.is_multiple_of(64) {
                 bits.push(0_u64);
             }
             if bit && let Some(last) = bits.last_mut() {

@@ -4,7 +4,9 @@
 //! `configs/<router>/`. [`Case::load`] reads it, [`Case::blueprint`] makes a network of it, [`answer`](mod@answer) prints what the routers
 //! make of it, and [`frr`] reads tables that real routers showed.
 
+pub mod amend;
 pub mod answer;
+pub mod change;
 pub mod compare;
 pub mod diff;
 pub mod frr;

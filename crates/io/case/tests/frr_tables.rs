@@ -1,5 +1,7 @@
 //! Cases whose tables real FRR 8.4.4 showed.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
+
 use case::{Case, answer, frr::Shown};
 use std::collections::BTreeMap;
 use std::path::Path;

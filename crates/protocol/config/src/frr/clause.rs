@@ -91,7 +91,7 @@ fn wider_action(words: &[&str]) -> Option<WiderAction> {
         ["set", "metric", v] => WiderAction::AddMed(signed(v)?),
         ["set", "local-preference", v] => WiderAction::AddLocalPref(signed(v)?),
         ["set", "as-path", "prepend", "last-as", n] => WiderAction::PrependLastAs(n.parse().ok()?),
-        ["set", "as-path", "exclude", list @ ..] if !list.is_empty() && list != &["all"] => {
+        ["set", "as-path", "exclude", list @ ..] if !list.is_empty() && *list != ["all"] => {
             WiderAction::ExcludeAs(list.iter().map(|a| a.parse().ok().map(Asn)).collect::<Option<_>>()?)
         }
         ["set", "large-community", "none"] => WiderAction::SetLargeCommunities(Vec::new()),

@@ -23,7 +23,7 @@ pub(super) fn line(settings: &mut IgpSettings, which: Igp, words: &[&str]) -> Re
             }
             return Read::Wider;
         }
-        (Igp::Isis, ["redistribute", "ipv6", ..]) | _ => return Read::Unmodelled,
+        _ => return Read::Unmodelled,
     }
     Read::Harmless
 }

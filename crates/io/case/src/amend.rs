@@ -1,0 +1,179 @@
+//! Configuration lines typed into a router: what its text is afterwards.
+
+/// A line with the blocks it stands in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Line {
+    context: Vec<String>,
+    text: String,
+}
+
+fn words(line: &str) -> String {
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Says whether a line opens a block, and whether the block stands inside `router …`.
+fn opens(line: &str) -> Option<bool> {
+    let first: Vec<&str> = line.split(' ').collect();
+    match first[..] {
+        ["address-family", ..] => Some(true),
+        ["interface" | "int" | "vrf" | "line", _, ..] | ["router", ..] | ["route-map", _, "permit" | "deny", _] => Some(false),
+        _ => None,
+    }
+}
+
+/// Follows blocks from line to line.
+#[derive(Default)]
+struct Place {
+    context: Vec<String>,
+}
+
+impl Place {
+    /// Moves to where `line` leads; returns false for a line that only moves.
+    fn follow(&mut self, line: &str) -> bool {
+        match line {
+            "end" | "configure terminal" => self.context.clear(),
+            "exit" | "exit-address-family" | "quit" => drop(self.context.pop()),
+            _ => match opens(line) {
+                Some(nested) => {
+                    let keep = usize::from(nested && self.context.first().is_some_and(|c| c.starts_with("router ")));
+                    self.context.truncate(keep);
+                    self.context.push(line.to_owned());
+                }
+                None => return true,
+            },
+        }
+        false
+    }
+}
+
+fn read(text: &str) -> Vec<Line> {
+    let mut place = Place::default();
+    let mut out = Vec::new();
+    for raw in text.lines() {
+        let line = words(raw);
+        if line.is_empty() || line.starts_with('!') || line.starts_with('#') {
+            continue;
+        }
+        // a line at the margin leaves the block, unless it can only stand in one
+        let inside = raw.starts_with(char::is_whitespace) || line.starts_with("exit") || line == "end" || opens(&line).is_some();
+        let of_block =
+            place.context.last().is_some_and(|c| c.starts_with("router ") || c.starts_with("route-map ") || c.starts_with("int"));
+        if !inside && of_block && is_of_top(&line) {
+            place.context.clear();
+        }
+        if place.follow(&line) {
+            out.push(Line { context: place.context.clone(), text: line });
+        } else if opens(&line).is_some() {
+            out.push(Line { context: place.context.clone(), text: String::new() });
+        }
+    }
+    out
+}
+
+fn is_of_top(line: &str) -> bool {
+    let starts =
+        ["ip ", "ipv6 ", "access-list ", "hostname ", "log ", "debug ", "bgp community-list", "bgp as-path", "bgp large-community-list"];
+    starts.iter().any(|s| line.starts_with(s)) && !line.starts_with("ip address")
+}
+
+/// Returns the text after `lines` were typed in order; `no …` takes lines away, a block's heading behind `no` the whole block.
+#[must_use]
+pub fn amended(text: &str, lines: &[String]) -> String {
+    let mut all = read(text);
+    let mut place = Place::default();
+    for raw in lines {
+        let line = full_heading(&words(raw), &all);
+        if line.is_empty() || !place.follow(&line) {
+            if opens(&line).is_some() {
+                all.push(Line { context: place.context.clone(), text: String::new() });
+            }
+            continue;
+        }
+        let Some(gone) = line.strip_prefix("no ") else {
+            all.push(Line { context: place.context.clone(), text: line });
+            continue;
+        };
+        let before = all.len();
+        if opens(gone).is_some() {
+            let mut path = if gone.starts_with("address-family") { place.context.clone() } else { Vec::new() };
+            path.push(gone.to_owned());
+            all.retain(|l| !l.context.starts_with(&path));
+        } else {
+            let begins = format!("{gone} ");
+            all.retain(|l| l.context != place.context || !(l.text == gone || l.text.starts_with(&begins)));
+        }
+        if all.len() == before {
+            all.push(Line { context: place.context.clone(), text: line });
+        }
+    }
+    render(&all)
+}
+
+/// `router bgp` without a number means the one that is there.
+fn full_heading(line: &str, all: &[Line]) -> String {
+    if line == "router bgp" {
+        let known = all.iter().flat_map(|l| l.context.first()).find(|c| c.starts_with("router bgp "));
+        return known.cloned().unwrap_or_else(|| line.to_owned());
+    }
+    line.to_owned()
+}
+
+fn render(all: &[Line]) -> String {
+    let mut order: Vec<&Vec<String>> = Vec::new();
+    for line in all {
+        if !order.contains(&&line.context) {
+            order.push(&line.context);
+        }
+    }
+    let mut out = String::new();
+    for context in order {
+        for (depth, heading) in context.iter().enumerate() {
+            out.push_str(&" ".repeat(depth));
+            out.push_str(heading);
+            out.push('\n');
+        }
+        for line in all.iter().filter(|l| &l.context == context && !l.text.is_empty()) {
+            out.push_str(&" ".repeat(context.len()));
+            out.push_str(&line.text);
+            out.push('\n');
+        }
+        for _ in context {
+            out.push_str("exit\n");
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TEXT: &str = "interface r1-eth0\n ip address 10.0.0.1/24\nip prefix-list A seq 5 permit any\nroute-map M permit 10\n set metric 5\n!\nrouter bgp 1\n neighbor 10.0.0.2 remote-as 2\n address-family ipv4 unicast\n  network 192.0.2.0/24\n  neighbor 10.0.0.2 route-map M in\n exit-address-family\n";
+
+    fn typed(lines: &[&str]) -> String {
+        amended(TEXT, &lines.iter().map(|l| (*l).to_owned()).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn lines_come_and_go_in_their_blocks() {
+        let text = typed(&["router bgp", "address-family ipv4 unicast", "no network 192.0.2.0/24", "network 198.51.100.0/24"]);
+        let bgp = config::frr::parse(&text).bgp.unwrap();
+        assert_eq!(bgp.networks.iter().map(|n| n.prefix.to_string()).collect::<Vec<_>>(), ["198.51.100.0/24"]);
+        assert_eq!(bgp.neighbors.len(), 1);
+    }
+
+    #[test]
+    fn nothing_typed_changes_nothing() {
+        assert_eq!(config::frr::parse(&typed(&[])), config::frr::parse(TEXT));
+    }
+
+    #[test]
+    fn a_block_goes_with_its_heading_and_a_later_value_holds() {
+        let text = typed(&["no route-map M permit 10", "route-map M permit 20", "set metric 7", "set metric 9"]);
+        let policy = config::frr::parse(&text).policy;
+        let terms = &policy.definitions["M"].statements;
+        assert_eq!(terms.len(), 1);
+        assert_eq!(terms[0].actions, [config::RouteAction::SetMed(9)]);
+        assert_eq!(policy.prefix_sets.len(), 1);
+    }
+}

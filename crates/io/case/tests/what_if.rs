@@ -1,0 +1,99 @@
+//! What a change moves, on a network of two borders and two neighbours outside.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
+
+use case::change::{Change, ChangeError};
+use case::{Case, Text};
+
+fn case() -> Case {
+    let policies = "route-map ANY permit 10\n";
+    let border = |n: u32, other: u32| {
+        format!(
+            "interface r{n}-eth0\n ip address 10.1.0.{n}/24\ninterface r{n}-eth1\n ip address 10.2.{n}.1/24\n{policies}router bgp 65001\n bgp router-id 1.1.1.{n}\n neighbor 10.1.0.{other} remote-as 65001\n neighbor 10.2.{n}.2 remote-as 6500{m}\n address-family ipv4 unicast\n  neighbor 10.1.0.{other} next-hop-self\n  neighbor 10.2.{n}.2 route-map ANY in\n  neighbor 10.2.{n}.2 route-map ANY out\n",
+            m = n + 1
+        )
+    };
+    let outside = |n: u32, asn: u32, prefixes: &str| {
+        format!(
+            "interface x{n}-eth0\n ip address 10.2.{n}.2/24\nrouter bgp {asn}\n bgp router-id 2.2.2.{n}\n no bgp ebgp-requires-policy\n no bgp network import-check\n neighbor 10.2.{n}.1 remote-as 65001\n address-family ipv4 unicast\n{prefixes}"
+        )
+    };
+    let both = "  network 203.0.113.0/24\n";
+    let routers = [
+        ("r1", border(1, 2)),
+        ("r2", border(2, 1)),
+        ("x1", outside(1, 65002, both)),
+        ("x2", outside(2, 65003, &format!("{both}  network 198.51.100.0/24\n"))),
+    ];
+    let text = |t: String| Text { files: vec![("frr.conf".to_owned(), t)] };
+    let links = [("s0", vec!["r1", "r2"]), ("s1", vec!["r1", "x1"]), ("s2", vec!["r2", "x2"])];
+    Case {
+        routers: routers.into_iter().map(|(n, t)| (n.to_owned(), text(t))).collect(),
+        links: links.into_iter().map(|(n, r)| (n.to_owned(), r.into_iter().map(str::to_owned).collect())).collect(),
+        steps: Vec::new(),
+    }
+}
+
+fn effect(change: &str) -> case::change::Effect {
+    case().effect(&serde_json::from_str(change).unwrap()).unwrap()
+}
+
+fn verdict(effect: &case::change::Effect, name: &str) -> (&'static str, String) {
+    let check = effect.checks.iter().find(|c| c.name == name).unwrap();
+    (check.verdict, check.reason.clone())
+}
+
+#[test]
+fn a_higher_local_pref_draws_the_other_border_over() {
+    let e = effect(
+        r#"{"action":"LOCAL_PREF_ADJUST","router":"r1","neighbor":"10.2.1.2","prefixes":["203.0.113.0/24"],"parameters":{"local_pref":200}}"#,
+    );
+    let r2 = e.moved.iter().find(|m| m.router == "r2").unwrap();
+    assert_eq!(r2.before.as_ref().unwrap().as_path, "65003");
+    assert_eq!((r2.after.as_ref().unwrap().as_path.as_str(), r2.after.as_ref().unwrap().from), ("65002", "10.1.0.1".parse().ok()));
+    assert!(!e.moved.iter().any(|m| m.router == "r1"), "r1 went there before: {:?}", e.moved);
+    assert!(e.passes(), "{:?}", e.checks);
+}
+
+#[test]
+fn a_filter_that_takes_the_last_path_is_blocked_and_one_that_leaves_another_is_not() {
+    let filter =
+        |prefix: &str| effect(&format!(r#"{{"action":"PREFIX_FILTER","router":"r2","neighbor":"10.2.2.2","prefixes":["{prefix}"]}}"#));
+    assert!(filter("203.0.113.0/24").passes());
+    let last = filter("198.51.100.0/24");
+    assert!(!last.passes());
+    let (_, why) = verdict(&last, "black_hole");
+    assert!(why.contains("r1 198.51.100.0/24") && why.contains("r2 198.51.100.0/24"), "{why}");
+}
+
+#[test]
+fn failures_move_what_went_there() {
+    let link = effect(r#"{"fail":{"link":"s1"}}"#);
+    let r1 = link.moved.iter().find(|m| m.router == "r1").unwrap();
+    assert_eq!((r1.before.as_ref().unwrap().as_path.as_str(), r1.after.as_ref().unwrap().as_path.as_str()), ("65002", "65003"));
+    assert_eq!(effect(r#"{"fail":{"session":["r1","10.2.1.2"]}}"#).moved.len(), link.moved.len());
+    let router = effect(r#"{"fail":{"router":"r2"}}"#);
+    assert_eq!(verdict(&router, "black_hole").0, "block", "r1 has no other way to 198.51.100.0/24");
+}
+
+#[test]
+fn lines_are_tried_as_they_would_be_typed() {
+    let e = effect(r#"{"router":"r1","config":["router bgp 65001","address-family ipv4 unicast","network 10.1.0.0/24"]}"#);
+    assert_eq!(verdict(&e, "origination"), ("block", "is originated anew (1): r1 10.1.0.0/24".to_owned()));
+    let e = effect(r#"{"router":"r1","config":["router bgp 65001","neighbor 10.2.1.2 shutdown"]}"#);
+    assert!(e.moved.iter().any(|m| m.router == "r1"));
+    let (_, why) = verdict(&e, "black_hole");
+    assert!(why.contains("x1 198.51.100.0/24") && !why.contains("r1 "), "only the neighbour that is cut off loses anything: {why}");
+    let nothing = effect(r#"{"action":"NO_ACTION"}"#);
+    assert!(nothing.moved.is_empty() && nothing.passes());
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let fails = |change: &str| case().effect(&serde_json::from_str::<Change>(change).unwrap()).unwrap_err().to_string();
+    assert_eq!(fails(r#"{"fail":{"link":"s9"}}"#), r#"there is no link "s9" here; there are s0, s1, s2"#);
+    assert!(fails(r#"{"action":"LOCAL_PREF_ADJUST","router":"r1","neighbor":"10.2.1.2"}"#).contains("parameters.local_pref"));
+    assert!(fails(r#"{"action":"MED_ADJUST","router":"r1","neighbor":"10.9.9.9","parameters":{"med":1}}"#).contains("10.1.0.2, 10.2.1.2"));
+    let unknown = case().effect(&serde_json::from_str(r#"{"action":"FULL_REROUTE","router":"r1","neighbor":"10.2.1.2"}"#).unwrap());
+    assert!(matches!(unknown, Err(ChangeError::NotHere(_))));
+}
