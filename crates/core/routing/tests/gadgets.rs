@@ -1,0 +1,108 @@
+//! Networks known from the literature: DISAGREE and BAD GADGET (Griffin, Shepherd, Wilfong 2002), MED between neighbours of one AS, a reflector.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
+
+use bgp::{Family, Prefix};
+use routing::{Blueprint, Plane, Profile, Router, Schedule, Solution};
+use std::sync::Arc;
+
+fn network(configs: &[(&str, String)]) -> Blueprint {
+    let router = |(name, text): &(&str, String)| Router {
+        name: (*name).to_owned(),
+        config: Arc::new(config::frr::parse(text)),
+        profile: Profile::FRR,
+    };
+    Blueprint { routers: configs.iter().map(router).collect(), ..Blueprint::default() }
+}
+
+fn prefix() -> Prefix {
+    "203.0.113.0/24".parse().unwrap()
+}
+
+/// A router in AS 6500n of a full mesh; `policies` belong to it, `imports` name one for each neighbour.
+fn node(n: usize, count: usize, policies: &str, imports: &[(usize, &str)], origin: bool) -> String {
+    let mut text = policies.to_owned();
+    let mut bgp =
+        format!("router bgp 6500{n}\n bgp router-id 1.1.1.{}\n no bgp ebgp-requires-policy\n no bgp network import-check\n", n + 1);
+    for other in (0..count).filter(|o| *o != n) {
+        let link = |a: usize, b: usize| format!("10.{}.{}", a.min(b), a.max(b));
+        let (mine, theirs) = if n < other { (1, 2) } else { (2, 1) };
+        text += &format!("interface eth{other}\n ip address {}.{mine}/24\n", link(n, other));
+        let address = format!("{}.{theirs}", link(n, other));
+        bgp += &format!(" neighbor {address} remote-as 6500{other}\n");
+        if let Some((_, policy)) = imports.iter().find(|(o, _)| *o == other) {
+            bgp += &format!(" neighbor {address} route-map {policy} in\n");
+        }
+    }
+    if origin {
+        bgp += " network 203.0.113.0/24\n";
+    }
+    text + &bgp
+}
+
+fn choice(plane: &Plane<'_>, solution: &Solution, router: usize) -> String {
+    plane.choice(solution, router, &prefix()).map_or_else(|| "none".to_owned(), |c| c.as_path)
+}
+
+#[test]
+fn of_two_stable_states_it_says_that_the_order_decides() {
+    let prefers = "route-map HIGH permit 10\n set local-preference 200\n";
+    let blueprint = network(&[
+        ("r0", node(0, 3, "", &[], true)),
+        ("r1", node(1, 3, prefers, &[(2, "HIGH")], false)),
+        ("r2", node(2, 3, prefers, &[(1, "HIGH")], false)),
+    ]);
+    let plane = Plane::new(&blueprint, Family::Ipv4Unicast);
+    let solution = plane.solve_all(Schedule::First);
+    assert!(plane.circles(&solution).is_empty(), "each order comes to rest");
+    let told: Vec<String> = plane.order_dependent(&solution).into_iter().filter(|o| o.what == "choice").map(|o| o.router).collect();
+    assert_eq!(told, ["r1", "r2"]);
+    let reverse = plane.solve_all(Schedule::Reverse);
+    let states = [&solution, &reverse].map(|s| (choice(&plane, s, 1), choice(&plane, s, 2)));
+    assert_ne!(states[0], states[1], "both stable states are found");
+}
+
+#[test]
+fn where_no_stable_state_is_the_circle_is_named_and_the_search_ends() {
+    // each prefers the way by its next one, and only when that goes straight on
+    let policies = |next: usize| {
+        format!(
+            "bgp as-path access-list NEXT seq 5 permit ^6500{next}_65000$\nroute-map NEXT permit 10\n match as-path NEXT\n set local-preference 200\nroute-map NONE deny 10\n"
+        )
+    };
+    let rim = |n: usize| {
+        let (next, before) = (n % 3 + 1, (n + 1) % 3 + 1);
+        node(n, 4, &policies(next), &[(next, "NEXT"), (before, "NONE")], false)
+    };
+    let blueprint = network(&[("r0", node(0, 4, "", &[], true)), ("r1", rim(1)), ("r2", rim(2)), ("r3", rim(3))]);
+    let plane = Plane::new(&blueprint, Family::Ipv4Unicast);
+    let solution = plane.solve_all(Schedule::First);
+    let circles = plane.circles(&solution);
+    assert_eq!(circles, [(prefix(), vec!["r1".to_owned(), "r2".to_owned(), "r3".to_owned()])]);
+}
+
+#[test]
+fn what_one_destination_teaches_does_not_depend_on_the_others() {
+    let one = node(0, 2, "", &[], true);
+    let two = one.clone() + " network 198.51.100.0/24\n network 192.0.2.0/24\n";
+    let other = node(1, 2, "", &[], false);
+    let tables = [one, two].map(|r0| {
+        let blueprint = network(&[("r0", r0), ("r1", other.clone())]);
+        let plane = Plane::new(&blueprint, Family::Ipv4Unicast);
+        let mut solution = plane.solve_all(Schedule::First);
+        assert_eq!(solution.classes.len(), 1, "announced and treated alike, they are one destination");
+        plane.rows(&mut solution, 1, &prefix())
+    });
+    assert_eq!(tables[0], tables[1]);
+}
+
+#[test]
+fn a_policy_that_calls_itself_is_not_known_and_nothing_hangs() {
+    let policies = "route-map A permit 10\n call B\nroute-map B permit 10\n call A\n";
+    let blueprint = network(&[("r0", node(0, 2, "", &[], true)), ("r1", node(1, 2, policies, &[(0, "A")], false))]);
+    let plane = Plane::new(&blueprint, Family::Ipv4Unicast);
+    let mut solution = plane.solve_all(Schedule::First);
+    assert!(plane.rows(&mut solution, 1, &prefix()).is_empty());
+    let why = plane.explain_choice(&mut solution, 1, &prefix()).unwrap();
+    assert!(why.to_string().contains("call each other in a circle"), "{why}");
+}
