@@ -53,7 +53,6 @@ pub(crate) struct Key {
     pub confeds: u16,
     pub origin: u8,
     pub local: bool,
-    /// AS_PATH is empty of confederation segments and of others.
     pub clusters: u16,
     /// Leftmost AS of the first segment that is no confederation segment, when that is a sequence.
     pub first_as: u32,
