@@ -156,7 +156,9 @@ impl Reader {
                 return policy::prefix_list(&mut self.config.policy, *version == "ipv6", rest);
             }
             ["bgp" | "ip", "community-list", rest @ ..] => return policy::community_list(&mut self.config.policy, rest),
-            ["bgp" | "ip", "as-path", "access-list", rest @ ..] => return lists::as_path(&mut self.config.policy.wider, rest),
+            ["bgp" | "ip", "as-path", "access-list", rest @ ..] => {
+                return lists::expressions(&mut self.config.policy.wider.as_path_sets, rest);
+            }
             ["bgp" | "ip", "large-community-list", rest @ ..] => return lists::large(&mut self.config.policy.wider, rest),
             ["access-list", rest @ ..] | ["ip" | "ipv6", "access-list", rest @ ..] => {
                 return lists::access(&mut self.config.policy.wider, words[0] == "ipv6", rest);

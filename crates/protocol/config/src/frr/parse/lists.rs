@@ -3,6 +3,7 @@
 use super::Read;
 use crate::{ListEntry, PolicyWider};
 use bgp::{LargeCommunity, Prefix};
+use std::collections::BTreeMap;
 
 /// Splits `[seq N] permit|deny REST`; without a number the entry goes to the end.
 fn entry<'w, T>(list: &[ListEntry<T>], words: &'w [&'w str]) -> Option<(u32, bool, &'w [&'w str])> {
@@ -18,26 +19,17 @@ fn entry<'w, T>(list: &[ListEntry<T>], words: &'w [&'w str]) -> Option<(u32, boo
 }
 
 /// Puts an entry in its place; one with the same number is typed over.
-pub(super) fn put<T>(list: &mut Vec<ListEntry<T>>, entry: ListEntry<T>) {
+fn put<T>(list: &mut Vec<ListEntry<T>>, entry: ListEntry<T>) {
     match list.binary_search_by_key(&entry.sequence, |e| e.sequence) {
         Ok(at) => list[at] = entry,
         Err(at) => list.insert(at, entry),
     }
 }
 
-/// `NAME [seq N] permit|deny REGEX`.
-pub(super) fn as_path(wider: &mut PolicyWider, words: &[&str]) -> Read {
+/// `NAME [seq N] permit|deny REGEX`, of AS paths or of the text of all communities.
+pub(super) fn expressions(lists: &mut BTreeMap<String, Vec<ListEntry<String>>>, words: &[&str]) -> Read {
     let [name, rest @ ..] = words else { return Read::Unmodelled };
-    let list = wider.as_path_sets.entry((*name).to_owned()).or_default();
-    let Some((sequence, permit, regex)) = entry(list, rest) else { return Read::Unmodelled };
-    put(list, ListEntry { sequence, permit, what: regex.join(" ") });
-    Read::Wider
-}
-
-/// `expanded NAME [seq N] permit|deny REGEX` of communities.
-pub(super) fn expanded(wider: &mut PolicyWider, words: &[&str]) -> Read {
-    let [name, rest @ ..] = words else { return Read::Unmodelled };
-    let list = wider.expanded_community_sets.entry((*name).to_owned()).or_default();
+    let list = lists.entry((*name).to_owned()).or_default();
     let Some((sequence, permit, regex)) = entry(list, rest) else { return Read::Unmodelled };
     put(list, ListEntry { sequence, permit, what: regex.join(" ") });
     Read::Wider

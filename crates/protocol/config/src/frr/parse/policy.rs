@@ -60,7 +60,7 @@ pub(super) fn prefix_list(policy: &mut RoutingPolicy, six: bool, words: &[&str])
 pub(super) fn community_list(policy: &mut RoutingPolicy, words: &[&str]) -> Read {
     let rest = match words {
         ["standard", rest @ ..] => rest,
-        ["expanded", rest @ ..] => return lists::expanded(&mut policy.wider, rest),
+        ["expanded", rest @ ..] => return lists::expressions(&mut policy.wider.expanded_community_sets, rest),
         rest => rest,
     };
     let [name, rest @ ..] = rest else { return Read::Unmodelled };
