@@ -13,11 +13,11 @@ use std::path::{Path, PathBuf};
 #[derive(Debug, clap::Args)]
 pub struct Arguments {
     #[command(subcommand)]
-    what: What,
+    verb: Verb,
 }
 
 #[derive(Debug, Subcommand)]
-enum What {
+enum Verb {
     /// What the routers of a network make of their configurations.
     ///
     /// CASE is a directory with `case.json` (routers, links, config_files) and `configs/<router>/*.conf`.
@@ -57,8 +57,8 @@ struct ChangeArguments {
 
 /// Runs `twin`.
 pub fn run(context: &Context, arguments: &Arguments) -> Ended {
-    match &arguments.what {
-        What::Solve { case, prefix, router, explain } => {
+    match &arguments.verb {
+        Verb::Solve { case, prefix, router, explain } => {
             let loaded = load(case)?;
             if let Some(name) = router.as_ref().filter(|r| !loaded.routers.iter().any(|(n, _)| n == *r)) {
                 let names = loaded.routers.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>().join(", ");
@@ -70,7 +70,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
                 solved(context, &loaded, *prefix, router.as_deref())
             }
         }
-        What::WhatIf(arguments) => {
+        Verb::WhatIf(arguments) => {
             let effect = effect(arguments)?;
             if context.json {
                 crate::engine::print_json(&effect);
@@ -83,7 +83,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
             }
             Ok(if effect.unmodelled.is_empty() { Outcome::Done } else { Outcome::Partly })
         }
-        What::Check(arguments) => {
+        Verb::Check(arguments) => {
             let effect = effect(arguments)?;
             if context.json {
                 crate::engine::print_json(&effect.checks);
