@@ -91,9 +91,7 @@ pub fn peers(s: &PilotState, device: &str) -> Result<Vec<PeerView>, ApiError> {
         };
         let limits = configured.and_then(|b| b.neighbors.get(address)).map(|n| &n.families);
         let mut seen: BTreeMap<Family, u64> = BTreeMap::new();
-        if let Some(rib) = d.adj_ribs.get(&(*address, bmp::View::AdjRibInPre)) {
-            rib.keys().for_each(|p| *seen.entry(p.family()).or_default() += 1);
-        }
+        s.network.adj_rib_in(&id, *address).prefixes().for_each(|p| *seen.entry(p.family()).or_default() += 1);
         let prefixes = [Family::Ipv4Unicast, Family::Ipv6Unicast].into_iter().filter_map(|f| {
             let row = PeerPrefixes {
                 family: bmp::AfiSafi::from(f).to_string(),

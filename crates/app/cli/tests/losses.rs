@@ -215,9 +215,8 @@ impl Scene {
             }
         }
         let state = pilot.state();
-        let ribs = &state.network.devices[&"r1".into()].adj_ribs;
-        let table = ribs.get(&(IpAddr::V4(self.far), bmp::View::AdjRibInPre));
-        (table.map(|t| t.keys().map(ToString::to_string).collect()).unwrap_or_default(), waits)
+        let table = state.network.adj_rib_in(&"r1".into(), IpAddr::V4(self.far));
+        (table.prefixes().map(|p| p.to_string()).collect(), waits)
     }
 
     /// Every route but the first `gone`, sorted as a table sorts.

@@ -11,6 +11,7 @@ use config::edit::local_pref_terms;
 use core::net::IpAddr;
 use network::Device;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use twin::{Reason, Twin, Verdict};
 
 /// Prefixes or paths named in one answer; the counts go on.
@@ -63,21 +64,20 @@ pub fn why(look: &Look<'_>, id: &DeviceId, state: &Device, target: Target) -> Dr
     if why.order_dependent {
         draft.line("Another order of arrival could choose otherwise.");
     }
-    inputs(look, state, &prefix, &mut draft);
+    inputs(look, id, state, &prefix, &mut draft);
     reported(state, &prefix, why.best.as_ref().map(|p| p.attributes.as_ref()), &mut draft);
     draft
 }
 
 /// Samples that the twin computed from.
-fn inputs(look: &Look<'_>, state: &Device, prefix: &Prefix, draft: &mut Draft) {
-    for ((neighbor, view), rib) in state.adj_ribs.iter().filter(|((_, view), _)| *view == View::AdjRibInPre) {
+fn inputs(look: &Look<'_>, id: &DeviceId, state: &Device, prefix: &Prefix, draft: &mut Draft) {
+    for (neighbor, view, rib) in look.network.adj_ribs(id).filter(|(_, view, _)| *view == View::AdjRibInPre) {
         if let Some(route) = rib.get(prefix) {
             let source = format!("BMP {view:?} of {neighbor}, route {prefix}");
             draft.sample(Sample::word("received_as_path", route.as_path.to_string(), state.bmp.last(), source));
         }
     }
     config_sample(state, draft);
-    let _ = look;
 }
 
 fn config_sample(state: &Device, draft: &mut Draft) {
@@ -166,15 +166,18 @@ fn computed(look: &Look<'_>, id: &DeviceId, state: &Device, question: &LocalPref
     let mut draft = Draft::default();
     for neighbor in sessions(look, id, &question.session)? {
         let family = Family::of(neighbor);
-        let Some(rib) = state.adj_ribs.get(&(neighbor, View::AdjRibInPre)) else { continue };
+        let rib = look.network.adj_rib_in(id, neighbor);
+        if rib.is_empty() {
+            continue;
+        }
         let bgp = config.bgp.as_ref().and_then(|b| b.neighbors.get(&neighbor)).and_then(|n| n.families.get(&family));
         let import = bgp.and_then(|f| f.import.as_deref()).ok_or_else(|| format!("the session with {neighbor} has no import policy"))?;
         let asked = |p: &Prefix| question.prefixes.is_empty() || question.prefixes.iter().any(|q| q.covers(p));
-        let mut routes: Vec<(Prefix, &PathAttributes)> = Vec::new();
-        for (prefix, attributes) in rib.iter().filter(|(p, _)| asked(p)) {
+        let mut routes: Vec<(Prefix, Arc<PathAttributes>)> = Vec::new();
+        for (prefix, attributes) in rib.routes().filter(|(p, _)| asked(p)) {
             // what the policy rejects stays rejected whatever its LOCAL_PREF
-            match config.policy.first_match(import, prefix, attributes) {
-                Ok(Some(term)) if term.result == config::PolicyResult::Accept => routes.push((*prefix, attributes)),
+            match config.policy.first_match(import, &prefix, &attributes) {
+                Ok(Some(term)) if term.result == config::PolicyResult::Accept => routes.push((prefix, attributes)),
                 _ => skipped += 1,
             }
         }
@@ -185,6 +188,7 @@ fn computed(look: &Look<'_>, id: &DeviceId, state: &Device, question: &LocalPref
         draft.sample(Sample::number("prefixes_received", rib.len() as f64, state.bmp.last(), format!("BMP AdjRibInPre of {neighbor}")));
         intended.extend(routes.iter().map(|(p, _)| *p));
         if !routes.is_empty() {
+            let routes: Vec<(Prefix, &PathAttributes)> = routes.iter().map(|(p, a)| (*p, a.as_ref())).collect();
             edits.extend(local_pref_terms(&config.policy, import, &routes, question.local_pref, "what-if").map_err(|e| e.to_string())?);
         }
     }

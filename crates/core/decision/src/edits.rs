@@ -3,12 +3,12 @@
 use crate::WhatIf;
 use action::{DeviceEdits, DeviceId, ExitId};
 use bgp::{Family, PathAttributes, Prefix};
-use bmp::View as RibView;
 use config::edit::{drain_export, drain_import, local_pref_terms};
 use config::{NeighborFamily, PolicyEdit, RouterConfig};
 use core::net::IpAddr;
 use network::Network;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Collects edits device by device; each is made against the configuration as the edits before it leave it.
 pub struct EditPlan<'a> {
@@ -30,6 +30,7 @@ impl<'a> EditPlan<'a> {
             let routes = self.arriving(exit, neighbor, prefixes.iter().copied().filter(|p| p.family() == family))?;
             self.add(exit, neighbor, family, |config, session| {
                 let policy = session.import.as_deref().ok_or("the session has no import policy")?;
+                let routes: Vec<(Prefix, &PathAttributes)> = routes.iter().map(|(p, a)| (*p, a.as_ref())).collect();
                 local_pref_terms(&config.policy, policy, &routes, value, policy).map_err(|e| e.to_string())
             })?;
         }
@@ -70,11 +71,13 @@ impl<'a> EditPlan<'a> {
         exit: &ExitId,
         neighbor: IpAddr,
         prefixes: impl Iterator<Item = Prefix>,
-    ) -> Result<Vec<(Prefix, &'a PathAttributes)>, String> {
+    ) -> Result<Vec<(Prefix, Arc<PathAttributes>)>, String> {
         let spec = self.network.inventory.exit(exit).ok_or_else(|| format!("{exit} is not in the inventory"))?;
-        let rib = self.network.devices.get(&spec.device).and_then(|d| d.adj_ribs.get(&(neighbor, RibView::AdjRibInPre)));
-        let rib = rib.ok_or_else(|| format!("the routes that {} receives from {neighbor} are not known", spec.device))?;
-        let route = |p: Prefix| rib.get(&p).map(|a| (p, a.as_ref())).ok_or_else(|| format!("{neighbor} does not announce {p}"));
+        let rib = self.network.adj_rib_in(&spec.device, neighbor);
+        if rib.is_empty() {
+            return Err(format!("the routes that {} receives from {neighbor} are not known", spec.device));
+        }
+        let route = |p: Prefix| rib.get(&p).map(|a| (p, a)).ok_or_else(|| format!("{neighbor} does not announce {p}"));
         prefixes.map(route).collect()
     }
 

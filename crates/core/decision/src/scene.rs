@@ -228,7 +228,7 @@ impl Scene {
             for neighbor in neighbors(exit) {
                 let announced = GROUPS.into_iter().flat_map(group_prefixes).filter(|p| p.family() == Family::of(neighbor));
                 let rib = announced.map(|p| (p, Arc::new(PathAttributes::default()))).collect();
-                d.adj_ribs.insert((neighbor, RibView::AdjRibInPre), Arc::new(rib));
+                network.set_adj_rib(&device.into(), neighbor, RibView::AdjRibInPre, rib);
             }
             for (group, _, _) in GROUPS {
                 for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {

@@ -46,16 +46,16 @@ impl Network {
         };
         let mut out = Vec::new();
         for (id, device) in &self.devices {
-            let neighbors: std::collections::BTreeSet<IpAddr> = device.adj_ribs.keys().map(|(a, _)| *a).collect();
+            let neighbors: std::collections::BTreeSet<IpAddr> = self.adj_ribs(id).map(|(a, _, _)| a).collect();
             for neighbor in neighbors {
                 let own = device.sessions.get(&neighbor).and_then(|s| s.remote_as).is_none_or(|asn| asn == self.inventory.own_asn);
                 if own && self.inventory.exit_of(id, neighbor).is_none() {
                     continue;
                 }
-                let pre = device.adj_ribs.get(&(neighbor, View::AdjRibInPre));
-                let seen = pre.or_else(|| device.adj_ribs.get(&(neighbor, View::AdjRibInPost)));
+                let pre = self.adj_rib_in(id, neighbor);
+                let seen = if pre.is_empty() { self.adj_rib(id, neighbor, View::AdjRibInPost) } else { pre };
                 let key = SessionKey { device: id.clone(), neighbor };
-                out.extend(seen.into_iter().flat_map(|rib| rib.keys()).filter(|p| is_bogon(p)).map(|p| (key.clone(), *p)));
+                out.extend(seen.prefixes().filter(|p| is_bogon(p)).map(|p| (key.clone(), p)));
             }
         }
         out

@@ -122,11 +122,14 @@ fn slot_ns() -> i64 {
     i64::try_from(SLOT.as_nanos()).unwrap_or(i64::MAX)
 }
 
-/// Returns the longest route of `device` that contains `address`: its best routes where they are known, else what neighbours announced.
+/// Returns the longest route of `device` that contains `address`: of its best routes, and of what neighbours announced.
 #[must_use]
-pub fn longest_match(device: &Device, address: IpAddr) -> Option<Prefix> {
+pub fn longest_match(network: &Network, device: &DeviceId, address: IpAddr) -> Option<Prefix> {
     let bits = if Family::of(address) == Family::Ipv4Unicast { 32 } else { 128 };
-    let known = |prefix: &Prefix| device.loc_rib.contains_key(prefix) || device.adj_ribs.values().any(|rib| rib.contains_key(prefix));
+    let best = network.devices.get(device);
+    let known = |prefix: &Prefix| {
+        best.is_some_and(|d| d.loc_rib.contains_key(prefix)) || network.adj_ribs(device).any(|(_, _, table)| table.contains(prefix))
+    };
     (0..=bits).rev().filter_map(|length| Prefix::new(address, length)).find(known)
 }
 
@@ -165,7 +168,7 @@ impl FlowVolumes {
             self.unplaced.no_exit = self.unplaced.no_exit.saturating_add(bytes);
             return;
         }
-        let Some(prefix) = to_us.or_else(|| longest_match(device, destination)) else {
+        let Some(prefix) = to_us.or_else(|| longest_match(network, id, destination)) else {
             self.unplaced.no_route = self.unplaced.no_route.saturating_add(bytes);
             return;
         };

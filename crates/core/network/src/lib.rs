@@ -20,6 +20,7 @@ mod probes;
 mod reports;
 mod session;
 mod subscription_health;
+mod tables;
 mod telemetry;
 mod window;
 
@@ -39,4 +40,5 @@ pub use picture::{
 };
 pub use reports::{REPORT_WINDOW, REPORTS_MAX, REPORTS_PER_WINDOW, Report, ReportCounts, Reports};
 pub use subscription_health::{SubscriptionHealth, SubscriptionState};
+pub use tables::PeerTable;
 pub use window::ProbeWindow;

@@ -59,10 +59,10 @@ impl Network {
     /// Returns how many different prefixes any device has in a table.
     #[must_use]
     pub fn prefixes_known(&self) -> usize {
-        let mut all: std::collections::BTreeSet<&bgp::Prefix> = std::collections::BTreeSet::new();
-        for device in self.devices.values() {
+        let mut all: std::collections::BTreeSet<bgp::Prefix> = std::collections::BTreeSet::new();
+        for (id, device) in &self.devices {
             all.extend(device.loc_rib.keys());
-            all.extend(device.adj_ribs.values().flat_map(|rib| rib.keys()));
+            all.extend(self.adj_ribs(id).flat_map(|(_, _, table)| table.prefixes()));
         }
         all.len()
     }

@@ -4,7 +4,6 @@
 
 use action::DeviceId;
 use bgp::Asn;
-use bmp::View;
 use core::net::{IpAddr, Ipv4Addr};
 use network::{BmpEvent, Device, DeviceRole, DeviceSpec, ExitSpec, Freshness, Inventory, Network, Observation, SessionState};
 use units::Timestamp;
@@ -119,9 +118,8 @@ impl Play {
     }
 }
 
-fn table(device: &Device) -> Vec<String> {
-    let rib = device.adj_ribs.get(&(IpAddr::from(PEER), View::AdjRibInPre));
-    rib.map(|r| r.keys().map(ToString::to_string).collect()).unwrap_or_default()
+fn table(play: &Play) -> Vec<String> {
+    play.0.adj_rib_in(&"r1".into(), IpAddr::from(PEER)).prefixes().map(|p| p.to_string()).collect()
 }
 
 /// Connected, peer up, 203.0.113.0/24 and 203.0.114.0/24 announced, dump over.
@@ -138,13 +136,13 @@ fn settled() -> Play {
 #[test]
 fn a_peer_down_withdraws_and_a_lost_transport_does_not() {
     let mut play = settled();
-    let device = play.event(BmpEvent::Closed { reason: "reset".to_owned() }, 3000);
-    assert_eq!((device.bmp, table(device).len()), (Freshness::Stale { since: t(3000) }, 2));
+    play.event(BmpEvent::Closed { reason: "reset".to_owned() }, 3000);
+    assert_eq!((play.r1().bmp, table(&play).len()), (Freshness::Stale { since: t(3000) }, 2));
     play.event(BmpEvent::Connected, 4000);
     play.say(peer_up(false), 4010);
-    let device = play.say(peer_down(), 4020);
-    assert!(table(device).is_empty());
-    let session = &device.sessions[&IpAddr::from(PEER)];
+    play.say(peer_down(), 4020);
+    assert!(table(&play).is_empty());
+    let session = &play.r1().sessions[&IpAddr::from(PEER)];
     assert_eq!((session.state, session.flaps), (SessionState::Idle, 1));
     assert_eq!(session.last_down.as_deref(), Some("the peer sent NOTIFICATION 6/2"));
 }
@@ -179,9 +177,10 @@ fn after_a_reconnect_only_what_is_announced_again_stays() {
     play.event(BmpEvent::Closed { reason: "reset".to_owned() }, 3000);
     play.event(BmpEvent::Connected, 4000);
     play.say(peer_up(false), 4010);
-    let device = play.say(update(&[], &net(114), &[0, 0, 0, 7]), 4020);
-    assert_eq!(table(device).len(), 2, "the old table serves until the new one is there");
-    assert_eq!(table(play.tick(6020)), ["203.0.114.0/24"]);
+    play.say(update(&[], &net(114), &[0, 0, 0, 7]), 4020);
+    assert_eq!(table(&play).len(), 2, "the old table serves until the new one is there");
+    play.tick(6020);
+    assert_eq!(table(&play), ["203.0.114.0/24"]);
     assert!(matches!(play.r1().bmp, Freshness::Synced { .. }));
 }
 
@@ -191,18 +190,20 @@ fn end_of_rib_sweeps_at_once() {
     play.event(BmpEvent::Connected, 4000);
     play.say(peer_up(false), 4010);
     play.say(update(&[], &net(113), &[0, 0, 0, 7]), 4020);
-    assert_eq!(table(play.say(update(&[], &[], &[]), 4030)), ["203.0.113.0/24"]);
+    play.say(update(&[], &[], &[]), 4030);
+    assert_eq!(table(&play), ["203.0.113.0/24"]);
 }
 
 #[test]
 fn a_malformed_update_withdraws_its_own_routes_and_leaves_the_others() {
     let mut play = settled();
-    let device = play.say(update(&[], &net(113), &[0, 0, 5]), 3000);
-    assert_eq!(table(device), ["203.0.114.0/24"]);
+    play.say(update(&[], &net(113), &[0, 0, 5]), 3000);
+    assert_eq!(table(&play), ["203.0.114.0/24"]);
+    let device = play.r1();
     assert_eq!(device.malformed, 1);
     assert!(device.last_malformed.as_ref().unwrap().contains("MULTI_EXIT_DISC attribute has length 3"));
-    let device = play.say(vec![3, 0, 0, 0, 6, 0], 3010);
-    assert_eq!((device.malformed, table(device).len()), (2, 1));
+    play.say(vec![3, 0, 0, 0, 6, 0], 3010);
+    assert_eq!((play.r1().malformed, table(&play).len()), (2, 1));
 }
 
 #[test]
@@ -213,10 +214,12 @@ fn one_of_two_paths_withdrawn_leaves_the_other() {
     let with = |id: u8, prefix: [u8; 4]| [&[0, 0, 0, id][..], &prefix].concat();
     play.say(update(&[], &with(1, net(113)), &[0, 0, 0, 1]), 20);
     play.say(update(&[], &with(2, net(113)), &[0, 0, 0, 2]), 30);
-    let med = |d: &Device| d.adj_ribs.values().next().and_then(|r| r.values().next()).and_then(|a| a.med);
-    assert_eq!(med(play.r1()), Some(1), "the lowest identifier stands in the table");
-    assert_eq!(med(play.say(update(&with(1, net(113)), &[], &[]), 40)), Some(2));
-    assert!(table(play.say(update(&with(2, net(113)), &[], &[]), 50)).is_empty());
+    let med = |p: &Play| p.0.adj_rib_in(&"r1".into(), IpAddr::from(PEER)).routes().next().and_then(|(_, a)| a.med);
+    assert_eq!(med(&play), Some(1), "the lowest identifier stands where one path is asked for");
+    play.say(update(&with(1, net(113)), &[], &[]), 40);
+    assert_eq!(med(&play), Some(2));
+    play.say(update(&with(2, net(113)), &[], &[]), 50);
+    assert!(table(&play).is_empty());
 }
 
 #[test]

@@ -62,11 +62,11 @@ fn network() -> Network {
     inventory.devices = vec![device];
     inventory.exits = vec![exit("a", "eth1", "172.31.1.1"), exit("b", "eth2", "172.31.2.1")];
     let mut network = Network::new(inventory);
-    let device = network.devices.get_mut(&r1()).unwrap();
     let route = Arc::new(PathAttributes::default());
     let outside = ["203.0.113.0/24", "203.0.113.128/25", "203.0.0.0/16", "2001:db8:2::/48"];
     let rib = outside.iter().map(|x| (p(x), Arc::clone(&route))).collect();
-    device.adj_ribs.insert((ip("172.31.1.1"), View::AdjRibInPre), Arc::new(rib));
+    network.set_adj_rib(&r1(), ip("172.31.1.1"), View::AdjRibInPre, rib);
+    let device = network.devices.get_mut(&r1()).unwrap();
     for (name, index) in [("eth0", 10), ("eth1", 11), ("eth2", 12)] {
         device.interfaces.entry(name.to_owned()).or_default().ifindex = Some(index);
     }
@@ -126,7 +126,7 @@ fn the_longest_route_of_the_device_gets_the_bytes() {
     assert_eq!(got, wanted.map(|(prefix, bps)| ("a".to_owned(), Toward::Outside, prefix.to_owned(), bps)));
     let six = rates(&[flow("2001:db8:1::1", "2001:db8:2::9", OUT, 7500, (10, 20))]);
     assert_eq!(six, [("a".to_owned(), Toward::Outside, "2001:db8:2::/48".to_owned(), 1000)]);
-    assert_eq!(longest_match(&network().devices[&r1()], ip("8.8.8.8")), None);
+    assert_eq!(longest_match(&network(), &r1(), ip("8.8.8.8")), None);
 }
 
 #[test]

@@ -7,7 +7,6 @@ use crate::unmodelled::{Relevance, Unmodelled};
 use crate::{Source, TwinError};
 use action::DeviceId;
 use bgp::{Asn, Family, Prefix};
-use bmp::View;
 use config::{BgpConfig, Neighbor, RouterConfig};
 use core::net::{IpAddr, Ipv4Addr};
 use network::{Device, Inventory, LocRoute, Network, SessionState};
@@ -235,7 +234,7 @@ impl SessionBuilder<'_> {
     fn session(&self, own: Asn, address: IpAddr, neighbor: &Neighbor) -> Result<Session, String> {
         let external = neighbor.remote_as != own;
         let (peer, remote_id) = if external {
-            let feed = self.part.device.adj_ribs.get(&(address, View::AdjRibInPre)).cloned().unwrap_or_default();
+            let feed = self.network.adj_rib_in(&self.part.id, address).to_map();
             let exit = self.network.inventory.exit_of(&self.part.id, address).map(|e| e.id.clone());
             let remote_id = self.remote_ids.get(&(self.part.id.clone(), address)).copied();
             (Peer::External { remote_as: neighbor.remote_as, exit, feed }, remote_id)

@@ -137,8 +137,9 @@ impl Scene {
 
     fn feed(&mut self, exit: &str, neighbor: IpAddr, change: impl FnOnce(&mut AdjRib)) {
         let device = EXITS.iter().find(|e| e.0 == exit).unwrap().1;
-        let ribs = &mut self.network.devices.get_mut(&d(device)).unwrap().adj_ribs;
-        change(Arc::make_mut(ribs.entry((neighbor, View::AdjRibInPre)).or_default()));
+        let mut rib = AdjRib::clone(&self.network.adj_rib_in(&d(device), neighbor).to_map());
+        change(&mut rib);
+        self.network.set_adj_rib(&d(device), neighbor, View::AdjRibInPre, rib);
     }
 
     pub fn session_down(&mut self, exit: &str, family: Family) {
@@ -189,7 +190,7 @@ impl Scene {
         let mut edits = Vec::new();
         for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
             let neighbor = neighbor(exit, family);
-            let Some(rib) = self.network.devices[&d(device)].adj_ribs.get(&(neighbor, View::AdjRibInPre)) else { continue };
+            let rib = self.network.adj_rib_in(&d(device), neighbor).to_map();
             let routes: Vec<(Prefix, &PathAttributes)> =
                 prefixes.iter().map(|t| p(t)).filter(|q| q.family() == family).map(|q| (q, rib[&q].as_ref())).collect();
             let settings = &config.bgp.as_ref().unwrap().neighbors[&neighbor].families[&family];

@@ -87,7 +87,7 @@ fn network(case: &Case) -> Network {
         for (address, _) in outside {
             let far = case.configs.values().find(|c| owns(c, *address)).unwrap();
             let here = far.bgp.as_ref().unwrap().neighbors.keys().copied().find(|a| owns(config, *a)).unwrap();
-            device.adj_ribs.insert((*address, View::AdjRibInPre), Arc::new(announced(far, here, *address)));
+            network.set_adj_rib(&DeviceId::from(r), *address, View::AdjRibInPre, announced(far, here, *address));
         }
     }
     network

@@ -8,7 +8,7 @@ use bgp::Prefix;
 use bmp::View;
 use collector::BmpListener;
 use core::net::{IpAddr, Ipv4Addr};
-use network::{Device, Freshness, SessionState};
+use network::{Freshness, Network, SessionState};
 use peer::{Peer, Watch, address_pair, free_port, inventory, program};
 use std::collections::BTreeSet;
 use std::fmt::Write;
@@ -29,8 +29,8 @@ fn prefixes(texts: &[&str]) -> BTreeSet<Prefix> {
     texts.iter().map(|t| t.parse().unwrap()).collect()
 }
 
-fn table(device: &Device, neighbor: IpAddr, view: View) -> BTreeSet<Prefix> {
-    device.adj_ribs.get(&(neighbor, view)).map(|rib| rib.keys().copied().collect()).unwrap_or_default()
+fn table(network: &Network, neighbor: IpAddr, view: View) -> BTreeSet<Prefix> {
+    network.adj_rib(&"r1".into(), neighbor, view).prefixes().collect()
 }
 
 struct Bgpd {
@@ -126,15 +126,15 @@ async fn the_table_of_an_frr_router_is_what_its_neighbour_announced() {
     let neighbor = IpAddr::V4(far);
 
     let all = prefixes(b.networks);
-    let both = |d: &Device, wanted: &BTreeSet<Prefix>| {
+    let both = |d: &Network, wanted: &BTreeSet<Prefix>| {
         [View::AdjRibInPre, View::AdjRibInPost].iter().all(|view| table(d, neighbor, *view) == *wanted)
     };
-    watch.until("three routes before and after policy", |d| both(d, &all)).await;
+    watch.until_all("three routes before and after policy", |d| both(d, &all)).await;
     watch.until("the end of the dump", |d| matches!(d.bmp, Freshness::Synced { .. })).await;
     let device = watch.r1();
     assert_eq!(device.sessions[&neighbor].state, SessionState::Established);
     assert_eq!(device.malformed, 0, "{:?}", device.last_malformed);
-    for attributes in device.adj_ribs[&(neighbor, View::AdjRibInPre)].values() {
+    for (_, attributes) in watch.network.adj_rib_in(&"r1".into(), neighbor).routes() {
         assert_eq!(attributes.as_path.to_string(), "65002", "FRR's own AS in front is taken off");
         assert_eq!(attributes.next_hop, Some("10.99.0.12".parse().unwrap()));
         assert_eq!(attributes.local_pref, None, "absent stays absent");
@@ -144,17 +144,17 @@ async fn the_table_of_an_frr_router_is_what_its_neighbour_announced() {
     let lines = ["configure terminal", "router bgp 65002", "address-family ipv4 unicast", "no network 203.0.113.0/24"];
     vtysh(&shell, &dir_b, &lines);
     let less = prefixes(&["192.0.2.0/24", "203.0.114.0/23"]);
-    watch.until("the withdrawal", |d| both(d, &less)).await;
+    watch.until_all("the withdrawal", |d| both(d, &less)).await;
 
     b_runs.kill();
-    watch.until("the loss of the peer", |d| both(d, &BTreeSet::new())).await;
+    watch.until_all("the loss of the peer", |d| both(d, &BTreeSet::new())).await;
     assert_eq!(watch.r1().sessions[&neighbor].flaps, 1);
 
     let mut b_again = b.start(&bgpd, &dir_b);
-    watch.until("the routes again", |d| both(d, &all)).await;
+    watch.until_all("the routes again", |d| both(d, &all)).await;
     a_runs.kill();
     watch.until("staleness", |d| matches!(d.bmp, Freshness::Stale { .. })).await;
-    assert!(both(watch.r1(), &all), "losing sight withdraws nothing");
+    assert!(both(&watch.network, &all), "losing sight withdraws nothing");
     b_again.kill();
 }
 
@@ -214,14 +214,14 @@ async fn the_table_of_a_gobgp_router_is_what_its_neighbour_announced() {
     assert!(b.run(&["global", "rib", "add", "192.0.2.0/24", "med", "10", "community", "65012:1"]));
     assert!(b.run(&["global", "rib", "add", "203.0.113.0/24"]));
     let wanted = prefixes(&["192.0.2.0/24", "203.0.113.0/24"]);
-    watch.until("two routes", |d| table(d, neighbor, View::AdjRibInPre) == wanted).await;
+    watch.until_all("two routes", |d| table(d, neighbor, View::AdjRibInPre) == wanted).await;
     let device = watch.r1();
     assert_eq!(device.malformed, 0, "{:?}", device.last_malformed);
-    let route = &device.adj_ribs[&(neighbor, View::AdjRibInPre)][&"192.0.2.0/24".parse().unwrap()];
+    let route = watch.network.adj_rib_in(&"r1".into(), neighbor).get(&"192.0.2.0/24".parse().unwrap()).unwrap();
     assert_eq!((route.as_path.to_string().as_str(), route.med), ("65012", Some(10)));
     assert_eq!(route.communities, ["65012:1".parse().unwrap()]);
     assert!(!device.repairs.contains_key("frr_own_as_in_front"), "GoBGP's paths are right as they are");
     assert!(b.run(&["global", "rib", "del", "192.0.2.0/24"]));
     let less = prefixes(&["203.0.113.0/24"]);
-    watch.until("the withdrawal", |d| table(d, neighbor, View::AdjRibInPre) == less).await;
+    watch.until_all("the withdrawal", |d| table(d, neighbor, View::AdjRibInPre) == less).await;
 }

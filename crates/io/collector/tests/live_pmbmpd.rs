@@ -86,8 +86,7 @@ fn theirs(file: &Path, neighbor: &str) -> BTreeSet<Route> {
 fn ours(watch: &Watch, neighbor: IpAddr) -> BTreeSet<Route> {
     let mut out = BTreeSet::new();
     for (view, after) in [(View::AdjRibInPre, false), (View::AdjRibInPost, true)] {
-        let Some(table) = watch.r1().adj_ribs.get(&(neighbor, view)) else { continue };
-        for (prefix, a) in table.iter() {
+        for (prefix, a) in watch.network.adj_rib(&"r1".into(), neighbor, view).routes() {
             let origin = match a.origin {
                 Origin::Igp => 'i',
                 Origin::Egp => 'e',

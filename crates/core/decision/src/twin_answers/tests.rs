@@ -86,8 +86,7 @@ fn real(scene: &mut Scene) -> Twin {
                 (p, Arc::new(attributes))
             };
             let announced = GROUPS.into_iter().flat_map(group_prefixes).filter(|p| p.family() == Family::of(neighbor));
-            let ribs = &mut scene.network.devices.get_mut(&DeviceId::from(device)).unwrap().adj_ribs;
-            ribs.insert((neighbor, RibView::AdjRibInPre), Arc::new(announced.map(route).collect()));
+            scene.network.set_adj_rib(&DeviceId::from(device), neighbor, RibView::AdjRibInPre, announced.map(route).collect());
         }
     }
     Twin::build(&scene.network).unwrap()

@@ -320,7 +320,7 @@ fn med_and_reflection() -> Scene {
         ..PathAttributes::default()
     };
     let rib: network::AdjRib = [(p(EAST[0]), std::sync::Arc::new(attributes))].into();
-    scene.network.devices.get_mut(&d("r5")).unwrap().adj_ribs.insert((a("172.31.9.0"), bmp::View::AdjRibInPre), std::sync::Arc::new(rib));
+    scene.network.set_adj_rib(&d("r5"), a("172.31.9.0"), bmp::View::AdjRibInPre, rib);
     scene
 }
 

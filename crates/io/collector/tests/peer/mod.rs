@@ -111,8 +111,13 @@ impl Watch {
 
     /// Takes what comes until `done`; fails with `what` and the picture when it takes too long.
     pub async fn until(&mut self, what: &str, done: impl Fn(&network::Device) -> bool) {
+        self.until_all(what, |n| done(&n.devices[&"r1".into()])).await;
+    }
+
+    /// The same with the whole picture.
+    pub async fn until_all(&mut self, what: &str, done: impl Fn(&Network) -> bool) {
         let end = Instant::now() + PATIENCE;
-        while !done(self.r1()) {
+        while !done(&self.network) {
             assert!(Instant::now() < end, "{what} did not happen within {PATIENCE:?}: {:#?}", self.r1());
             self.step().await;
         }
