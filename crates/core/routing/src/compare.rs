@@ -18,6 +18,8 @@ pub enum Step {
     LocalPref,
     /// Made by the router itself.
     LocalOrigin,
+    /// Lower AIGP metric, the way to the next hop included (RFC 7311 §4.1).
+    Aigp,
     /// Shorter AS_PATH with confederation segments counted.
     ConfedAsPath,
     /// Shorter AS_PATH.
@@ -55,6 +57,7 @@ impl Step {
             Self::Weight => "weight",
             Self::LocalPref => "local_pref",
             Self::LocalOrigin => "local_origin",
+            Self::Aigp => "aigp",
             Self::ConfedAsPath | Self::AsPathLength => "as_path_length",
             Self::Origin => "origin",
             Self::Med => "med",
@@ -76,6 +79,7 @@ impl Step {
             Self::Weight => "Weight",
             Self::LocalPref => "Local Pref",
             Self::LocalOrigin => "Local Route",
+            Self::Aigp => "AIGP",
             Self::ConfedAsPath => "Confederation based AS Path",
             Self::AsPathLength => "AS Path",
             Self::Origin => "Origin",
@@ -153,6 +157,10 @@ impl Candidate {
     const fn external(&self) -> bool {
         matches!(self.sort, Sort::External) && !self.key.local
     }
+
+    fn aigp(&self) -> Option<u64> {
+        self.key.aigp.map(|a| a.saturating_add(u64::from(self.metric)))
+    }
 }
 
 /// Outcome between two: is the new one better, by which step, and are both the same up to the IGP metric.
@@ -187,6 +195,12 @@ impl Rules {
         }
         if a.local != b.local {
             return told(a.local, Step::LocalOrigin);
+        }
+        if self.knobs.aigp
+            && let (Some(x), Some(y)) = (new.aigp(), old.aigp())
+            && x != y
+        {
+            return told(x < y, Step::Aigp);
         }
         if !self.knobs.as_path_ignore {
             let with = self.knobs.as_path_confed;

@@ -105,6 +105,7 @@ impl Plane<'_> {
         match step {
             Step::Weight => route.weight.to_string(),
             Step::LocalPref => a.local_pref.unwrap_or(rules.default_local_pref).to_string(),
+            Step::Aigp => route.aigp.map_or_else(String::new, |a| a.saturating_add(u64::from(metric)).to_string()),
             Step::AsPathLength | Step::ConfedAsPath => format!("{} ({})", a.as_path.length(), a.as_path),
             Step::Origin => format!("{:?}", a.origin).to_lowercase(),
             Step::Med => a.med.map_or_else(|| "none".to_owned(), |m| m.to_string()),
@@ -216,6 +217,7 @@ impl core::fmt::Display for Stop {
             Self::OwnNextHop => f.write_str("its next hop is the receiver itself"),
             Self::Suppressed => f.write_str("an aggregate is announced instead"),
             Self::Condition => f.write_str("a condition of the session keeps it back"),
+            Self::SiteOfOrigin(soo) => write!(f, "it comes from the receiver's site {soo}"),
             Self::MaxPrefix => f.write_str("more prefixes than the neighbour may announce"),
         }
     }

@@ -20,7 +20,7 @@ pub(crate) fn local(kind: Kind, origin: Origin, med: Option<u32>) -> Route {
 
 fn local_with(attributes: PathAttributes) -> Route {
     let kind = Kind::Network;
-    Route { attributes, weight: LOCAL_WEIGHT, kind, otc: None, tag: 0, next_hop: crate::NextHop::NotSaid }
+    Route { attributes, weight: LOCAL_WEIGHT, kind, otc: None, tag: 0, extended: Vec::new(), aigp: None, next_hop: crate::NextHop::NotSaid }
 }
 
 impl Plane<'_> {

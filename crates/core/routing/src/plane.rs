@@ -158,7 +158,7 @@ fn node(router: &crate::blueprint::Router, family: Family) -> Node {
     let mut knobs = bgp.map(|b| b.best_path.clone()).unwrap_or_default();
     knobs.deterministic_med |= router.profile.deterministic_med;
     Node {
-        policies: Policies::new(&router.config.policy),
+        policies: Policies::new(&router.config.policy, bgp),
         rules: Rules {
             knobs,
             default_local_pref: bgp.map_or(100, |b| b.default_local_pref),

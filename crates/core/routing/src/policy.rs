@@ -1,11 +1,11 @@
 //! Policies as FRR's route-maps run them (lib/routemap.c, bgpd/bgp_routemap.c, bgp_aspath.c; 8.4): terms in order, `call`, `on-match`.
 
 use crate::route::Route;
-use bgp::{Asn, Community, Family, Prefix, Segment};
+use bgp::{Asn, Community, ExtendedCommunity, Family, Prefix, Segment};
 use config::{Condition, Flow, PolicyResult, RouteAction, RoutingPolicy, Statement, WiderAction, WiderCondition};
 use core::net::IpAddr;
 use regex_lite::Regex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Policies that call each other deeper than this are a cycle (FRR: RMAP_RECURSION_LIMIT).
 const CALL_DEPTH_MAX: u8 = 10;
@@ -13,11 +13,17 @@ const CALL_DEPTH_MAX: u8 = 10;
 const TERMS_MAX: u32 = 1_000_000;
 
 /// Policies of one router, with its regular expressions ready.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Policies {
     policy: RoutingPolicy,
     as_paths: BTreeMap<String, Vec<(bool, Option<Regex>)>>,
     communities: BTreeMap<String, Vec<(bool, Option<Regex>)>>,
+    large: BTreeMap<String, Vec<(bool, Option<Regex>)>>,
+    extended: BTreeMap<String, Vec<(bool, Option<Regex>)>>,
+    /// The router's AS.
+    own_as: Asn,
+    /// Neighbours that are not of another AS; `set as-path replace` leaves what they are told and tell alone (FRR 8.4).
+    inside: BTreeSet<IpAddr>,
     /// Expressions that could not be read: list and expression.
     pub broken: Vec<(String, String)>,
 }
@@ -78,7 +84,7 @@ pub enum NextHop {
 impl Policies {
     /// Makes the policies of a configuration ready.
     #[must_use]
-    pub fn new(policy: &RoutingPolicy) -> Self {
+    pub fn new(policy: &RoutingPolicy, bgp: Option<&config::BgpConfig>) -> Self {
         let mut broken = Vec::new();
         let mut ready = |lists: &BTreeMap<String, Vec<config::ListEntry<String>>>| {
             let mut out = BTreeMap::new();
@@ -96,7 +102,15 @@ impl Policies {
         };
         let as_paths = ready(&policy.wider.as_path_sets);
         let communities = ready(&policy.wider.expanded_community_sets);
-        Self { policy: policy.clone(), as_paths, communities, broken }
+        let large = ready(&policy.wider.expanded_large_sets);
+        let extended = ready(&policy.wider.expanded_extended_sets);
+        let own_as = bgp.map_or(Asn(0), |b| b.asn);
+        let inside = bgp.into_iter().flat_map(|b| {
+            let external = |n: &config::Neighbor| crate::session::sort(b, n.remote_as) == crate::Sort::External;
+            b.neighbors.iter().filter(move |(_, n)| !external(n)).map(|(a, _)| *a)
+        });
+        let inside = inside.collect();
+        Self { policy: policy.clone(), as_paths, communities, large, extended, own_as, inside, broken }
     }
 
     /// Returns the definitions and sets.
@@ -207,8 +221,23 @@ impl Policies {
             return set.matches(communities);
         }
         let text = communities.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-        let entries = self.communities.get(name).into_iter().flatten();
-        entries.into_iter().find(|(_, r)| r.as_ref().is_some_and(|r| r.is_match(&text))).is_some_and(|(permit, _)| *permit)
+        first_match(self.communities.get(name), &text)
+    }
+
+    fn large_list(&self, name: &str, large: &[bgp::LargeCommunity]) -> bool {
+        if let Some(entries) = self.policy.wider.large_community_sets.get(name) {
+            return entries.iter().find(|e| e.what.iter().all(|c| large.contains(c))).is_some_and(|e| e.permit);
+        }
+        let text = large.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        first_match(self.large.get(name), &text)
+    }
+
+    fn extended_list(&self, name: &str, extended: &[ExtendedCommunity]) -> bool {
+        if let Some(entries) = self.policy.wider.extended_sets.get(name) {
+            return entries.iter().find(|e| e.what.iter().all(|c| extended.contains(c))).is_some_and(|e| e.permit);
+        }
+        let text = extended.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        first_match(self.extended.get(name), &text)
     }
 
     fn holds(&self, condition: &Condition, q: &Question<'_>, route: &Route) -> Option<bool> {
@@ -227,10 +256,19 @@ impl Policies {
                 }
                 WiderCondition::AsPathSet(name) => self.as_path_list(name, &a.as_path).unwrap_or(false),
                 WiderCondition::AccessList(name) => self.access_list(name, q.prefix).unwrap_or(false),
-                WiderCondition::LargeCommunitySet(name) => {
+                WiderCondition::LargeCommunitySet(name) => self.large_list(name, &a.large_communities),
+                WiderCondition::LargeCommunitySetExact(name) => {
+                    let large = &a.large_communities;
+                    let same = |wanted: &[bgp::LargeCommunity]| wanted.len() == large.len() && wanted.iter().all(|c| large.contains(c));
                     let entries = self.policy.wider.large_community_sets.get(name).into_iter().flatten();
-                    let mut entries = entries.filter(|e| e.what.iter().all(|c| a.large_communities.contains(c)));
-                    entries.next().is_some_and(|e| e.permit)
+                    entries.into_iter().find(|e| same(&e.what)).is_some_and(|e| e.permit)
+                }
+                WiderCondition::ExtendedCommunitySet(name) => self.extended_list(name, &route.extended),
+                WiderCondition::SourcePrefixSet(name) => {
+                    q.neighbor.and_then(own_host).is_some_and(|p| self.prefix_list(name, &p).unwrap_or(false))
+                }
+                WiderCondition::SourceAccessList(name) => {
+                    q.neighbor.and_then(own_host).is_some_and(|p| self.access_list(name, &p).unwrap_or(false))
                 }
                 WiderCondition::NextHopPrefixSet(name) => {
                     a.next_hop.and_then(own_host).is_some_and(|p| self.prefix_list(name, &p).unwrap_or(false))
@@ -318,9 +356,26 @@ impl Policies {
                 WiderAction::SetAtomicAggregate => a.atomic_aggregate = true,
                 WiderAction::SetAggregator(asn, id) => a.aggregator = Some(bgp::Aggregator { asn: *asn, id: *id }),
                 WiderAction::SetTag(tag) => route.tag = *tag,
-                WiderAction::Flow(_) | WiderAction::Call(_) => {}
+                WiderAction::ReplaceAs(_) if q.neighbor.is_none_or(|n| self.inside.contains(&n)) => {}
+                WiderAction::ReplaceAs(which) => {
+                    a.as_path = replaced(&a.as_path, |asn| which.is_none_or(|w| w == asn), self.own_as);
+                }
+                WiderAction::AddExtended(add) => route.extended.extend_from_slice(add),
+                WiderAction::ClearExtended => route.extended.clear(),
+                WiderAction::SetBandwidth { mbit_s, transitive } => {
+                    // one that goes to other ASes and one that does not stand side by side (FRR 8.4)
+                    route.extended.retain(|c| !c.is_link_bandwidth() || c.is_transitive() != *transitive);
+                    // Mbit/s to octets per second
+                    route.extended.push(ExtendedCommunity::link_bandwidth(self.own_as, *mbit_s as f32 * 125_000.0, *transitive));
+                }
+                WiderAction::SetAigp(Some(metric)) => route.aigp = Some(u64::from(*metric)),
+                // the metric of what is redistributed; for what was learned the way is added when it is sent on
+                WiderAction::SetAigp(None) => route.aigp = Some(u64::from(route.attributes.med.unwrap_or(0))),
+                WiderAction::Flow(_) | WiderAction::Call(_) | WiderAction::OutsideBgp => {}
             },
         }
+        route.extended.sort_unstable();
+        route.extended.dedup();
         route.attributes.communities.sort_unstable();
         route.attributes.communities.dedup();
         Ok(())
@@ -347,6 +402,23 @@ struct Walk<'w> {
     next_hop: &'w mut NextHop,
     left: &'w mut u32,
     depth: u8,
+}
+
+fn first_match(list: Option<&Vec<(bool, Option<Regex>)>>, text: &str) -> bool {
+    let mut entries = list.into_iter().flatten();
+    entries.find(|(_, r)| r.as_ref().is_some_and(|r| r.is_match(text))).is_some_and(|(permit, _)| *permit)
+}
+
+/// Returns a path with some AS numbers replaced by one.
+pub(crate) fn replaced(path: &bgp::AsPath, which: impl Fn(Asn) -> bool, by: Asn) -> bgp::AsPath {
+    let change = |v: &[Asn]| v.iter().map(|a| if which(*a) { by } else { *a }).collect::<Vec<_>>();
+    let segments = path.segments().iter().map(|s| match s {
+        Segment::Sequence(v) => Segment::Sequence(change(v)),
+        Segment::Set(v) => Segment::Set(change(v)),
+        Segment::ConfedSequence(v) => Segment::ConfedSequence(change(v)),
+        Segment::ConfedSet(v) => Segment::ConfedSet(change(v)),
+    });
+    bgp::AsPath::new(segments.collect())
 }
 
 fn shifted(value: u32, by: i64) -> u32 {

@@ -1,7 +1,7 @@
 //! Routes as routers hold them, each once.
 
 use crate::table::Interner;
-use bgp::{Asn, PathAttributes, Segment};
+use bgp::{Asn, ExtendedCommunity, PathAttributes, Segment};
 use config::Protocol;
 use core::net::IpAddr;
 
@@ -39,6 +39,10 @@ pub struct Route {
     pub otc: Option<Asn>,
     /// Tag.
     pub tag: u32,
+    /// Extended communities, sorted, without repeats.
+    pub extended: Vec<ExtendedCommunity>,
+    /// AIGP metric (RFC 7311), as it was received.
+    pub aigp: Option<u64>,
     /// What import policy said of the next hop; export heeds it where no export policy stands (FRR: `rmap_change_flags`).
     pub next_hop: crate::NextHop,
 }
@@ -59,6 +63,8 @@ pub(crate) struct Key {
     /// Leftmost AS of the first segment when it is a confederation sequence.
     pub first_confed: u32,
     pub originator: Option<u32>,
+    /// AIGP metric.
+    pub aigp: Option<u64>,
     /// AS_PATH by number.
     pub path: u32,
     /// Next hop by number.
@@ -108,6 +114,7 @@ impl Routes {
                 first_as: if let Some(Segment::Sequence(v)) = first { v.first().map_or(0, |a| a.0) } else { 0 },
                 first_confed: if let Some(Segment::ConfedSequence(v)) = segments.first() { v.first().map_or(0, |a| a.0) } else { 0 },
                 originator: a.originator_id.map(u32::from),
+                aigp: route.aigp,
                 path: s.paths.number(a.as_path.clone()),
                 next_hop: s.next_hops.number(if route.kind.is_local() { None } else { a.next_hop }),
             }

@@ -92,7 +92,7 @@ fn member_as(bgp: &BgpConfig, remote: Asn) -> Asn {
     }
 }
 
-fn sort(bgp: &BgpConfig, remote: Asn) -> Sort {
+pub(crate) fn sort(bgp: &BgpConfig, remote: Asn) -> Sort {
     match &bgp.wider.confederation {
         Some(c) if c.identifier.0 != 0 => {
             if bgp.asn == remote {

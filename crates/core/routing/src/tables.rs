@@ -5,7 +5,7 @@ use crate::plane::{NONE, Plane};
 use crate::route::Kind;
 use crate::solution::Solution;
 use crate::solve::Schedule;
-use bgp::{Community, LargeCommunity, Origin, Prefix};
+use bgp::{Community, ExtendedCommunity, LargeCommunity, Origin, Prefix};
 use core::net::IpAddr;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,6 +15,9 @@ use std::collections::{BTreeMap, BTreeSet};
 pub struct PathRow {
     /// Neighbour it came from; absent: made here.
     pub from: Option<IpAddr>,
+    /// Interface of a neighbour without a configured address; `from` stands for its link-local address then.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub interface: Option<String>,
     /// Next hop; the unspecified address for what is made here.
     pub next_hops: Vec<IpAddr>,
     /// AS_PATH as text.
@@ -31,6 +34,12 @@ pub struct PathRow {
     pub communities: Vec<Community>,
     /// Large communities.
     pub large_communities: Vec<LargeCommunity>,
+    /// Extended communities.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub extended_communities: Vec<ExtendedCommunity>,
+    /// AIGP metric.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub aigp: Option<u64>,
     /// ORIGINATOR_ID.
     pub originator_id: Option<core::net::Ipv4Addr>,
     /// CLUSTER_LIST.
@@ -102,6 +111,7 @@ impl Plane<'_> {
             let is_best = slot == best;
             rows.push(PathRow {
                 from: from(slot),
+                interface: from(slot).and_then(|a| self.interface_of(router, a)),
                 next_hops: vec![a.next_hop.unwrap_or(unspecified)],
                 as_path: a.as_path.to_string(),
                 origin: a.origin,
@@ -110,6 +120,8 @@ impl Plane<'_> {
                 weight: route.weight,
                 communities: a.communities.clone(),
                 large_communities: a.large_communities.clone(),
+                extended_communities: route.extended.clone(),
+                aigp: route.aigp,
                 originator_id: a.originator_id,
                 cluster_list: a.cluster_list.clone(),
                 valid: metric != crate::fabric::UNREACHABLE,
@@ -190,8 +202,18 @@ impl Plane<'_> {
         }
         match self.slot_half[slot as usize] {
             NONE => "local".to_owned(),
-            h => self.halves[h as usize].from_address.to_string(),
+            h => {
+                let half = &self.halves[h as usize];
+                let interface = self.interface_of(half.to as usize, half.from_address);
+                interface.unwrap_or_else(|| half.from_address.to_string())
+            }
         }
+    }
+
+    /// The interface that a neighbour is known by.
+    fn interface_of(&self, router: usize, address: IpAddr) -> Option<String> {
+        let bgp = self.network.routers.get(router)?.config.bgp.as_ref()?;
+        bgp.neighbors.get(&address)?.wider.interface.clone()
     }
 
     /// Names the routers whose choice goes round in a circle, by prefix.

@@ -3,10 +3,10 @@
 
 use crate::compare::Sort;
 use crate::fabric::Fabric;
-use crate::policy::{NextHop, Policies, Question, Verdict};
+use crate::policy::{NextHop, Policies, Question, Verdict, replaced};
 use crate::route::{Kind, Route};
 use crate::session::{Half, family_of, neighbor_of};
-use bgp::{AsPath, Asn, Community, Family, Prefix, Segment};
+use bgp::{AsPath, Asn, Community, ExtendedCommunity, Family, Prefix, Segment};
 use config::{BgpConfig, Neighbor, NeighborFamily, Role};
 use core::net::{IpAddr, Ipv4Addr};
 
@@ -52,6 +52,8 @@ pub enum Stop {
     Condition,
     /// More prefixes than the neighbour may announce.
     MaxPrefix,
+    /// It comes from the receiver's site (`neighbor … soo`).
+    SiteOfOrigin(ExtendedCommunity),
 }
 
 /// Which end.
@@ -128,6 +130,9 @@ impl<'n> Transfer<'n> {
             return Err(Stop::NoPolicy(Side::Export));
         }
         filters(end, Side::Export, prefix, &route.attributes.as_path, out.3.as_deref(), out.1.as_deref(), out.2.as_deref())?;
+        if let Some(soo) = settings.wider.soo.filter(|soo| route.extended.contains(soo)) {
+            return Err(Stop::SiteOfOrigin(soo));
+        }
         if neighbor.wider.sender_loop_detection && route.attributes.as_path.contains(half.to_asn) {
             return Err(Stop::Loop(half.to_asn));
         }
@@ -211,6 +216,10 @@ impl<'n> Transfer<'n> {
         }
         if settings.wider.no_send_large {
             a.large_communities.clear();
+        }
+        sent.extended.retain(|c| !settings.wider.no_send_extended && (!external || c.is_transitive()));
+        if external && !neighbor.wider.aigp {
+            sent.aigp = None;
         }
         sent.weight = 0;
         sent.tag = 0;
@@ -331,6 +340,9 @@ impl<'n> Transfer<'n> {
             held.attributes.local_pref = None;
         }
         held.weight = settings.wider.weight.unwrap_or(0);
+        if external && !neighbor.wider.aigp {
+            held.aigp = None;
+        }
         if let Some(name) = inward.0 {
             let question =
                 Question { prefix, neighbor: Some(half.from_address), local: Some(half.to_address), outbound: false, rpki: None };
@@ -339,6 +351,11 @@ impl<'n> Transfer<'n> {
                 Verdict::Rejected { term } => return Err(Stop::Policy(Side::Import, name.clone(), term)),
                 Verdict::Unknown { what, .. } => return Err(Stop::Unknown(Side::Import, what)),
             }
+        }
+        if let Some(soo) = settings.wider.soo
+            && let Err(at) = held.extended.binary_search(&soo)
+        {
+            held.extended.insert(at, soo);
         }
         let a = &mut held.attributes;
         if external {
@@ -465,15 +482,4 @@ fn remove_private(path: &AsPath, how: config::RemovePrivate, own: Asn, neighbor:
         return crate::policy::without(path, |asn| is_private(asn) && asn != neighbor);
     }
     AsPath::default()
-}
-
-fn replaced(path: &AsPath, which: impl Fn(Asn) -> bool, by: Asn) -> AsPath {
-    let change = |v: &[Asn]| v.iter().map(|a| if which(*a) { by } else { *a }).collect::<Vec<_>>();
-    let segments = path.segments().iter().map(|s| match s {
-        Segment::Sequence(v) => Segment::Sequence(change(v)),
-        Segment::Set(v) => Segment::Set(change(v)),
-        Segment::ConfedSequence(v) => Segment::ConfedSequence(change(v)),
-        Segment::ConfedSet(v) => Segment::ConfedSet(change(v)),
-    });
-    AsPath::new(segments.collect())
 }

@@ -34,6 +34,13 @@ pub fn differences(row: &[PathRow], shown: &ShownPrefix) -> Vec<String> {
         check("origin", format!("{:?}", ours.origin).to_lowercase(), path.origin.to_lowercase());
         // FRR shows an aggregate's next hop as `::` and a network's as 0.0.0.0
         let hop = path.nexthops.first().map(|n| if n.ip.is_unspecified() { core::net::Ipv4Addr::UNSPECIFIED.into() } else { n.ip });
+        // a link-local address follows from hardware; ours stands for it
+        let link_local = |a: core::net::IpAddr| matches!(a, core::net::IpAddr::V6(a) if a.segments()[0] & 0xFFC0 == 0xFE80);
+        let hop = if hop.is_some_and(link_local) && ours.next_hops.first().copied().is_some_and(link_local) {
+            ours.next_hops.first().copied()
+        } else {
+            hop
+        };
         check("next hop", format!("{:?}", ours.next_hops.first().copied()), format!("{hop:?}"));
         let communities = ours.communities.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         let theirs = path.community.as_ref().map(|c| {
@@ -41,6 +48,16 @@ pub fn differences(row: &[PathRow], shown: &ShownPrefix) -> Vec<String> {
             known.collect::<Vec<_>>().join(" ")
         });
         check("communities", communities, theirs.unwrap_or_default());
+        let large = ours.large_communities.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        check("large communities", large, path.large_community.as_ref().map(|c| c.string.clone()).unwrap_or_default());
+        // FRR keeps them in the order they were added until they go over a wire
+        let sorted = |text: &str| {
+            let words = text.split(' ').filter(|w| w.contains(':'));
+            words.map(str::to_owned).collect::<std::collections::BTreeSet<_>>()
+        };
+        let extended = ours.extended_communities.iter().map(ToString::to_string).collect::<std::collections::BTreeSet<_>>();
+        let theirs = path.extended_community.as_ref().map(|c| sorted(&c.string)).unwrap_or_default();
+        check("extended communities", format!("{extended:?}"), format!("{theirs:?}"));
         if path.is_best() {
             let reason = path.bestpath.as_ref().and_then(|b| b.reason.clone()).unwrap_or_default();
             check("reason", ours.native_reason.unwrap_or_default().to_owned(), reason);

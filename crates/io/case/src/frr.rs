@@ -36,6 +36,12 @@ pub struct ShownPath {
     pub origin: String,
     /// Communities.
     pub community: Option<ShownCommunity>,
+    /// Large communities.
+    #[serde(rename = "largeCommunity")]
+    pub large_community: Option<ShownCommunity>,
+    /// Extended communities.
+    #[serde(rename = "extendedCommunity")]
+    pub extended_community: Option<ShownCommunity>,
     /// Next hops.
     #[serde(default)]
     pub nexthops: Vec<ShownNextHop>,
@@ -81,6 +87,8 @@ pub struct ShownPeer {
     /// Address, `0.0.0.0` when made here.
     #[serde(rename = "peerId")]
     pub peer_id: String,
+    /// Interface, of a neighbour that is known by it.
+    pub interface: Option<String>,
 }
 
 /// What is said of the best path.
@@ -98,6 +106,9 @@ impl ShownPath {
     /// Returns the neighbour; `None` for what the router made itself.
     #[must_use]
     pub fn from(&self) -> Option<IpAddr> {
+        if let Some(interface) = self.peer.interface.as_ref().filter(|_| self.peer.peer_id.contains(':')) {
+            return Some(config::Neighbor::on_interface(interface));
+        }
         self.peer.peer_id.parse().ok().filter(|a: &IpAddr| !a.is_unspecified())
     }
 

@@ -204,9 +204,9 @@ impl Case {
             for missing in &router.config.unmodelled {
                 let (file, line) = text.place(missing.line);
                 out.push(if text.files.len() == 1 {
-                    format!("{name}: line {line}: {}", missing.text)
+                    format!("{name}: line {line}: {}: {}", missing.text, missing.effect())
                 } else {
-                    format!("{name}: {file} line {line}: {}", missing.text)
+                    format!("{name}: {file} line {line}: {}: {}", missing.text, missing.effect())
                 });
             }
         }

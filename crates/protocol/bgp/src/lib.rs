@@ -4,9 +4,11 @@
 //! and one spelling of each value, and never touches a socket.
 
 mod attributes;
+mod extended;
 mod prefix;
 
 pub use attributes::{Aggregator, AsPath, Community, LargeCommunity, Origin, PathAttributes, Segment};
+pub use extended::ExtendedCommunity;
 pub use prefix::{Family, Prefix};
 
 use core::fmt;

@@ -15,7 +15,7 @@ pub use edit::PolicyEdit;
 pub use evaluate::PolicyOutcome;
 pub use model::{
     AddPathSend, Aggregate, BestPath, BgpConfig, BgpNetwork, BgpWider, CommunitySet, Condition, ConditionalAdvertisement, Confederation,
-    FamilyWider, Flow, IgpInterface, IgpSettings, InterfaceConfig, ListEntry, LocalAs, Neighbor, NeighborFamily, NeighborWider,
+    Dampening, FamilyWider, Flow, IgpInterface, IgpSettings, InterfaceConfig, ListEntry, LocalAs, Neighbor, NeighborFamily, NeighborWider,
     PolicyDefinition, PolicyResult, PolicyWider, PrefixEntry, PrefixSet, Protocol, Redistribution, RemovePrivate, Role, RouteAction,
     RouterConfig, RoutingPolicy, RpkiState, Statement, StaticRoute, Unchanged, Unmodelled, WiderAction, WiderCondition,
 };

@@ -104,3 +104,36 @@ pub struct StaticRoute {
     /// Administrative distance; 1 unless set.
     pub distance: u8,
 }
+
+impl Unmodelled {
+    /// Says what a computation without this line leaves out.
+    #[must_use]
+    pub fn effect(&self) -> &'static str {
+        let words: Vec<&str> = self.text.split_whitespace().collect();
+        match words[..] {
+            ["set", "metric", "rtt" | "+rtt" | "-rtt"] => {
+                "the MED follows measured round-trip times: what this term makes of a route is not known"
+            }
+            ["match", "probability", _] => "matches by chance: which routes pass is not known",
+            ["set", "distance", _] | ["distance", ..] => "only the router's choice between protocols, no BGP table",
+            ["set", "table" | "label-index", _] | ["set", "ipv6", "next-hop", "prefer-global"] => "only forwarding, no BGP table",
+            ["set", "extcommunity", "bandwidth", ..] => "only shares of load, no choice of a path",
+            ["set" | "match" | "on-match" | "continue" | "call", ..] => {
+                "what this term makes of a route is not known; the route is shown as not arriving"
+            }
+            ["neighbor" | "no", ..] if self.context.starts_with("router bgp") => "the session or what crosses it may differ",
+            ["address-family", ..] => "routes of this family are not computed",
+            ["ip" | "ipv6", "route", ..] => "next hops and redistribution may differ",
+            ["ip" | "ipv6" | "bgp" | "access-list", ..] if self.context.is_empty() => "policies that use this list are not known",
+            _ if self.context.starts_with("interface")
+                || self.context.starts_with("router ospf")
+                || self.context.starts_with("router isis") =>
+            {
+                "sessions and IGP metrics may differ"
+            }
+            ["vrf" | "router", ..] => "nothing in this block is computed",
+            _ if self.context.starts_with("router bgp") => "choices of this router may differ",
+            _ => "not known",
+        }
+    }
+}

@@ -1,7 +1,7 @@
 //! Clauses of a route-map term, one line each (FRR 8.4, doc/user/routemap.rst; bgpd/bgp_routemap.c).
 
 use crate::{Condition, Flow, Protocol, RouteAction, RpkiState, WiderAction, WiderCondition};
-use bgp::{AsPath, Asn, Community, LargeCommunity, Origin};
+use bgp::{AsPath, Asn, Community, ExtendedCommunity, LargeCommunity, Origin, ParseError};
 use core::str::FromStr;
 
 impl Condition {
@@ -27,6 +27,10 @@ fn wider_condition(words: &[&str]) -> Option<WiderCondition> {
     Some(match words {
         ["match", "community", list, "exact-match"] => WiderCondition::CommunitySetExact(name(list)),
         ["match", "as-path", list] => WiderCondition::AsPathSet(name(list)),
+        ["match", "large-community", list, "exact-match"] => WiderCondition::LargeCommunitySetExact(name(list)),
+        ["match", "extcommunity", list] => WiderCondition::ExtendedCommunitySet(name(list)),
+        ["match", "ip", "route-source", "prefix-list", list] => WiderCondition::SourcePrefixSet(name(list)),
+        ["match", "ip", "route-source", list] => WiderCondition::SourceAccessList(name(list)),
         ["match", "large-community", list] => WiderCondition::LargeCommunitySet(name(list)),
         ["match", "ip" | "ipv6", "address", "prefix-len", n] => WiderCondition::PrefixLength(n.parse().ok()?),
         ["match", "ip" | "ipv6", "address", list] => WiderCondition::AccessList(name(list)),
@@ -104,6 +108,20 @@ fn wider_action(words: &[&str]) -> Option<WiderAction> {
         ["set", "atomic-aggregate"] => WiderAction::SetAtomicAggregate,
         ["set", "aggregator", "as", asn, id] => WiderAction::SetAggregator(Asn(asn.parse().ok()?), id.parse().ok()?),
         ["set", "tag", v] => WiderAction::SetTag(v.parse().ok()?),
+        ["set", "as-path", "replace", "any"] => WiderAction::ReplaceAs(None),
+        ["set", "as-path", "replace", asn] => WiderAction::ReplaceAs(Some(Asn(asn.parse().ok()?))),
+        ["set", "extcommunity", "none"] => WiderAction::ClearExtended,
+        ["set", "extcommunity", "rt", list @ ..] => WiderAction::AddExtended(extended(list, ExtendedCommunity::route_target)?),
+        ["set", "extcommunity", "soo", list @ ..] => WiderAction::AddExtended(extended(list, ExtendedCommunity::site_of_origin)?),
+        // what these say depends on the links or on how many paths are used; no choice depends on it
+        ["set", "extcommunity", "bandwidth", "cumulative" | "num-multipaths", ..]
+        | ["set", "distance" | "table" | "label-index", _]
+        | ["set", "ipv6", "next-hop", "prefer-global"] => WiderAction::OutsideBgp,
+        ["set", "extcommunity", "bandwidth", mbit_s, rest @ ..] => {
+            WiderAction::SetBandwidth { mbit_s: plain(mbit_s)?, transitive: *rest != ["non-transitive"] }
+        }
+        ["set", "aigp-metric", "igp-metric"] => WiderAction::SetAigp(None),
+        ["set", "aigp-metric", v] => WiderAction::SetAigp(Some(plain(v)?)),
         _ => return None,
     })
 }
@@ -120,6 +138,10 @@ fn signed(text: &str) -> Option<i64> {
 
 fn all<T: FromStr>(words: &[&str]) -> Option<Vec<T>> {
     words.iter().map(|w| w.parse().ok()).collect()
+}
+
+fn extended(words: &[&str], read: fn(&str) -> Result<ExtendedCommunity, ParseError>) -> Option<Vec<ExtendedCommunity>> {
+    if words.is_empty() { None } else { words.iter().map(|w| read(w).ok()).collect() }
 }
 
 fn origin(word: &str) -> Option<Origin> {

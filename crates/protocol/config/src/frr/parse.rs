@@ -68,6 +68,16 @@ enum Read {
     NotMine,
 }
 
+impl Read {
+    /// What the wider part holds stays so for those who know only the narrow part.
+    const fn wider(self) -> Self {
+        match self {
+            Self::Taken | Self::Harmless => Self::Wider,
+            other => other,
+        }
+    }
+}
+
 enum Block {
     Top,
     Interface(String),
@@ -160,6 +170,7 @@ impl Reader {
                 return lists::expressions(&mut self.config.policy.wider.as_path_sets, rest);
             }
             ["bgp" | "ip", "large-community-list", rest @ ..] => return lists::large(&mut self.config.policy.wider, rest),
+            ["bgp" | "ip", "extcommunity-list", rest @ ..] => return lists::extended(&mut self.config.policy.wider, rest),
             ["access-list", rest @ ..] | ["ip" | "ipv6", "access-list", rest @ ..] => {
                 return lists::access(&mut self.config.policy.wider, words[0] == "ipv6", rest);
             }
@@ -222,7 +233,7 @@ impl Reader {
 fn is_heading(words: &[&str]) -> bool {
     matches!(words, ["interface" | "int" | "router" | "route-map" | "line" | "vrf" | "hostname" | "frr", ..])
         || matches!(words, ["ip" | "ipv6", "prefix-list" | "route" | "forwarding" | "access-list" | "community-list" | "as-path", ..])
-        || matches!(words, ["bgp", "community-list" | "as-path" | "large-community-list", ..])
+        || matches!(words, ["bgp", "community-list" | "as-path" | "large-community-list" | "extcommunity-list", ..])
         || matches!(words, ["access-list" | "log" | "debug" | "password" | "enable" | "service", ..])
 }
 

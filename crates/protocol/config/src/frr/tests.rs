@@ -120,7 +120,7 @@ route-map ISPA-OUT permit 10
  match ipv6 address prefix-list OWN6
  set comm-list EAST delete
  set community none
- set extcommunity rt 65001:1
+ set metric rtt
 exit
 !
 ip as-path access-list 1 permit ^$
@@ -206,7 +206,7 @@ fn what_is_not_modelled_is_listed_with_line_and_block() {
     let config = parse(RUNNING);
     let listed = |list: &[crate::Unmodelled]| list.iter().map(|u| (u.text.clone(), u.context.clone())).collect::<Vec<_>>();
     let said = |text: &str, context: &str| (text.to_owned(), context.to_owned());
-    assert_eq!(listed(&config.unmodelled), [said("set extcommunity rt 65001:1", "route-map ISPA-OUT 10")]);
+    assert_eq!(listed(&config.unmodelled), [said("set metric rtt", "route-map ISPA-OUT 10")]);
     assert_eq!(
         listed(&config.wider),
         [

@@ -82,6 +82,9 @@ pub struct BestPath {
     /// `bgp bestpath peer-type multipath-relax`.
     #[serde(default)]
     pub peer_type_relax: bool,
+    /// `bgp bestpath aigp` (FRR from 8.5; RFC 7311 §4).
+    #[serde(default)]
+    pub aigp: bool,
 }
 
 /// One BGP neighbour.
@@ -108,6 +111,15 @@ pub struct Neighbor {
 impl Neighbor {
     /// `remote-as external`: the session takes any AS but its own. AS 0 never occurs on a session (RFC 7607).
     pub const ANY_EXTERNAL: Asn = Asn(0);
+
+    /// Returns the address under which the neighbour on an interface is held ([`NeighborWider::interface`]). What its link-local address really is
+    /// follows from hardware; this one is in fe80::/64 and follows from the interface's name.
+    #[must_use]
+    pub fn on_interface(interface: &str) -> IpAddr {
+        // FNV-1a, 64 bits
+        let hash = interface.bytes().fold(0xCBF2_9CE4_8422_2325_u64, |h, b| (h ^ u64::from(b)).wrapping_mul(0x0000_0100_0000_01B3));
+        IpAddr::V6(core::net::Ipv6Addr::from(0xFE80_u128 << 112 | u128::from(hash)))
+    }
 
     /// Returns a neighbour without activated families.
     #[must_use]

@@ -1,7 +1,7 @@
 //! The wider part of the model: settings that fewer networks use.
 
 use super::{Neighbor, PrefixSet};
-use bgp::{Asn, Family, LargeCommunity, Origin, Prefix};
+use bgp::{Asn, ExtendedCommunity, Family, LargeCommunity, Origin, Prefix};
 use core::net::{IpAddr, Ipv4Addr};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +50,31 @@ pub struct BgpWider {
     pub enforce_first_as: bool,
     /// Route flap dampening is on: a route that flapped may be held back.
     pub dampening: bool,
+    /// Its settings per family, where given or defaulted.
+    #[serde(default)]
+    pub dampening_of: BTreeMap<Family, Dampening>,
+    /// `network … backdoor`: not announced; the routes of neighbours for it get the distance of local ones.
+    #[serde(default)]
+    pub backdoors: BTreeSet<Prefix>,
+}
+
+/// Settings of route flap dampening (RFC 2439; FRR's defaults).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Dampening {
+    /// Minutes after which half of the penalty is left.
+    pub half_life_min: u16,
+    /// Below this penalty a suppressed route is used again.
+    pub reuse: u32,
+    /// From this penalty on a route is suppressed.
+    pub suppress: u32,
+    /// Minutes that a stable route is suppressed at most.
+    pub max_suppress_min: u16,
+}
+
+impl Default for Dampening {
+    fn default() -> Self {
+        Self { half_life_min: 15, reuse: 750, suppress: 2000, max_suppress_min: 60 }
+    }
 }
 
 /// Membership of a confederation.
@@ -176,6 +201,15 @@ pub struct NeighborWider {
     pub advertisement_interval_s: Option<u16>,
     /// `timers`: keepalive and hold time, seconds.
     pub timers_s: Option<(u16, u16)>,
+    /// `neighbor IFACE interface`: whoever is at the other end of this interface, by its link-local address.
+    #[serde(default)]
+    pub interface: Option<String>,
+    /// `capability extended-nexthop`: IPv4 routes may have IPv6 next hops (RFC 8950). An interface neighbour has it by itself.
+    #[serde(default)]
+    pub extended_next_hop: bool,
+    /// `aigp`: AIGP is exchanged with this external neighbour (RFC 7311).
+    #[serde(default)]
+    pub aigp: bool,
 }
 
 /// What a neighbour's family may be told beyond the common.
@@ -222,6 +256,15 @@ pub struct FamilyWider {
     pub no_send_large: bool,
     /// `route-server-client`: nothing is put in front, next hop unchanged.
     pub route_server_client: bool,
+    /// Extended communities are not sent.
+    #[serde(default)]
+    pub no_send_extended: bool,
+    /// `soo`: put on what comes in; what has it is not sent there.
+    #[serde(default)]
+    pub soo: Option<ExtendedCommunity>,
+    /// `disable-addpath-rx`: the neighbour sends its best path only.
+    #[serde(default)]
+    pub no_add_path_receive: bool,
 }
 
 /// Further sets.
@@ -237,6 +280,15 @@ pub struct PolicyWider {
     pub large_community_sets: BTreeMap<String, Vec<ListEntry<Vec<LargeCommunity>>>>,
     /// Access lists: a prefix, and whether only exactly that one is meant.
     pub access_lists: BTreeMap<String, Vec<ListEntry<(Prefix, bool)>>>,
+    /// Expanded large community lists: regular expressions over the text of all large communities.
+    #[serde(default)]
+    pub expanded_large_sets: BTreeMap<String, Vec<ListEntry<String>>>,
+    /// Extended community lists: communities that must all be there.
+    #[serde(default)]
+    pub extended_sets: BTreeMap<String, Vec<ListEntry<Vec<ExtendedCommunity>>>>,
+    /// Expanded extended community lists: regular expressions over the text of all extended communities.
+    #[serde(default)]
+    pub expanded_extended_sets: BTreeMap<String, Vec<ListEntry<String>>>,
 }
 
 /// One entry of an ordered list.
@@ -340,6 +392,14 @@ pub enum WiderCondition {
     Rpki(RpkiState),
     /// `match ip address prefix-len`.
     PrefixLength(u8),
+    /// `match large-community NAME exact-match`.
+    LargeCommunitySetExact(String),
+    /// `match extcommunity`.
+    ExtendedCommunitySet(String),
+    /// `match ip route-source prefix-list`: address of the neighbour.
+    SourcePrefixSet(String),
+    /// `match ip route-source NAME`: the same by an access list.
+    SourceAccessList(String),
 }
 
 /// An action that fewer policies use.
@@ -376,4 +436,21 @@ pub enum WiderAction {
     SetAggregator(Asn, Ipv4Addr),
     /// `set tag`.
     SetTag(u32),
+    /// `set as-path replace`: one AS (or `None`: every) becomes the own.
+    ReplaceAs(Option<Asn>),
+    /// `set extcommunity rt`, `soo`: added to what is there.
+    AddExtended(Vec<ExtendedCommunity>),
+    /// `set extcommunity none`.
+    ClearExtended,
+    /// `set extcommunity bandwidth N`: Mbit/s, and whether it goes to other ASes.
+    SetBandwidth {
+        /// Megabits per second.
+        mbit_s: u32,
+        /// Goes to other ASes.
+        transitive: bool,
+    },
+    /// `set aigp-metric`: a number, or `None`: the metric of the IGP (FRR from 8.5).
+    SetAigp(Option<u32>),
+    /// Has no effect on any BGP table: `set distance`, `set table`, `set label-index`, shares of load. Listed, and passed over.
+    OutsideBgp,
 }

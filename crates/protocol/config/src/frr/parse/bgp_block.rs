@@ -1,7 +1,7 @@
 //! `router bgp`: read line by line, resolved at the end, because peer groups may come after the neighbours that use them.
 
 use super::{Read, clause, peer::PeerDraft};
-use crate::{Aggregate, BgpConfig, BgpNetwork, Confederation, Redistribution, RouterConfig};
+use crate::{Aggregate, BgpConfig, BgpNetwork, Confederation, Dampening, Neighbor, Redistribution, RouterConfig};
 use bgp::{Asn, Family, Origin, Prefix};
 use core::net::{IpAddr, Ipv4Addr};
 use std::collections::BTreeMap;
@@ -13,6 +13,8 @@ pub(super) struct BgpDraft {
     default_v4: bool,
     peers: BTreeMap<String, PeerDraft>,
     nested: Option<Nested>,
+    /// `bgp shutdown`: no session comes up.
+    shut: bool,
 }
 
 enum Nested {
@@ -25,7 +27,7 @@ enum Nested {
 
 impl BgpDraft {
     pub(super) fn new(asn: u32) -> Self {
-        Self { bgp: BgpConfig::new(Asn(asn)), default_v4: true, peers: BTreeMap::new(), nested: None }
+        Self { bgp: BgpConfig::new(Asn(asn)), default_v4: true, peers: BTreeMap::new(), nested: None, shut: false }
     }
 
     pub(super) const fn in_nested(&self) -> bool {
@@ -96,6 +98,11 @@ impl BgpDraft {
             | ["bgp", "conditional-advertisement" | "fast-external-failover" | "lu-addr" | "default-originate", ..]
             | ["no", "bgp", "suppress-duplicates" | "hard-administrative-reset" | "graceful-restart" | "fast-external-failover", ..]
             | ["bgp", "network", "import-check"]
+            | ["bgp", "suppress-fib-pending" | "fast-convergence" | "minimum-holdtime" | "session-dscp" | "send-extra-data", ..]
+            | ["bgp", "long-lived-graceful-restart" | "route-map", ..]
+            | ["bgp", "default", "subgroup-pkt-queue-max" | "show-hostname" | "show-nexthop-hostname", ..]
+            // shares of load, no choice
+            | ["bgp", "bestpath", "bandwidth", ..]
             | ["timers" | "bmp" | "coalesce-time" | "read-quanta" | "write-quanta", ..] => return Read::Harmless,
             ["no", "bgp", "network", "import-check"] => bgp.wider.no_import_check = true,
             ["neighbor", peer, rest @ ..] => return self.neighbor_line(peer, rest, true),
@@ -139,7 +146,9 @@ impl BgpDraft {
             ["bgp", "reject-as-sets"] => bgp.wider.reject_as_sets = true,
             ["bgp", "disable-ebgp-connected-route-check"] => bgp.wider.no_connected_check = true,
             ["bgp", "enforce-first-as"] => bgp.wider.enforce_first_as = true,
-            ["bgp", "dampening", ..] => bgp.wider.dampening = true,
+            ["bgp", "bestpath", "aigp"] => bgp.best_path.aigp = true,
+            ["bgp", "shutdown", ..] => self.shut = true,
+            ["bgp", "dampening", ..] => return self.family_line(Family::Ipv4Unicast, words),
             // lines of the family stand here in the old style
             ["network" | "redistribute" | "aggregate-address" | "maximum-paths" | "distance" | "table-map", ..] => {
                 return self.family_line(Family::Ipv4Unicast, words);
@@ -167,9 +176,17 @@ impl BgpDraft {
         let bgp = &mut self.bgp;
         match words {
             ["network", prefix, rest @ ..] => {
-                let Ok(prefix) = prefix.parse::<Prefix>() else { return Read::Unmodelled };
+                let (prefix, rest) = match rest {
+                    ["mask", mask, rest @ ..] => (masked(prefix, mask), rest),
+                    rest => (prefix.parse::<Prefix>().ok(), rest),
+                };
+                let Some(prefix) = prefix else { return Read::Unmodelled };
                 let policy = match rest {
                     [] => None,
+                    ["backdoor"] => {
+                        bgp.wider.backdoors.insert(prefix);
+                        return Read::Wider;
+                    }
                     ["route-map", name] => Some((*name).to_owned()),
                     _ => return Read::Unmodelled,
                 };
@@ -191,6 +208,10 @@ impl BgpDraft {
                 }
                 return if n == 1 { Read::Harmless } else { Read::Wider };
             }
+            ["aggregate-address", address, mask, rest @ ..] if masked(address, mask).is_some() => {
+                let prefix = masked(address, mask).map(|p| p.to_string()).unwrap_or_default();
+                return self.aggregate(&prefix, rest);
+            }
             ["aggregate-address", prefix, rest @ ..] => return self.aggregate(prefix, rest),
             ["redistribute", protocol, rest @ ..] => return self.redistribute(family, protocol, rest),
             ["table-map", map] => drop(bgp.wider.table_map.insert(family, (*map).to_owned())),
@@ -198,7 +219,11 @@ impl BgpDraft {
                 let (Ok(a), Ok(b), Ok(c)) = (a.parse(), b.parse(), c.parse()) else { return Read::Unmodelled };
                 bgp.wider.distance.insert(family, (a, b, c));
             }
-            ["bgp", "dampening", ..] => bgp.wider.dampening = true,
+            ["bgp", "dampening", rest @ ..] => {
+                let Some(settings) = dampening(rest) else { return Read::Unmodelled };
+                bgp.wider.dampening = true;
+                bgp.wider.dampening_of.insert(family, settings);
+            }
             _ => return Read::Unmodelled,
         }
         Read::Wider
@@ -252,9 +277,15 @@ impl BgpDraft {
         let own = self.bgp.asn;
         for (name, peer) in &self.peers {
             let group = peer.group.as_ref().and_then(|g| self.peers.get(g));
-            let Some(neighbor) = peer.finish(own, group, self.default_v4) else { continue };
+            let Some(mut neighbor) = peer.finish(own, group, self.default_v4) else { continue };
+            neighbor.shutdown |= self.shut;
             match name.parse::<IpAddr>() {
                 Ok(address) => drop(self.bgp.neighbors.insert(address, neighbor)),
+                Err(_) if peer.on_interface => {
+                    let address = beyond(config, name, peer.v6_only).unwrap_or_else(|| Neighbor::on_interface(name));
+                    neighbor.wider.interface = address.is_ipv6().then(|| name.clone());
+                    self.bgp.neighbors.insert(address, neighbor);
+                }
                 Err(_) => drop(self.bgp.wider.groups.insert(name.clone(), neighbor)),
             }
         }
@@ -264,4 +295,42 @@ impl BgpDraft {
 
 fn confederation(bgp: &mut BgpConfig) -> &mut Confederation {
     bgp.wider.confederation.get_or_insert_with(|| Confederation { identifier: Asn(0), peers: Default::default() })
+}
+
+/// The other address of an interface's /30 or /31: an interface session uses it instead of the link-local one (bgpd,
+/// `bgp_peer_conf_if_to_su_update_v4`).
+fn beyond(config: &RouterConfig, interface: &str, v6_only: bool) -> Option<IpAddr> {
+    let addresses = &config.interfaces.get(interface).filter(|_| !v6_only)?.addresses;
+    let of = |(address, length): &(IpAddr, u8)| match (address, length) {
+        (IpAddr::V4(a), 30) => Some(u32::from(*a) ^ 3).filter(|_| matches!(u32::from(*a) & 3, 1 | 2)),
+        (IpAddr::V4(a), 31) => Some(u32::from(*a) ^ 1),
+        _ => None,
+    };
+    addresses.iter().find_map(of).map(|a| IpAddr::V4(Ipv4Addr::from(a)))
+}
+
+/// `A.B.C.D MASK` as a prefix.
+fn masked(address: &str, mask: &str) -> Option<Prefix> {
+    let (address, mask): (Ipv4Addr, Ipv4Addr) = (address.parse().ok()?, mask.parse().ok()?);
+    let (ones, bits) = (u32::from(mask).leading_ones(), u32::from(mask).count_ones());
+    (ones == bits).then(|| Prefix::new(IpAddr::V4(address), ones as u8))?
+}
+
+/// `bgp dampening [HALF-LIFE [REUSE SUPPRESS MAX]]`; with a half-life alone a route is suppressed for four of them at most (bgpd, `bgp_damp_set`).
+fn dampening(words: &[&str]) -> Option<Dampening> {
+    let default = Dampening::default();
+    Some(match words {
+        [] => default,
+        [half] => {
+            let half_life_min = half.parse().ok()?;
+            Dampening { half_life_min, max_suppress_min: 4_u16.checked_mul(half_life_min)?, ..default }
+        }
+        [half, reuse, suppress, max] => Dampening {
+            half_life_min: half.parse().ok()?,
+            reuse: reuse.parse().ok()?,
+            suppress: suppress.parse().ok()?,
+            max_suppress_min: max.parse().ok()?,
+        },
+        _ => return None,
+    })
 }

@@ -2,7 +2,7 @@
 
 use super::Read;
 use crate::{ListEntry, PolicyWider};
-use bgp::{LargeCommunity, Prefix};
+use bgp::{ExtendedCommunity, LargeCommunity, Prefix};
 use std::collections::BTreeMap;
 
 /// Splits `[seq N] permit|deny REST`; without a number the entry goes to the end.
@@ -39,13 +39,39 @@ pub(super) fn expressions(lists: &mut BTreeMap<String, Vec<ListEntry<String>>>, 
 pub(super) fn large(wider: &mut PolicyWider, words: &[&str]) -> Read {
     let rest = match words {
         ["standard", rest @ ..] => rest,
-        ["expanded", ..] => return Read::Unmodelled,
+        ["expanded", rest @ ..] => return expressions(&mut wider.expanded_large_sets, rest),
         rest => rest,
     };
     let [name, rest @ ..] = rest else { return Read::Unmodelled };
     let list = wider.large_community_sets.entry((*name).to_owned()).or_default();
     let Some((sequence, permit, communities)) = entry(list, rest) else { return Read::Unmodelled };
     let Some(what) = communities.iter().map(|c| c.parse::<LargeCommunity>().ok()).collect() else { return Read::Unmodelled };
+    put(list, ListEntry { sequence, permit, what });
+    Read::Wider
+}
+
+/// `standard NAME [seq N] permit|deny rt|soo VALUE…`.
+pub(super) fn extended(wider: &mut PolicyWider, words: &[&str]) -> Read {
+    let rest = match words {
+        ["standard", rest @ ..] => rest,
+        ["expanded", rest @ ..] => return expressions(&mut wider.expanded_extended_sets, rest),
+        rest => rest,
+    };
+    let [name, rest @ ..] = rest else { return Read::Unmodelled };
+    let list = wider.extended_sets.entry((*name).to_owned()).or_default();
+    let Some((sequence, permit, communities)) = entry(list, rest) else { return Read::Unmodelled };
+    let mut what = Vec::new();
+    let mut read: fn(&str) -> Result<ExtendedCommunity, bgp::ParseError> = ExtendedCommunity::route_target;
+    for word in communities {
+        match *word {
+            "rt" => read = ExtendedCommunity::route_target,
+            "soo" => read = ExtendedCommunity::site_of_origin,
+            value => match read(value) {
+                Ok(one) => what.push(one),
+                Err(_) => return Read::Unmodelled,
+            },
+        }
+    }
     put(list, ListEntry { sequence, permit, what });
     Read::Wider
 }

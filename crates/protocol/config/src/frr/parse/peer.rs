@@ -9,6 +9,10 @@ use std::collections::BTreeMap;
 #[derive(Clone, Default)]
 pub(super) struct PeerDraft {
     pub group: Option<String>,
+    /// `neighbor IFACE interface`.
+    pub on_interface: bool,
+    /// `… v6only`: also where the interface has an IPv4 /30 or /31.
+    pub v6_only: bool,
     lines: Vec<(bool, Vec<String>)>,
     families: BTreeMap<Family, Vec<(bool, Vec<String>)>>,
 }
@@ -43,6 +47,18 @@ impl PeerDraft {
     /// Takes a line of the session; `on` is false behind `no`.
     pub fn line(&mut self, own: Asn, words: &[&str], on: bool) -> Read {
         match words {
+            ["interface", rest @ ..] if !matches!(rest, [name] if !matches!(*name, "v6only")) => {
+                self.on_interface = on;
+                let rest = if let ["v6only", rest @ ..] = rest {
+                    self.v6_only = on;
+                    rest
+                } else {
+                    rest
+                };
+                return if rest.is_empty() { Read::Wider } else { self.line(own, rest, on).wider() };
+            }
+            // the interface of an address that is known
+            ["interface", _] => return Read::Harmless,
             ["peer-group"] => return Read::Taken,
             ["peer-group", group] => {
                 self.group = on.then(|| (*group).to_owned());
@@ -144,6 +160,20 @@ impl Session {
                 wider.advertisement_interval_s = s.parse().ok().filter(|_| on);
                 return Read::Harmless;
             }
+            ["capability", "extended-nexthop"] => {
+                wider.extended_next_hop = on;
+                return Read::Wider;
+            }
+            ["aigp"] => {
+                wider.aigp = on;
+                return Read::Wider;
+            }
+            [
+                "graceful-restart" | "graceful-restart-helper" | "graceful-restart-disable" | "tcp-mss" | "disable-link-bw-encoding-ieee",
+                ..,
+            ] => {
+                return Read::Harmless;
+            }
             ["timers" | "password" | "bfd" | "capability" | "port" | "dont-capability-negotiate" | "override-capability", ..]
             | ["strict-capability-match" | "solo" | "extended-optional-parameters", ..] => return Read::Harmless,
             ["local-as", asn, rest @ ..] => {
@@ -199,12 +229,19 @@ impl FamilySession {
                 if words == ["send-community", "all"] {
                     family.wider.no_send_large = !on;
                 }
+                if matches!(words, [_, "both" | "all"]) {
+                    family.wider.no_send_extended = !on;
+                }
+            }
+            ["send-community", "extended"] => {
+                family.wider.no_send_extended = !on;
+                return Read::Harmless;
             }
             ["send-community", "large"] => {
                 family.wider.no_send_large = !on;
                 return Read::Harmless;
             }
-            ["send-community", "extended"] | ["advertisement-interval", ..] => return Read::Harmless,
+            ["advertisement-interval" | "nexthop-local", ..] => return Read::Harmless,
             _ => return self.wider_line(words, on),
         }
         Read::Taken
@@ -251,6 +288,12 @@ impl FamilySession {
             ["addpath-tx-bestpath-per-AS"] => family.add_path_send = if on { AddPathSend::BestPerAs } else { AddPathSend::No },
             ["weight", w] => family.weight = w.parse().ok().filter(|_| on),
             ["route-server-client"] => family.route_server_client = on,
+            ["soo", soo] => match bgp::ExtendedCommunity::site_of_origin(soo) {
+                Ok(soo) => family.soo = on.then_some(soo),
+                Err(_) => return Read::Unmodelled,
+            },
+            ["soo"] if !on => family.soo = None,
+            ["disable-addpath-rx"] => family.no_add_path_receive = on,
             _ => return Read::Unmodelled,
         }
         Read::Wider

@@ -1,7 +1,7 @@
 //! Prefix lists, community lists and route-maps.
 
 use super::{Read, lists};
-use crate::{Condition, PolicyResult, PrefixEntry, PrefixSet, RouteAction, RouterConfig, RoutingPolicy, Statement};
+use crate::{Condition, PolicyResult, PrefixEntry, PrefixSet, RouteAction, RouterConfig, RoutingPolicy, Statement, WiderAction};
 use bgp::{Community, Family, Prefix};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -107,7 +107,7 @@ pub(super) fn term_line(policy: &mut RoutingPolicy, name: &str, sequence: u32, w
         ["set" | "on-match" | "continue" | "call", ..] => {
             let action = RouteAction::native(&words.join(" "));
             let read = match &action {
-                RouteAction::Unmodelled(_) => Read::Unmodelled,
+                RouteAction::Unmodelled(_) | RouteAction::Wider { what: WiderAction::OutsideBgp, .. } => Read::Unmodelled,
                 RouteAction::Wider { .. } => Read::Wider,
                 _ => Read::Taken,
             };
