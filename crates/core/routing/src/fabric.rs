@@ -48,6 +48,15 @@ pub(crate) struct Fabric {
     statics: Vec<Vec<(Prefix, Option<IpAddr>, u8)>>,
     /// Routers without a static route need no look at theirs.
     with_statics: Vec<usize>,
+    /// Interfaces that are plugged in and up, by segment.
+    wires: BTreeMap<usize, Vec<(usize, String)>>,
+    /// Routers that have an interface whose neighbour is held under this link-local address ([`config::Neighbor::on_interface`]).
+    link_locals: BTreeMap<IpAddr, Vec<usize>>,
+}
+
+/// Says whether an address means something on one link only.
+pub(crate) const fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(a) if a.segments()[0] & 0xFFC0 == 0xFE80)
 }
 
 fn host(address: IpAddr) -> u8 {
@@ -65,8 +74,17 @@ impl Fabric {
             isis: Domain { reverse: vec![Vec::new(); network.routers.len()], prefixes: BTreeMap::new() },
             statics: Vec::new(),
             with_statics: Vec::new(),
+            wires: BTreeMap::new(),
+            link_locals: BTreeMap::new(),
         };
         let segments = segments(network);
+        for ((r, name), segment) in segments.iter().flatten() {
+            let shut = network.routers[*r].config.interfaces.get(name).is_some_and(|i| i.shutdown);
+            if !shut && !network.failures.routers.contains(r) {
+                out.wires.entry(*segment).or_default().push((*r, name.clone()));
+                out.link_locals.entry(config::Neighbor::on_interface(name)).or_default().push(*r);
+            }
+        }
         for (r, router) in network.routers.iter().enumerate() {
             out.statics.push(Vec::new());
             if network.failures.routers.contains(&r) {
@@ -163,6 +181,18 @@ impl Fabric {
         (self.ospf, self.isis) = (ospf, isis);
     }
 
+    /// Returns who else is on the wire of an interface: router and interface.
+    pub fn across(&self, router: usize, interface: &str) -> impl Iterator<Item = (usize, &str)> {
+        let wire = self.wires.values().find(move |on| on.iter().any(|(r, i)| *r == router && i == interface));
+        wire.into_iter().flatten().filter(move |(r, _)| *r != router).map(|(r, i)| (*r, i.as_str()))
+    }
+
+    /// Returns the address of the other family on the interface that has an own address.
+    pub fn other_family(&self, router: usize, own: IpAddr) -> Option<IpAddr> {
+        let port = self.ports.iter().find(|p| p.router == router && p.address == own)?;
+        self.address_of(router, &port.name, !own.is_ipv4())
+    }
+
     /// Returns the routers that own an address.
     pub fn owners(&self, address: IpAddr) -> impl Iterator<Item = usize> + '_ {
         self.owners.get(&address).into_iter().flatten().map(|p| self.ports[*p].router)
@@ -213,6 +243,13 @@ impl Fabric {
     }
 
     fn costs_at(&self, address: IpAddr, depth: u8) -> Vec<u32> {
+        if is_link_local(address) {
+            let mut out = vec![UNREACHABLE; self.routers];
+            for router in self.link_locals.get(&address).into_iter().flatten() {
+                out[*router] = CONNECTED;
+            }
+            return out;
+        }
         let mut best: Vec<(u8, u32)> = vec![(0, UNREACHABLE); self.routers];
         // the longer match wins; of equal ones the lower distance: OSPF 110 before IS-IS 115
         for domain in [&self.ospf, &self.isis] {

@@ -34,6 +34,8 @@ pub(crate) struct Half {
     pub to_id: Ipv4Addr,
     /// The receiver takes only next hops on its own interfaces.
     pub connected_only: bool,
+    /// IPv4 routes may have IPv6 next hops here (RFC 8950).
+    pub v6_next_hops: bool,
     /// The other direction.
     pub reverse: u32,
 }
@@ -189,6 +191,7 @@ impl Sessions<'_> {
             from_id: feed.router_id,
             to_id: router_id(self.network, router),
             connected_only,
+            v6_next_hops: neighbor.wider.extended_next_hop,
             reverse: at + 1,
         };
         let outward = Half {
@@ -219,14 +222,34 @@ impl Sessions<'_> {
         self.fabric.beside(router, to)
     }
 
+    /// Returns who is at the other end of an interface, for a neighbour that is known by it.
+    fn across(&self, router: usize, interface: &str) -> Result<(usize, &str), String> {
+        if self.network.links.is_none() {
+            return Err(format!("who is at the other end of {interface} is not known: no wires are given"));
+        }
+        let mut there = self.fabric.across(router, interface);
+        match (there.next(), there.next()) {
+            (Some(one), None) => Ok(one),
+            (None, _) => Err(format!("nobody is at the other end of {interface}")),
+            (Some(_), Some(_)) => Err(format!("several routers are on the wire of {interface}: which one comes first is not known")),
+        }
+    }
+
     /// Returns both directions; `None` when nobody here owns the address.
     fn pair(&self, router: usize, bgp: &BgpConfig, address: IpAddr, neighbor: &Neighbor) -> Result<Option<(Half, Half)>, String> {
-        let Some(other) = self.fabric.owners(address).find(|o| *o != router) else { return Ok(None) };
-        let there = self.network.routers[other].config.bgp.as_ref().ok_or("the other side runs no BGP")?;
-        let mine = self.source(router, neighbor, address);
-        let candidates: Vec<IpAddr> = match mine {
-            Some(source) => vec![source],
-            None => there.neighbors.keys().copied().filter(|a| self.fabric.owns(router, *a)).collect(),
+        let (other, there, candidates) = if let Some(interface) = &neighbor.wider.interface {
+            let (other, theirs) = self.across(router, interface)?;
+            let there = self.network.routers[other].config.bgp.as_ref().ok_or("the other side runs no BGP")?;
+            (other, there, vec![Neighbor::on_interface(theirs)])
+        } else {
+            let Some(other) = self.fabric.owners(address).find(|o| *o != router) else { return Ok(None) };
+            let there = self.network.routers[other].config.bgp.as_ref().ok_or("the other side runs no BGP")?;
+            let mine = self.source(router, neighbor, address);
+            let candidates: Vec<IpAddr> = match mine {
+                Some(source) => vec![source],
+                None => there.neighbors.keys().copied().filter(|a| self.fabric.owns(router, *a)).collect(),
+            };
+            (other, there, candidates)
         };
         let found = candidates.into_iter().find_map(|source| neighbor_of(there, source).map(|n| (source, n)));
         let (source, back) = found.ok_or_else(|| format!("{} does not know us as a neighbour", self.network.routers[other].name))?;
@@ -240,7 +263,8 @@ impl Sessions<'_> {
         if failed.contains(&(router, address)) || failed.contains(&(other, source)) {
             return Err("taken down".to_owned());
         }
-        if let Some(theirs) = self.source(other, back, source).filter(|a| *a != address) {
+        let by_interface = neighbor.wider.interface.is_some();
+        if let Some(theirs) = self.source(other, back, source).filter(|a| *a != address && !by_interface) {
             return Err(format!("the other side opens from {theirs}"));
         }
         let (ours, theirs) = (local_as(bgp, neighbor), local_as(there, back));
@@ -263,11 +287,11 @@ impl Sessions<'_> {
         let direct = |sort: Sort, n: &Neighbor, b: &BgpConfig| {
             sort != Sort::Internal && n.wider.ebgp_multihop.is_none() && !n.wider.no_connected_check && !b.wider.no_connected_check
         };
-        let connected = self.fabric.beside(router, address).is_some() && self.fabric.beside(other, source).is_some();
+        let connected = by_interface || self.fabric.beside(router, address).is_some() && self.fabric.beside(other, source).is_some();
         if (direct(from_sort, neighbor, bgp) || direct(to_sort, back, there)) && !connected {
             return Err("not directly connected, and no ebgp-multihop".to_owned());
         }
-        if self.cost(router, address) == UNREACHABLE || self.cost(other, source) == UNREACHABLE {
+        if !by_interface && (self.cost(router, address) == UNREACHABLE || self.cost(other, source) == UNREACHABLE) {
             return Err("no route to the other side".to_owned());
         }
         let a = Half {
@@ -282,6 +306,7 @@ impl Sessions<'_> {
             from_id: router_id(self.network, router),
             to_id: router_id(self.network, other),
             connected_only: direct(to_sort, back, there),
+            v6_next_hops: by_interface || (neighbor.wider.extended_next_hop && back.wider.extended_next_hop),
             reverse: 0,
         };
         let b = Half {
@@ -296,6 +321,7 @@ impl Sessions<'_> {
             from_id: a.to_id,
             to_id: a.from_id,
             connected_only: direct(from_sort, neighbor, bgp),
+            v6_next_hops: a.v6_next_hops,
             reverse: 0,
         };
         Ok(Some((a, b)))

@@ -2,7 +2,7 @@
 //! `bgp_packet_attribute`, `bgp_update`).
 
 use crate::compare::Sort;
-use crate::fabric::Fabric;
+use crate::fabric::{CONNECTED, Fabric, is_link_local};
 use crate::policy::{NextHop, Policies, Question, Verdict, replaced};
 use crate::route::{Kind, Route};
 use crate::session::{Half, family_of, neighbor_of};
@@ -200,8 +200,15 @@ impl<'n> Transfer<'n> {
         }
         self.only_to_customer_out(end, neighbor, &mut sent)?;
         let a = &mut sent.attributes;
-        if own_next_hop || a.next_hop.is_none() {
-            a.next_hop = Some(half.from_address);
+        // a link-local address means nothing elsewhere; and a session takes IPv6 next hops of IPv4 routes only, or none at all (FRR 8.4)
+        let foreign = |hop: IpAddr| is_link_local(hop) || (self.family == Family::Ipv4Unicast && hop.is_ipv6() != half.v6_next_hops);
+        if own_next_hop || a.next_hop.is_none_or(foreign) {
+            // RFC 7311 §3.4.2: who puts himself in adds his way
+            if let Some((aigp, hop)) = sent.aigp.zip(a.next_hop) {
+                let cost = self.fabric.costs_to(hop)[end.index] & !CONNECTED;
+                sent.aigp = Some(aigp.saturating_add(u64::from(cost)));
+            }
+            a.next_hop = Some(self.own_address(end));
         }
         let starting = end.bgp.wider.max_med_on_startup.filter(|_| self.starting).map(|(_, med)| med);
         if let Some(med) = end.bgp.wider.max_med.or(starting) {
@@ -239,6 +246,19 @@ impl<'n> Transfer<'n> {
         }
         // a third party on the subnet of both is told as it is
         back || route.attributes.next_hop.is_none_or(|hop| !self.fabric.share_subnet(end.index, hop, self.half.to_address))
+    }
+
+    /// The own address as a next hop: of the family of the routes, unless IPv6 next hops of IPv4 routes were agreed on (bgpd,
+    /// `bgp_nexthop_set`: the other address of the interface, else the router id).
+    fn own_address(&self, end: &End<'n>) -> IpAddr {
+        let own = self.half.from_address;
+        match (self.family, own) {
+            (Family::Ipv4Unicast, IpAddr::V6(_)) if !self.half.v6_next_hops => {
+                self.fabric.other_family(end.index, own).unwrap_or(IpAddr::V4(self.half.from_id))
+            }
+            (Family::Ipv6Unicast, IpAddr::V4(_)) => self.fabric.other_family(end.index, own).unwrap_or(own),
+            _ => own,
+        }
     }
 
     fn only_to_customer_out(&self, end: &End<'n>, neighbor: &Neighbor, sent: &mut Route) -> Result<(), Stop> {
@@ -290,7 +310,7 @@ impl<'n> Transfer<'n> {
         let (neighbor, settings) = self.settings(end, self.half.to_address)?;
         let mut sent = Route { kind: Kind::Learned, weight: 0, ..made };
         let a = &mut sent.attributes;
-        a.next_hop = Some(self.half.from_address);
+        a.next_hop = Some(self.own_address(end));
         a.local_pref = (self.half.from_sort != Sort::External).then_some(a.local_pref.unwrap_or(end.bgp.default_local_pref));
         self.write_path(end, neighbor, settings, a);
         if !settings.send_community {

@@ -114,3 +114,56 @@ fn extended_communities_site_of_origin_and_as_replacement() {
         assert_eq!(said, ["RT:65001:7", "SoO:65002:11", "LB:65001:12500000", "RT:192.0.2.1:9"]);
     });
 }
+
+/// Sessions by interface carry IPv4 routes with IPv6 next hops (RFC 8950); where that was not agreed on, or inside the AS, the next hop
+/// becomes an address that means something there.
+#[test]
+fn sessions_by_interface_and_ipv6_next_hops_of_ipv4_routes() {
+    let r1 = bgp(65001, "1.1.1.1", &[("r1-eth0", "external")], "", "  network 203.0.113.0/24\n");
+    let r2 = port("r2-eth2", "10.1.24.2/24")
+        + &port("r2-eth4", "10.1.26.1/30")
+        + "interface r2-eth5\n ip address 10.1.27.2/24\n ipv6 address 2001:db8:27::2/64\nexit\n"
+        + "interface r2-eth6\n ip address 10.1.28.2/24\n ipv6 address 2001:db8:28::2/64\nexit\n"
+        + &bgp(
+            65002,
+            "2.2.2.2",
+            &[("r2-eth0", "65001"), ("r2-eth1", "external"), ("10.1.24.4", "65002"), ("r2-eth3", "internal"), ("r2-eth4", "external")],
+            " neighbor 2001:db8:27::7 remote-as 65007\n neighbor 2001:db8:27::7 capability extended-nexthop\n neighbor 2001:db8:27::7 timers connect 1\n neighbor 2001:db8:28::8 remote-as 65008\n neighbor 2001:db8:28::8 timers connect 1\n",
+            "  network 198.51.100.0/24\n",
+        );
+    let r3 = bgp(65003, "3.3.3.3", &[("r3-eth0", "external")], "", "  network 192.0.2.0/24\n");
+    let r4 = port("r4-eth0", "10.1.24.4/24") + &bgp(65002, "4.4.4.4", &[("10.1.24.2", "65002")], "", "");
+    let r5 = bgp(65002, "5.5.5.5", &[("r5-eth0", "internal")], "", "  network 100.64.0.0/16\n");
+    let r6 = port("r6-eth0", "10.1.26.2/30") + &bgp(65006, "6.6.6.6", &[("r6-eth0", "external")], "", "  network 100.66.0.0/16\n");
+    let far = |n: u32| {
+        format!("interface r{n}-eth0\n ip address 10.1.2{n}.{n}/24\n ipv6 address 2001:db8:2{n}::{n}/64\nexit\n")
+            + &bgp(
+                65000 + n,
+                &format!("{n}.{n}.{n}.{n}"),
+                &[],
+                &format!(
+                    " neighbor 2001:db8:2{n}::2 remote-as 65002\n neighbor 2001:db8:2{n}::2 timers connect 1\n{}",
+                    if n == 7 { " neighbor 2001:db8:27::2 capability extended-nexthop\n" } else { "" }
+                ),
+                &format!("  network 100.{}.0.0/16\n", 60 + n),
+            )
+    };
+    let links: &[(&str, &[&str])] = &[
+        ("s1", &["r1", "r2"]),
+        ("s2", &["r2", "r3"]),
+        ("s3", &["r2", "r4"]),
+        ("s4", &["r2", "r5"]),
+        ("s5", &["r2", "r6"]),
+        ("s6", &["r2", "r7"]),
+        ("s7", &["r2", "r8"]),
+    ];
+    let routers = [("r1", r1), ("r2", r2), ("r3", r3), ("r4", r4), ("r5", r5), ("r6", r6), ("r7", far(7)), ("r8", far(8))];
+    let case = network(&routers, links);
+    agrees("unn", &case, |_, ours| {
+        assert!(ours.unmodelled.is_empty() && ours.absent_sessions.is_empty(), "{:?} {:?}", ours.unmodelled, ours.absent_sessions);
+        let at3 = &row(ours, "r3", "203.0.113.0/24").unwrap()[0];
+        assert_eq!(at3.interface.as_deref(), Some("r3-eth0"));
+        assert!(at3.valid && at3.next_hops[0].is_ipv6());
+        assert_eq!(row(ours, "r4", "203.0.113.0/24").unwrap()[0].next_hops, ["10.1.24.2".parse::<core::net::IpAddr>().unwrap()]);
+    });
+}
