@@ -111,6 +111,9 @@ pub struct Feed {
 /// Segments: which interfaces are connected with each other.
 pub type Links = BTreeMap<String, Vec<(usize, String)>>;
 
+/// What routes did before, by router, neighbour and prefix; a route that is not in it never flapped.
+pub type Flaps = BTreeMap<(usize, IpAddr, Prefix), Vec<crate::Flap>>;
+
 /// What is out of order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failures {
@@ -135,4 +138,6 @@ pub struct Blueprint {
     pub failures: Failures,
     /// Routers have just come up: `max-med on-startup` is in force.
     pub starting: bool,
+    /// What routes did before, for routers with dampening; `None`: not known.
+    pub flaps: Option<Arc<Flaps>>,
 }

@@ -218,6 +218,9 @@ impl core::fmt::Display for Stop {
             Self::Suppressed => f.write_str("an aggregate is announced instead"),
             Self::Condition => f.write_str("a condition of the session keeps it back"),
             Self::SiteOfOrigin(soo) => write!(f, "it comes from the receiver's site {soo}"),
+            Self::Dampened(penalty, reuse_in_s) => {
+                write!(f, "it flapped: penalty {penalty}, used again in {reuse_in_s} s if it stays (RFC 2439)")
+            }
             Self::MaxPrefix => f.write_str("more prefixes than the neighbour may announce"),
         }
     }

@@ -12,6 +12,10 @@ const DEFAULT_COST: u32 = 10;
 /// Chains of static routes that point at each other are followed this far.
 const STATIC_DEPTH_MAX: u8 = 8;
 
+/// Administrative distances of FRR (lib/zebra.h).
+const OSPF_DISTANCE: u8 = 110;
+const ISIS_DISTANCE: u8 = 115;
+
 /// No way there.
 pub(crate) const UNREACHABLE: u32 = u32::MAX;
 /// Flag in a cost: the address is on an interface of the router itself.
@@ -251,12 +255,14 @@ impl Fabric {
             return out;
         }
         let mut best: Vec<(u8, u32)> = vec![(0, UNREACHABLE); self.routers];
-        // the longer match wins; of equal ones the lower distance: OSPF 110 before IS-IS 115
-        for domain in [&self.ospf, &self.isis] {
+        let mut distances = vec![0; self.routers];
+        // the longer match wins; of equal ones the lower distance
+        for (domain, distance) in [(&self.ospf, OSPF_DISTANCE), (&self.isis, ISIS_DISTANCE)] {
             if let Some((prefix, announcers)) = Self::longest(&domain.prefixes, address) {
                 for (router, cost) in domain.costs(announcers).into_iter().enumerate() {
                     if cost != UNREACHABLE && (best[router].1 == UNREACHABLE || prefix.length() > best[router].0) {
                         best[router] = (prefix.length(), cost);
+                        distances[router] = distance;
                     }
                 }
             }
@@ -264,8 +270,8 @@ impl Fabric {
         for &router in &self.with_statics {
             let covers = |(p, ..): &&(Prefix, Option<IpAddr>, u8)| p.length() > 0 && p.contains(address);
             let by_length = |(p, _, distance): &&(Prefix, Option<IpAddr>, u8)| (p.length(), Reverse(*distance));
-            if let Some((prefix, via, _)) = self.statics[router].iter().filter(covers).max_by_key(by_length)
-                && (best[router].1 == UNREACHABLE || prefix.length() >= best[router].0)
+            if let Some((prefix, via, distance)) = self.statics[router].iter().filter(covers).max_by_key(by_length)
+                && (best[router].1 == UNREACHABLE || (prefix.length(), distances[router]) > (best[router].0, *distance))
             {
                 let there = via.filter(|_| depth > 0).map_or(UNREACHABLE, |via| self.costs_at(via, depth - 1)[router]);
                 best[router] = (prefix.length(), if there == UNREACHABLE { UNREACHABLE } else { 0 });
@@ -293,6 +299,19 @@ impl Fabric {
         }
         let by = |d: &Domain| d.prefixes.get(prefix).map(|a| d.costs(a)[router]).filter(|c| *c != UNREACHABLE);
         by(&self.ospf).or_else(|| by(&self.isis))
+    }
+
+    /// Says which protocol a router's own route to exactly this prefix is of: the one with the lowest distance.
+    pub fn in_force(&self, router: usize, prefix: &Prefix) -> Option<Protocol> {
+        if self.connected.get(prefix).is_some_and(|p| p.iter().any(|p| self.ports[*p].router == router)) {
+            return Some(Protocol::Connected);
+        }
+        let up = |via: Option<IpAddr>| via.is_none_or(|v| self.costs_to(v)[router] != UNREACHABLE);
+        let statics = self.statics[router].iter().filter(|(p, via, _)| p == prefix && up(*via)).map(|(.., d)| (*d, Protocol::Static));
+        let by = |d: &Domain| d.prefixes.get(prefix).is_some_and(|a| d.costs(a)[router] != UNREACHABLE);
+        let igps = [(OSPF_DISTANCE, Protocol::Ospf, &self.ospf), (ISIS_DISTANCE, Protocol::Isis, &self.isis)];
+        let igps = igps.into_iter().filter(|(.., d)| by(d)).map(|(distance, protocol, _)| (distance, protocol));
+        statics.chain(igps).min_by_key(|(distance, _)| *distance).map(|(_, protocol)| protocol)
     }
 
     /// Returns the IGP routes of a router, with their metrics.

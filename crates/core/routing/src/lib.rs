@@ -7,6 +7,7 @@
 
 mod blueprint;
 mod compare;
+mod dampening;
 mod diff;
 mod explain;
 mod fabric;
@@ -21,8 +22,9 @@ mod table;
 mod tables;
 mod transfer;
 
-pub use blueprint::{Blueprint, Failures, Feed, Links, Profile, Router};
+pub use blueprint::{Blueprint, Failures, Feed, Flaps, Links, Profile, Router};
 pub use compare::{Sort, Step, TieBreak};
+pub use dampening::{Figure, Flap, FlapKind, figure};
 pub use diff::{Choice, Moved};
 pub use explain::{Explanation, Hop, Loser, Stopped};
 pub use plane::Plane;

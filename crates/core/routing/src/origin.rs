@@ -5,8 +5,8 @@ use crate::policy::{Question, Verdict};
 use crate::route::{Kind, Route};
 use crate::session::OUTSIDE;
 use crate::solve::Shared;
-use crate::transfer::LOCAL_WEIGHT;
-use bgp::{AsPath, Asn, Family, Origin, PathAttributes, Prefix, Segment};
+use crate::transfer::{LOCAL_WEIGHT, add};
+use bgp::{AsPath, Asn, Community, Family, Origin, PathAttributes, Prefix, Segment};
 use config::{Aggregate, Protocol};
 use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
@@ -43,9 +43,10 @@ impl Plane<'_> {
                 }
             }
             for from in bgp.wider.redistribute.get(&self.family).into_iter().flatten() {
-                for (prefix, metric, via) in self.others(router, from.protocol) {
+                for (prefix, metric, via, tag) in self.others(router, from.protocol) {
                     let mut route = local(Kind::Redistributed(from.protocol), Origin::Incomplete, Some(from.metric.unwrap_or(metric)));
                     route.attributes.next_hop = via;
+                    route.tag = tag;
                     take(prefix, route, from.policy.as_deref());
                 }
             }
@@ -64,18 +65,27 @@ impl Plane<'_> {
         out
     }
 
-    /// The router's routes of another protocol: prefix, metric, next hop.
-    fn others(&self, router: usize, protocol: Protocol) -> Vec<(Prefix, u32, Option<IpAddr>)> {
+    /// The router's routes of another protocol that are in force, which is where no other protocol has the same prefix at a lower distance:
+    /// prefix, metric, next hop, tag.
+    fn others(&self, router: usize, protocol: Protocol) -> Vec<(Prefix, u32, Option<IpAddr>, u32)> {
         let family = |p: &Prefix| p.family() == self.family;
         match protocol {
             Protocol::Connected => {
                 let all: BTreeSet<Prefix> = self.fabric.connected_of(router).filter(family).collect();
                 let link_local = |p: &Prefix| matches!(p.address(), IpAddr::V6(a) if a.segments()[0] & 0xFFC0 == 0xFE80);
-                all.into_iter().filter(|p| !link_local(p)).map(|p| (p, 0, None)).collect()
+                all.into_iter().filter(|p| !link_local(p)).map(|p| (p, 0, None, 0)).collect()
             }
-            Protocol::Static => self.fabric.statics_of(router).filter(|(p, _)| family(p)).map(|(p, via)| (p, 0, via)).collect(),
+            Protocol::Static => {
+                let tag = |p: Prefix, via| {
+                    let all = &self.network.routers[router].config.static_routes;
+                    all.iter().find(|s| s.prefix == p && s.next_hop == via).map_or(0, |s| s.tag)
+                };
+                let in_force = |p: &Prefix| family(p) && self.fabric.in_force(router, p) == Some(Protocol::Static);
+                self.fabric.statics_of(router).filter(|(p, _)| in_force(p)).map(|(p, via)| (p, 0, via, tag(p, via))).collect()
+            }
             Protocol::Ospf | Protocol::Isis => {
-                self.fabric.igp_routes(router, protocol).into_iter().filter(|(p, _)| family(p)).map(|(p, m)| (p, m, None)).collect()
+                let in_force = |p: &Prefix| family(p) && self.fabric.in_force(router, p) == Some(protocol);
+                self.fabric.igp_routes(router, protocol).into_iter().filter(|(p, _)| in_force(p)).map(|(p, m)| (p, m, None, 0)).collect()
             }
             Protocol::Kernel | Protocol::Bgp => Vec::new(),
         }
@@ -83,6 +93,9 @@ impl Plane<'_> {
 
     /// Runs the policy of an origination; `None` when it rejects.
     fn originates(&self, router: usize, prefix: &Prefix, mut route: Route, policy: Option<&str>) -> Option<Route> {
+        if self.network.routers[router].config.bgp.as_ref().is_some_and(|b| b.wider.graceful_shutdown) {
+            sink(&mut route);
+        }
         let question = Question { prefix, neighbor: None, local: None, outbound: false, rpki: None };
         let accepts =
             policy.is_none_or(|name| matches!(self.nodes[router].policies.run(name, &question, &mut route), Verdict::Accepted { .. }));
@@ -114,6 +127,9 @@ impl Plane<'_> {
         } else {
             a.atomic_aggregate = true;
         }
+        if bgp.wider.graceful_shutdown {
+            sink(&mut route);
+        }
         if let Some(name) = &aggregate.policy {
             let question = Question { prefix: &aggregate.prefix, neighbor: None, local: None, outbound: false, rpki: None };
             if !matches!(self.nodes[router].policies.run(name, &question, &mut route), Verdict::Accepted { .. }) {
@@ -132,6 +148,12 @@ impl Plane<'_> {
         };
         Prefix::new(any, 0)
     }
+}
+
+/// What a router in graceful shutdown makes itself is marked in its own table already (`bgp_attr_add_gshut_community`).
+fn sink(route: &mut Route) {
+    add(&mut route.attributes.communities, Community::GRACEFUL_SHUTDOWN);
+    route.attributes.local_pref = Some(0);
 }
 
 fn own_as(bgp: &config::BgpConfig) -> Asn {

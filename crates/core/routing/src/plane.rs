@@ -58,7 +58,9 @@ impl<'n> Plane<'n> {
             let bgp = r.config.bgp.as_ref();
             let families =
                 bgp.into_iter().flat_map(|b| b.neighbors.values().chain(b.wider.groups.values())).flat_map(|n| n.families.values());
-            n.policies.prefixes_matter() || families.into_iter().any(|s| lists(s) || filters(s))
+            network.flaps.as_ref().is_some_and(|f| !f.is_empty())
+                || n.policies.prefixes_matter()
+                || families.into_iter().any(|s| lists(s) || filters(s))
         });
         let mut half_slots = vec![(0, 0); halves.len()];
         let mut slot_half = Vec::new();
@@ -90,6 +92,14 @@ impl<'n> Plane<'n> {
         Self { network, fabric, family, halves, nodes, half_slots, slot_half, groups, absent, prefixes_matter }
     }
 
+    /// Returns the routers whose dampening may hold routes back that did things before which nobody told us of.
+    #[must_use]
+    pub fn unknown_flaps(&self) -> Vec<usize> {
+        let dampens = |r: &crate::Router| r.config.bgp.as_ref().is_some_and(|b| b.wider.dampening_of.contains_key(&self.family));
+        let all = self.network.routers.iter().enumerate();
+        all.filter(|(_, r)| self.network.flaps.is_none() && dampens(r)).map(|(r, _)| r).collect()
+    }
+
     /// Returns how many sides of sessions between routers of the network are up.
     #[must_use]
     pub fn session_sides(&self) -> usize {
@@ -100,7 +110,13 @@ impl<'n> Plane<'n> {
     pub(crate) fn end(&self, router: usize) -> Option<End<'_>> {
         let bgp = self.network.routers[router].config.bgp.as_ref()?;
         let node = &self.nodes[router];
-        Some(End { index: router, bgp, policies: &node.policies, requires_policy: node.requires_policy })
+        Some(End {
+            index: router,
+            bgp,
+            policies: &node.policies,
+            requires_policy: node.requires_policy,
+            flaps: self.network.flaps.as_deref(),
+        })
     }
 
     /// Says where a router has the path at a place from.
@@ -145,8 +161,14 @@ fn sends_more(network: &Blueprint, half: &Half, family: Family) -> bool {
 
 /// Returns what the sender sends beyond its best path.
 pub(crate) fn add_path(network: &Blueprint, half: &Half, family: Family) -> AddPathSend {
-    let bgp = network.routers.get(half.from as usize).and_then(|r| r.config.bgp.as_ref());
-    bgp.and_then(|b| family_of(b, half.to_address, family)).map_or(AddPathSend::No, |f| f.wider.add_path_send)
+    let settings = |router: u32, address| {
+        let bgp = network.routers.get(router as usize).and_then(|r| r.config.bgp.as_ref());
+        bgp.and_then(|b| family_of(b, address, family))
+    };
+    if settings(half.to, half.from_address).is_some_and(|f| f.wider.no_add_path_receive) {
+        return AddPathSend::No;
+    }
+    settings(half.from, half.to_address).map_or(AddPathSend::No, |f| f.wider.add_path_send)
 }
 
 fn node(router: &crate::blueprint::Router, family: Family) -> Node {

@@ -171,6 +171,10 @@ impl Plane<'_> {
                 push(node.policies.access_list(name, prefix).unwrap_or(false));
             }
         }
+        // a route that flapped has its own history
+        if let Some(flaps) = &self.network.flaps {
+            bits.extend(flaps.keys().position(|(_, _, p)| p == prefix).map(|at| at as u64 + 1));
+        }
         bits.push(u64::from(prefix.length()));
         bits
     }

@@ -172,6 +172,11 @@ impl Plane<'_> {
                         paths.insert(self.held(other, state, router));
                     }
                 }
+                // of two paths that are equal in all, the one that came last stays: further paths of one neighbour
+                if steps.contains(&Step::Nothing) {
+                    let rest = self.nodes[router].slots.clone().filter(|s| state.slots[*s as usize].route != NONE);
+                    candidates.extend(rest.map(|s| format!("{} [{}]", self.name_of(s), self.path_of(solution, state, s))));
+                }
                 if candidates.len() > 1 || steps.len() > 1 || paths.len() > 1 {
                     let router = self.network.routers[router].name.clone();
                     let what = if candidates.len() > 1 {
@@ -187,6 +192,10 @@ impl Plane<'_> {
             }
         }
         out
+    }
+
+    fn path_of(&self, solution: &Solution, state: &crate::State, slot: u32) -> String {
+        solution.shared.routes.get(state.slots[slot as usize].route).attributes.as_path.to_string()
     }
 
     /// The AS paths that a router holds, and from whom.

@@ -54,6 +54,8 @@ pub enum Stop {
     MaxPrefix,
     /// It comes from the receiver's site (`neighbor … soo`).
     SiteOfOrigin(ExtendedCommunity),
+    /// It flapped: the penalty, rounded, and the seconds until it is used again.
+    Dampened(u32, u32),
 }
 
 /// Which end.
@@ -72,6 +74,7 @@ pub(crate) struct End<'n> {
     pub bgp: &'n BgpConfig,
     pub policies: &'n Policies,
     pub requires_policy: bool,
+    pub flaps: Option<&'n crate::Flaps>,
 }
 
 /// Everything about one direction of a session.
@@ -378,6 +381,10 @@ impl<'n> Transfer<'n> {
             held.extended.insert(at, soo);
         }
         let a = &mut held.attributes;
+        // RFC 7999 §3.2; FRR 8.4 takes NO_EXPORT of the two
+        if external && a.communities.contains(&Community::BLACKHOLE) {
+            add(&mut a.communities, Community::NO_EXPORT);
+        }
         if external {
             if a.communities.contains(&Community::GRACEFUL_SHUTDOWN) {
                 a.local_pref = Some(0);
@@ -388,6 +395,15 @@ impl<'n> Transfer<'n> {
         }
         if a.next_hop.is_some_and(|hop| self.fabric.owns(end.index, hop)) {
             return Err(Stop::OwnNextHop);
+        }
+        // bgpd counts flaps of external neighbours only
+        if let Some(settings) = end.bgp.wider.dampening_of.get(&self.family).filter(|_| external)
+            && let Some(flaps) = end.flaps.and_then(|f| f.get(&(end.index, half.from_address, *prefix)))
+        {
+            let now = crate::figure(settings, flaps);
+            if now.suppressed {
+                return Err(Stop::Dampened(now.penalty as u32, now.reuse_in_s));
+            }
         }
         Ok(held)
     }
@@ -405,7 +421,7 @@ impl<'n> Transfer<'n> {
     }
 }
 
-fn add(communities: &mut Vec<Community>, one: Community) {
+pub(crate) fn add(communities: &mut Vec<Community>, one: Community) {
     if let Err(at) = communities.binary_search(&one) {
         communities.insert(at, one);
     }

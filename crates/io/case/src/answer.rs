@@ -90,6 +90,11 @@ pub fn solve(case: &Case) -> Answer {
         if family == Family::Ipv4Unicast {
             out.session_sides = plane.session_sides();
         }
+        for router in plane.unknown_flaps() {
+            let name = &blueprint.routers[router].name;
+            out.unmodelled
+                .push(format!("{name}: bgp dampening ({family}): what its routes did before is not known; none is taken for suppressed"));
+        }
         for absent in &plane.absent {
             let (router, neighbor, why) = (blueprint.routers[absent.router].name.clone(), absent.neighbor, absent.why.clone());
             out.absent_sessions.push(AbsentSession { router, neighbor, why });

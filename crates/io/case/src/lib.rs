@@ -193,6 +193,7 @@ impl Case {
             feeds: Vec::new(),
             failures: Failures::default(),
             starting: true,
+            flaps: None,
         }
     }
 

@@ -167,3 +167,149 @@ fn sessions_by_interface_and_ipv6_next_hops_of_ipv4_routes() {
         assert_eq!(row(ours, "r4", "203.0.113.0/24").unwrap()[0].next_hops, ["10.1.24.2".parse::<core::net::IpAddr>().unwrap()]);
     });
 }
+
+/// Policies of redistribution see the tag and change the metric; a backdoor network is not announced; a network may be given with its mask.
+#[test]
+fn redistribution_by_tag_and_metric() {
+    let r1 = port("r1-eth0", "10.1.12.1/24");
+    let r2 = port("r2-eth0", "10.1.12.2/24")
+        + &port("r2-eth1", "10.1.23.2/24")
+        + "ip route 198.51.100.0/24 blackhole tag 7\nip route 198.51.101.0/24 blackhole tag 9\nip route 203.0.113.0/24 10.1.12.1\nip route 10.1.23.0/24 blackhole\n"
+        + "route-map TAGGED permit 10\n match tag 7\n set metric 77\nexit\nroute-map TAGGED deny 20\n match tag 9\nexit\nroute-map TAGGED permit 30\n set metric +5\nexit\n"
+        + &bgp(
+            65002,
+            "2.2.2.2",
+            &[("10.1.23.3", "65003")],
+            "",
+            "  redistribute static route-map TAGGED\n  redistribute connected metric 3\n  network 100.65.0.0/16 backdoor\n",
+        );
+    let r3 =
+        port("r3-eth0", "10.1.23.3/24") + &bgp(65003, "3.3.3.3", &[("10.1.23.2", "65002")], "", "  network 100.65.0.0 mask 255.255.0.0\n");
+    let case = network(&[("r1", r1), ("r2", r2), ("r3", r3)], &[("s1", &["r1", "r2"]), ("s2", &["r2", "r3"])]);
+    agrees("red", &case, |_, ours| {
+        assert!(ours.unmodelled.is_empty(), "{:?}", ours.unmodelled);
+        assert!(row(ours, "r3", "198.51.101.0/24").is_none());
+        let med = |prefix: &str| row(ours, "r3", prefix).unwrap()[0].med;
+        assert_eq!((med("198.51.100.0/24"), med("203.0.113.0/24"), med("10.1.12.0/24")), (Some(77), Some(5), Some(3)));
+    });
+}
+
+/// A route that was withdrawn a few times is held back, by the penalty that FRR shows.
+#[test]
+fn dampening_counts_as_bgpd_does() {
+    let r1 = port("r1-eth0", "10.1.12.1/24")
+        + &bgp(65001, "1.1.1.1", &[("10.1.12.2", "65002")], "", "  network 203.0.113.0/24\n  network 192.0.2.0/24\n");
+    let r2 = port("r2-eth0", "10.1.12.2/24") + &bgp(65002, "2.2.2.2", &[("10.1.12.1", "65001")], "", "  bgp dampening 5 750 2000 20\n");
+    let case = network(&[("r1", r1), ("r2", r2)], &[("s1", &["r1", "r2"])]);
+    agrees("dmp", &case, |live, ours| {
+        assert!(ours.unmodelled.iter().any(|u| u.contains("dampening")), "without a history it is said: {:?}", ours.unmodelled);
+        let flap = |on: &str| {
+            let lines = ["router bgp 65001", "address-family ipv4 unicast", &format!("{on}network 203.0.113.0/24")].map(str::to_owned);
+            live.configure("r1", &lines).unwrap();
+            std::thread::sleep(std::time::Duration::from_millis(1500));
+        };
+        let mut done = Vec::new();
+        for _ in 0..3 {
+            flap("no ");
+            done.push(std::time::Instant::now());
+            flap("");
+        }
+        let text = live.ask("r2", "show bgp ipv4 unicast 203.0.113.0/24 json").unwrap();
+        let shown: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let path = &shown["paths"][0];
+        let settings = config::Dampening { half_life_min: 5, reuse: 750, suppress: 2000, max_suppress_min: 20 };
+        let flaps: Vec<routing::Flap> =
+            done.iter().map(|at| routing::Flap { ago_s: at.elapsed().as_secs() as u32, kind: routing::FlapKind::Withdrawn }).collect();
+        let figure = routing::figure(&settings, &flaps);
+        println!("dmp: FRR {path}; ours {figure:?}");
+        let penalty = path["dampeningPenalty"].as_f64().unwrap();
+        assert!(figure.suppressed && (penalty - figure.penalty).abs() <= figure.penalty * 0.03, "{penalty} {figure:?}");
+        let mut blueprint = case.blueprint();
+        blueprint.flaps = Some(std::sync::Arc::new([((1, "10.1.12.1".parse().unwrap(), "203.0.113.0/24".parse().unwrap()), flaps)].into()));
+        let plane = routing::Plane::new(&blueprint, bgp::Family::Ipv4Unicast);
+        let mut solution = plane.solve_all(routing::Schedule::First);
+        assert!(plane.rows(&mut solution, 1, &"203.0.113.0/24".parse().unwrap()).is_empty());
+        assert_eq!(plane.rows(&mut solution, 1, &"192.0.2.0/24".parse().unwrap()).len(), 1);
+        let why = plane.explain_choice(&mut solution, 1, &"203.0.113.0/24".parse().unwrap()).unwrap().to_string();
+        assert!(why.contains("it flapped: penalty"), "{why}");
+    });
+}
+
+/// GRACEFUL_SHUTDOWN sinks a route (RFC 8326), BLACKHOLE keeps it where it was told (RFC 7999), whether they come in or are put on.
+#[test]
+fn graceful_shutdown_and_blackhole() {
+    let r1 = port("r1-eth0", "10.1.12.1/24")
+        + "ip prefix-list P seq 5 permit 203.0.113.0/24\nip prefix-list Q seq 5 permit 198.51.100.66/32\n"
+        + "route-map OUT permit 10\n match ip address prefix-list P\n set community graceful-shutdown\nexit\nroute-map OUT permit 20\n match ip address prefix-list Q\n set community blackhole\nexit\nroute-map OUT permit 30\nexit\n"
+        + &bgp(
+            65001,
+            "1.1.1.1",
+            &[("10.1.12.2", "65002")],
+            "",
+            "  network 203.0.113.0/24\n  network 198.51.100.66/32\n  network 192.0.2.0/24\n  neighbor 10.1.12.2 route-map OUT out\n",
+        );
+    let r2 = port("r2-eth0", "10.1.12.2/24")
+        + &port("r2-eth1", "10.1.23.2/24")
+        + &port("r2-eth2", "10.1.24.2/24")
+        + &bgp(
+            65002,
+            "2.2.2.2",
+            &[("10.1.12.1", "65001"), ("10.1.23.3", "65003"), ("10.1.24.4", "65002")],
+            "",
+            "  neighbor 10.1.24.4 next-hop-self\n",
+        );
+    let r3 = port("r3-eth0", "10.1.23.3/24")
+        + &bgp(
+            65003,
+            "3.3.3.3",
+            &[("10.1.23.2", "65002")],
+            " bgp graceful-shutdown\n",
+            "  network 100.64.0.0/16\n  network 100.66.0.0/16\n",
+        );
+    let r4 = port("r4-eth0", "10.1.24.4/24") + &bgp(65002, "4.4.4.4", &[("10.1.24.2", "65002")], "", "");
+    let case =
+        network(&[("r1", r1), ("r2", r2), ("r3", r3), ("r4", r4)], &[("s1", &["r1", "r2"]), ("s2", &["r2", "r3"]), ("s3", &["r2", "r4"])]);
+    agrees("gsh", &case, |_, ours| {
+        assert_eq!(row(ours, "r4", "203.0.113.0/24").unwrap()[0].local_pref, Some(0));
+    });
+}
+
+/// The sender of further paths sends its best one to a neighbour that wants no others.
+#[test]
+fn further_paths_only_to_who_takes_them() {
+    let r1 = port("r1-eth0", "10.1.12.1/24")
+        + &port("r1-eth1", "10.1.13.1/24")
+        + &port("r1-eth2", "10.1.14.1/24")
+        + &port("r1-eth3", "10.1.15.1/24")
+        + &bgp(
+            65001,
+            "1.1.1.1",
+            &[("10.1.12.2", "65002"), ("10.1.13.3", "65003"), ("10.1.14.4", "65001"), ("10.1.15.5", "65001")],
+            " bgp bestpath compare-routerid\n",
+            "  neighbor 10.1.14.4 next-hop-self\n  neighbor 10.1.15.5 next-hop-self\n  neighbor 10.1.14.4 addpath-tx-all-paths\n  neighbor 10.1.15.5 addpath-tx-all-paths\n",
+        );
+    let outside = |n: u32| {
+        port(&format!("r{n}-eth0"), &format!("10.1.1{n}.{n}/24"))
+            + &bgp(65000 + n, &format!("{n}.{n}.{n}.{n}"), &[(&format!("10.1.1{n}.1"), "65001")], "", "  network 203.0.113.0/24\n")
+    };
+    let longer = |text: String| {
+        "route-map LONG permit 10\n set as-path prepend 65003\nexit\n".to_owned()
+            + &text.replace("  network 203", "  neighbor 10.1.13.1 route-map LONG out\n  network 203")
+    };
+    let inside = |n: u32, more: &str| {
+        port(&format!("r{n}-eth0"), &format!("10.1.1{n}.{n}/24"))
+            + &bgp(65001, &format!("{n}.{n}.{n}.{n}"), &[(&format!("10.1.1{n}.1"), "65001")], "", more)
+    };
+    let routers = [
+        ("r1", r1),
+        ("r2", outside(2)),
+        ("r3", longer(outside(3))),
+        ("r4", inside(4, "")),
+        ("r5", inside(5, "  neighbor 10.1.15.1 disable-addpath-rx\n")),
+    ];
+    let links: &[(&str, &[&str])] = &[("s1", &["r1", "r2"]), ("s2", &["r1", "r3"]), ("s3", &["r1", "r4"]), ("s4", &["r1", "r5"])];
+    agrees("add", &network(&routers, links), |_, ours| {
+        let count = |router| row(ours, router, "203.0.113.0/24").unwrap().len();
+        assert_eq!((count("r4"), count("r5")), (2, 1));
+    });
+}

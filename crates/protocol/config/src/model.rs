@@ -103,6 +103,9 @@ pub struct StaticRoute {
     pub next_hop: Option<IpAddr>,
     /// Administrative distance; 1 unless set.
     pub distance: u8,
+    /// `tag`; 0 unless set.
+    #[serde(default)]
+    pub tag: u32,
 }
 
 impl Unmodelled {

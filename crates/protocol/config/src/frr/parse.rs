@@ -200,6 +200,13 @@ impl Reader {
                 Err(_) => return Read::Unmodelled,
             },
         };
+        let (tag, rest) = match rest {
+            ["tag", tag, rest @ ..] => match tag.parse() {
+                Ok(tag) => (tag, rest),
+                Err(_) => return Read::Unmodelled,
+            },
+            rest => (0, rest),
+        };
         let distance = match rest {
             [] => 1,
             [d] => match d.parse() {
@@ -208,7 +215,7 @@ impl Reader {
             },
             _ => return Read::Unmodelled,
         };
-        self.config.static_routes.push(StaticRoute { prefix, next_hop, distance });
+        self.config.static_routes.push(StaticRoute { prefix, next_hop, distance, tag });
         Read::Taken
     }
 

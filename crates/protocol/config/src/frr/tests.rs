@@ -138,8 +138,8 @@ fn p(text: &str) -> Prefix {
 fn a_running_configuration_is_read_as_written() {
     let config = parse(RUNNING);
     assert_eq!(config.hostname, "edge-router-01");
-    let null = StaticRoute { prefix: p("2001:db8:100::/48"), next_hop: None, distance: 1 };
-    assert_eq!(config.static_routes[0], StaticRoute { prefix: p("192.0.2.0/24"), next_hop: None, distance: 250 });
+    let null = StaticRoute { prefix: p("2001:db8:100::/48"), next_hop: None, distance: 1, tag: 0 };
+    assert_eq!(config.static_routes[0], StaticRoute { prefix: p("192.0.2.0/24"), next_hop: None, distance: 250, tag: 0 });
     assert_eq!(config.static_routes[1], null);
     assert_eq!(config.interfaces["r2"].addresses, [("10.1.12.0".parse().unwrap(), 31)]);
     assert_eq!(config.interfaces["r2"].igp_v4.as_ref().unwrap().cost, Some(10));
