@@ -1,86 +1,11 @@
 //! What a network is made of, as it is told to the computation.
 
-use crate::compare::TieBreak;
+use crate::profile::Profile;
 use bgp::{PathAttributes, Prefix};
 use config::RouterConfig;
 use core::net::{IpAddr, Ipv4Addr};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// What a router's software does where vendors differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Profile {
-    /// Weight is a step of the decision process.
-    pub weight: bool,
-    /// Order of the last steps.
-    pub tie_break: TieBreak,
-    /// MEDs are always compared within neighbour-AS groups.
-    pub deterministic_med: bool,
-    /// Paths used side by side unless the configuration says otherwise: external, internal.
-    pub multipath: (u16, u16),
-    /// An eBGP session without policy exchanges nothing (RFC 8212).
-    pub requires_policy: bool,
-    /// A path is announced to the neighbour that it came from too. FRR does (its `advertisedTo` names the sender); the neighbour finds its AS
-    /// in the path and drops it, unless it allows that.
-    pub sends_back: bool,
-}
-
-impl Profile {
-    /// FRR 8.4, profile traditional, as Debian builds it (`--enable-multipath=256`; bgpd/bgp_vty.c).
-    pub const FRR: Self = Self {
-        weight: true,
-        tie_break: TieBreak::RouterIdFirst,
-        deterministic_med: false,
-        multipath: (256, 256),
-        requires_policy: true,
-        sends_back: true,
-    };
-    /// Arista EOS: MEDs are compared deterministically, one path by default (EOS user manual, "BGP Best-Path Selection").
-    pub const EOS: Self = Self {
-        weight: true,
-        tie_break: TieBreak::RouterIdFirst,
-        deterministic_med: true,
-        multipath: (1, 1),
-        requires_policy: false,
-        sends_back: false,
-    };
-    /// Junos: no weight, MEDs grouped by neighbour AS, cluster list before router id ("Understanding BGP Path Selection").
-    pub const JUNOS: Self = Self {
-        weight: false,
-        tie_break: TieBreak::ClusterListFirst,
-        deterministic_med: true,
-        multipath: (1, 1),
-        requires_policy: false,
-        sends_back: false,
-    };
-    /// Cisco IOS-XR: deterministic MED, RFC 8212 ("BGP Best Path Selection Algorithm").
-    pub const IOS_XR: Self = Self {
-        weight: true,
-        tie_break: TieBreak::RouterIdFirst,
-        deterministic_med: true,
-        multipath: (1, 1),
-        requires_policy: true,
-        sends_back: false,
-    };
-    /// Cisco IOS and IOS XE: MEDs compared in order of arrival unless told otherwise.
-    pub const IOS: Self = Self {
-        weight: true,
-        tie_break: TieBreak::RouterIdFirst,
-        deterministic_med: false,
-        multipath: (1, 1),
-        requires_policy: false,
-        sends_back: false,
-    };
-    /// Nokia SR OS: no weight (7210 SAS routing guide, "BGP decision process").
-    pub const NOKIA: Self = Self {
-        weight: false,
-        tie_break: TieBreak::RouterIdFirst,
-        deterministic_med: true,
-        multipath: (1, 1),
-        requires_policy: true,
-        sends_back: false,
-    };
-}
 
 /// A router.
 #[derive(Clone, Debug)]

@@ -1,6 +1,7 @@
 //! The decision process as FRR 8.4 runs it (bgpd/bgp_route.c, `bgp_path_info_cmp`, `bgp_best_selection`; RFC 4271 §9.1.2), with what other
 //! vendors do otherwise as settings.
 
+use crate::profile::{Beside, LastStep, LocalOrigin, MissingMed, Oldest, Profile, TieBreak};
 use crate::route::Key;
 use config::BestPath;
 use serde::{Deserialize, Serialize};
@@ -42,6 +43,8 @@ pub enum Step {
     ClusterLength,
     /// One has no neighbour: made here.
     LocalConfigured,
+    /// Lower next hop (Nokia).
+    NextHop,
     /// Lower address of the neighbour.
     NeighbourAddress,
     /// Equal in all.
@@ -67,6 +70,7 @@ impl Step {
             Self::RouterId => "router_id",
             Self::ClusterLength => "cluster_length",
             Self::LocalConfigured => "local_origin",
+            Self::NextHop => "next_hop",
             Self::NeighbourAddress | Self::Nothing => "neighbour_address",
         }
     }
@@ -91,6 +95,7 @@ impl Step {
             Self::RouterId => "Router ID",
             Self::ClusterLength => "Cluster length",
             Self::LocalConfigured => "Locally configured route",
+            Self::NextHop => "Next Hop",
             Self::NeighbourAddress => "Neighbor IP",
             Self::Nothing => "Nothing left to compare",
         }
@@ -109,26 +114,15 @@ pub enum Sort {
     External,
 }
 
-/// How ties are broken behind the IGP metric.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TieBreak {
-    /// Oldest external, router id, cluster list, neighbour address (FRR, IOS, EOS).
-    #[default]
-    RouterIdFirst,
-    /// Oldest external, cluster list, router id, neighbour address (Junos).
-    ClusterListFirst,
-}
-
 /// What of a router's settings the comparison uses.
 #[derive(Clone, Debug)]
 pub(crate) struct Rules {
     pub knobs: BestPath,
     pub default_local_pref: u32,
     pub confederation: bool,
-    pub tie_break: TieBreak,
-    /// Weight is a step (not on Junos and Nokia).
-    pub weight: bool,
+    pub profile: Profile,
+    /// MEDs are not looked at: only to find out whether they are what keeps a network from rest.
+    pub ignores_med: bool,
     /// Paths used side by side at most, external and internal.
     pub multipath: (u16, u16),
     pub equal_cluster_length: bool,
@@ -172,11 +166,19 @@ pub(crate) struct Outcome {
 }
 
 impl Rules {
-    fn med(&self, key: &Key) -> u32 {
-        key.med.unwrap_or(if self.knobs.med_missing_as_worst { u32::MAX } else { 0 })
+    fn med(&self, path: &Candidate) -> u64 {
+        let med = path.key.med.unwrap_or(if self.knobs.med_missing_as_worst { u32::MAX } else { 0 });
+        u64::from(med) + if self.knobs.med_plus_igp { u64::from(path.metric) } else { 0 }
     }
 
     pub fn med_comparable(&self, a: &Key, b: &Key) -> bool {
+        if self.ignores_med {
+            return false;
+        }
+        let missing = a.med.is_none() || b.med.is_none();
+        if missing && self.profile.missing_med == MissingMed::Exempt && !self.knobs.always_compare_med {
+            return false;
+        }
         let empty = a.hops == 0 && b.hops == 0;
         let confed = empty && a.confeds > 0 && b.confeds > 0;
         self.knobs.always_compare_med || (self.knobs.med_confed && confed) || same_left(a, b) || empty
@@ -186,7 +188,10 @@ impl Rules {
     pub fn compare(&self, new: &Candidate, old: &Candidate) -> Outcome {
         let (a, b) = (&new.key, &old.key);
         let told = |new_wins, step| Outcome { new_wins, step, equal: false };
-        if self.weight && a.weight != b.weight {
+        if a.local != b.local && self.profile.local_origin == LocalOrigin::ByPreference {
+            return told(a.local, Step::LocalOrigin);
+        }
+        if self.profile.weight && a.weight != b.weight {
             return told(a.weight > b.weight, Step::Weight);
         }
         let (p, q) = (a.local_pref.unwrap_or(self.default_local_pref), b.local_pref.unwrap_or(self.default_local_pref));
@@ -212,8 +217,8 @@ impl Rules {
         if a.origin != b.origin {
             return told(a.origin < b.origin, Step::Origin);
         }
-        if self.med_comparable(a, b) && self.med(a) != self.med(b) {
-            return told(self.med(a) < self.med(b), Step::Med);
+        if self.med_comparable(a, b) && self.med(new) != self.med(old) {
+            return told(self.med(new) < self.med(old), Step::Med);
         }
         let mut by_sort = None;
         if new.external() != old.external() && !(a.local || b.local) {
@@ -232,7 +237,13 @@ impl Rules {
         if self.confederation && (new.sort == Sort::Confed) != (old.sort == Sort::Confed) && (internal(new) || internal(old)) {
             return told(new.sort == Sort::Confed, Step::ConfedOverIbgp);
         }
-        let equal = self.knobs.multipath_relax || if internal(new) { a.path == b.path } else { new.neighbour_as == old.neighbour_as };
+        let equal = self.knobs.multipath_relax
+            || match self.profile.beside {
+                Beside::NeighbourAs if internal(new) => a.path == b.path,
+                Beside::NeighbourAs => new.neighbour_as == old.neighbour_as,
+                Beside::SamePath => a.path == b.path,
+                Beside::SameLength => true,
+            };
         let (new_wins, step) = match by_sort {
             Some(external) => (external, Step::EbgpOverIbgp),
             None => self.tie(new, old),
@@ -241,7 +252,12 @@ impl Rules {
     }
 
     fn tie(&self, new: &Candidate, old: &Candidate) -> (bool, Step) {
-        if !self.knobs.compare_router_id && new.external() && old.external() {
+        let stays = match self.profile.oldest {
+            Oldest::External => true,
+            Oldest::OtherAs => new.neighbour_as != old.neighbour_as,
+            Oldest::Never => false,
+        };
+        if stays && !self.knobs.compare_router_id && new.external() && old.external() {
             if new.selected {
                 return (true, Step::Oldest);
             }
@@ -253,7 +269,7 @@ impl Rules {
         let by_id = (id(new) != id(old)).then(|| (id(new) < id(old), Step::RouterId));
         let clusters = (new.key.clusters, old.key.clusters);
         let by_cluster = (clusters.0 != clusters.1).then_some((clusters.0 < clusters.1, Step::ClusterLength));
-        let first = match self.tie_break {
+        let first = match self.profile.tie_break {
             TieBreak::RouterIdFirst => by_id.or(by_cluster),
             TieBreak::ClusterListFirst => by_cluster.or(by_id),
         };
@@ -261,6 +277,8 @@ impl Rules {
             (false, Step::LocalConfigured)
         } else if old.address == 0 {
             (true, Step::LocalConfigured)
+        } else if self.profile.last == LastStep::NextHop && new.key.next_hop_address != old.key.next_hop_address {
+            (new.key.next_hop_address < old.key.next_hop_address, Step::NextHop)
         } else if new.address != old.address {
             (new.address < old.address, Step::NeighbourAddress)
         } else {

@@ -116,6 +116,7 @@ impl Plane<'_> {
             Step::RouterId => a.originator_id.or(half.map(|h| h.from_id)).map_or_else(String::new, |i| i.to_string()),
             Step::ClusterLength => a.cluster_list.len().to_string(),
             Step::LocalOrigin | Step::LocalConfigured => if route.kind.is_local() { route.kind.name() } else { "learned" }.to_owned(),
+            Step::NextHop => a.next_hop.map_or_else(String::new, |h| h.to_string()),
             Step::NeighbourAddress | Step::Nothing => half.map_or_else(String::new, |h| h.from_address.to_string()),
             Step::OnlyPath | Step::Oldest => String::new(),
         }

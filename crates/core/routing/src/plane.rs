@@ -178,15 +178,15 @@ fn node(router: &crate::blueprint::Router, family: Family) -> Node {
     };
     let (external, internal) = router.profile.multipath;
     let mut knobs = bgp.map(|b| b.best_path.clone()).unwrap_or_default();
-    knobs.deterministic_med |= router.profile.deterministic_med;
+    knobs.deterministic_med = (knobs.deterministic_med || router.profile.deterministic_med) && !knobs.med_non_deterministic;
     Node {
         policies: Policies::new(&router.config.policy, bgp),
         rules: Rules {
             knobs,
             default_local_pref: bgp.map_or(100, |b| b.default_local_pref),
             confederation: bgp.is_some_and(|b| b.wider.confederation.is_some()),
-            tie_break: router.profile.tie_break,
-            weight: router.profile.weight,
+            profile: router.profile,
+            ignores_med: false,
             multipath: (paths(|w| &w.maximum_paths, external), paths(|w| &w.maximum_paths_ibgp, internal)),
             equal_cluster_length: bgp.is_some_and(|b| b.wider.equal_cluster_length.contains(&family)),
         },

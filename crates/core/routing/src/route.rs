@@ -65,6 +65,8 @@ pub(crate) struct Key {
     pub originator: Option<u32>,
     /// AIGP metric.
     pub aigp: Option<u64>,
+    /// Next hop as a number.
+    pub next_hop_address: u128,
     /// AS_PATH by number.
     pub path: u32,
     /// Next hop by number.
@@ -115,6 +117,10 @@ impl Routes {
                 first_confed: if let Some(Segment::ConfedSequence(v)) = segments.first() { v.first().map_or(0, |a| a.0) } else { 0 },
                 originator: a.originator_id.map(u32::from),
                 aigp: route.aigp,
+                next_hop_address: a.next_hop.map_or(0, |hop| match hop {
+                    IpAddr::V4(a) => u128::from(u32::from(a)),
+                    IpAddr::V6(a) => u128::from(a),
+                }),
                 path: s.paths.number(a.as_path.clone()),
                 next_hop: s.next_hops.number(if route.kind.is_local() { None } else { a.next_hop }),
             }

@@ -85,6 +85,13 @@ pub struct BestPath {
     /// `bgp bestpath aigp` (FRR from 8.5; RFC 7311 §4).
     #[serde(default)]
     pub aigp: bool,
+    /// Junos `path-selection med-plus-igp`: the IGP metric to the next hop is added to the MED.
+    #[serde(default)]
+    pub med_plus_igp: bool,
+    /// Junos `path-selection cisco-non-deterministic`, EOS `no bgp bestpath deterministic-med`: MEDs are compared in order of arrival where the
+    /// vendor groups them by neighbour AS otherwise.
+    #[serde(default)]
+    pub med_non_deterministic: bool,
 }
 
 /// One BGP neighbour.

@@ -1,0 +1,160 @@
+//! What routers' software does where vendors differ. FRR is proven on real routers; the others are tables of what their makers document, each
+//! difference with its source, and none of them was seen on a device.
+
+use serde::{Deserialize, Serialize};
+
+/// How ties are broken behind the IGP metric.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TieBreak {
+    /// Router id, cluster list, neighbour address (FRR, IOS, EOS).
+    #[default]
+    RouterIdFirst,
+    /// Cluster list, router id, neighbour address (Junos).
+    ClusterListFirst,
+}
+
+/// When a router prefers what it made itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LocalOrigin {
+    /// Behind LOCAL_PREF.
+    #[default]
+    BehindLocalPref,
+    /// Before any attribute: routes of other protocols have a better preference in the routing table.
+    ByPreference,
+}
+
+/// What a route without MED has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MissingMed {
+    /// 0, unless `med missing-as-worst`.
+    #[default]
+    Zero,
+    /// Nothing to compare, unless `always-compare-med`.
+    Exempt,
+}
+
+/// Between which external paths the one that is in use stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Oldest {
+    /// Any two, unless `compare-routerid`.
+    #[default]
+    External,
+    /// Two from different ASes, unless `external-router-id`.
+    OtherAs,
+    /// None.
+    Never,
+}
+
+/// Which paths of equal length are used side by side, unless relaxed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Beside {
+    /// External ones of one neighbour AS, internal ones with one AS path.
+    #[default]
+    NeighbourAs,
+    /// Those with one AS path.
+    SamePath,
+    /// All.
+    SameLength,
+}
+
+/// The last step.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum LastStep {
+    /// Lower address of the neighbour.
+    #[default]
+    Neighbour,
+    /// Lower next hop.
+    NextHop,
+}
+
+/// What a router's software does where vendors differ.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Profile {
+    /// Weight is a step of the decision process.
+    pub weight: bool,
+    /// Order of the last steps.
+    pub tie_break: TieBreak,
+    /// MEDs are always compared within neighbour-AS groups.
+    pub deterministic_med: bool,
+    /// Paths used side by side unless the configuration says otherwise: external, internal.
+    pub multipath: (u16, u16),
+    /// An eBGP session without policy exchanges nothing (RFC 8212).
+    pub requires_policy: bool,
+    /// A path is announced to the neighbour that it came from too. FRR does (its `advertisedTo` names the sender); the neighbour finds its AS
+    /// in the path and drops it, unless it allows that.
+    pub sends_back: bool,
+    /// When what the router made itself is preferred.
+    pub local_origin: LocalOrigin,
+    /// What a route without MED has.
+    pub missing_med: MissingMed,
+    /// Between which external paths the one in use stays.
+    pub oldest: Oldest,
+    /// Which paths are used side by side.
+    pub beside: Beside,
+    /// The last step.
+    pub last: LastStep,
+}
+
+impl Profile {
+    /// FRR 8.4, profile traditional, as Debian builds it (`--enable-multipath=256`; bgpd/bgp_vty.c, bgp_route.c).
+    pub const FRR: Self = Self {
+        weight: true,
+        tie_break: TieBreak::RouterIdFirst,
+        deterministic_med: false,
+        multipath: (256, 256),
+        requires_policy: true,
+        sends_back: true,
+        local_origin: LocalOrigin::BehindLocalPref,
+        missing_med: MissingMed::Zero,
+        oldest: Oldest::External,
+        beside: Beside::NeighbourAs,
+        last: LastStep::Neighbour,
+    };
+
+    /// Arista EOS (EOS user manual, "Border Gateway Protocol"): MEDs are compared deterministically; one path unless `maximum-paths`; then
+    /// paths of one length are used side by side whatever ASes they name (`bgp bestpath as-path multipath-relax` is on by default). The one in
+    /// use stays unless `bgp bestpath tie-break router-id`, which the model holds as `compare_router_id`.
+    pub const EOS: Self = Self {
+        deterministic_med: true,
+        multipath: (1, 1),
+        requires_policy: false,
+        sends_back: false,
+        beside: Beside::SameLength,
+        ..Self::FRR
+    };
+
+    /// Junos ("Understanding BGP Path Selection"): no weight; routes of other protocols are preferred before any attribute; MEDs are grouped by
+    /// neighbour AS unless `path-selection cisco-non-deterministic`; the active external path stays against one from another AS unless
+    /// `external-router-id`. The cluster list stands before the router id as Junos operators describe it; Juniper's own list of 12.3 names
+    /// the router id first.
+    pub const JUNOS: Self = Self {
+        weight: false,
+        tie_break: TieBreak::ClusterListFirst,
+        local_origin: LocalOrigin::ByPreference,
+        oldest: Oldest::OtherAs,
+        beside: Beside::NeighbourAs,
+        ..Self::EOS
+    };
+
+    /// Cisco IOS-XR ("BGP Best Path Selection Algorithm", routing configuration guide): deterministic MED, RFC 8212; multipath needs one AS
+    /// path, not just one neighbour AS, unless `bgp bestpath as-path multipath-relax`.
+    pub const IOS_XR: Self = Self { requires_policy: true, beside: Beside::SamePath, ..Self::EOS };
+
+    /// Cisco IOS and IOS XE ("BGP Best Path Selection Algorithm", document 13753): MEDs compared in order of arrival unless
+    /// `bgp deterministic-med`; multipath needs one AS path.
+    pub const IOS: Self = Self { deterministic_med: false, requires_policy: false, ..Self::IOS_XR };
+
+    /// Nokia SR OS (7210 SAS routing protocols guide, "Route selection"): no weight; routes of other protocols first, by RTM preference; a
+    /// route without MED is exempt from that step unless `always-compare-med`; then BGP-ID, cluster list, next hop; no step for the oldest.
+    pub const NOKIA: Self = Self {
+        weight: false,
+        requires_policy: true,
+        local_origin: LocalOrigin::ByPreference,
+        missing_med: MissingMed::Exempt,
+        oldest: Oldest::Never,
+        beside: Beside::SamePath,
+        last: LastStep::NextHop,
+        ..Self::EOS
+    };
+}
