@@ -40,8 +40,10 @@ const CHECKS: [(&str, Check); 8] = [
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    if arguments.first().is_some_and(|a| a == "twin-diff") {
-        return twin_diff(&arguments[1..]);
+    match arguments.first().map(String::as_str) {
+        Some("twin-diff") => return twin_diff(&[], &arguments[1..]),
+        Some("twin-order") => return twin_diff(&["--order"], &arguments[1..]),
+        _ => {}
     }
     let words: Vec<&str> = arguments.iter().map(String::as_str).filter(|a| !a.starts_with("--")).collect();
     let unknown = arguments.iter().find(|a| a.starts_with("--") && *a != "--desktop");
@@ -50,7 +52,8 @@ fn main() -> ExitCode {
     if words.first() != Some(&"check") || unknown.is_some() || stranger.is_some() {
         let all: Vec<&str> = CHECKS.iter().map(|(name, _)| *name).collect();
         eprintln!(
-            "usage: cargo xtask check [--desktop] [NAME…]\n       cargo xtask twin-diff [--seeds N] [--from S] [--keep DIR]\nNAME: {}",
+            "usage: cargo xtask check [--desktop] [NAME…]\n       cargo xtask twin-diff [--seeds N] [--from S] [--keep DIR] [--clean]\n       \
+             cargo xtask twin-order CASE|SEED…\nNAME: {}",
             all.join(", ")
         );
         return ExitCode::from(2);
@@ -64,11 +67,12 @@ fn main() -> ExitCode {
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
 
-/// Random networks on real FRR against ours; needs root and FRR.
-fn twin_diff(arguments: &[String]) -> ExitCode {
+/// Random networks on real FRR against ours, or a network in several orders of arrival; needs root and FRR.
+fn twin_diff(mode: &[&str], arguments: &[String]) -> ExitCode {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let run = std::process::Command::new(cargo)
         .args(["run", "--quiet", "--release", "--package", "case", "--bin", "twin-diff", "--"])
+        .args(mode)
         .args(arguments)
         .status();
     match run {

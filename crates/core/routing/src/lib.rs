@@ -5,6 +5,7 @@
 //! sessions until nothing changes, one message at a time as routers do, so that choices that depend on the order of arrival come out as
 //! with that order, and are found out by another ([`Schedule`]). Prefixes that are announced and treated alike are computed once.
 
+mod arrival;
 mod blueprint;
 mod compare;
 mod dampening;
@@ -23,6 +24,7 @@ mod table;
 mod tables;
 mod transfer;
 
+pub use arrival::Arrival;
 pub use blueprint::{Blueprint, Failures, Feed, Flaps, Links, Router};
 pub use compare::{Sort, Step};
 pub use dampening::{Figure, Flap, FlapKind, figure};

@@ -8,7 +8,7 @@ use crate::session::{Absent, Half, OUTSIDE, Sessions, family_of, neighbor_of};
 use crate::transfer::{End, From};
 use bgp::Family;
 use config::AddPathSend;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Places for what a router makes itself: `network`, aggregate, redistributed.
 pub(crate) const LOCAL_SLOTS: u32 = 3;
@@ -43,6 +43,10 @@ pub struct Plane<'n> {
     pub absent: Vec<Absent>,
     /// Some policy or filter looks at prefixes: transfers of different prefixes may differ.
     pub(crate) prefixes_matter: bool,
+    /// When the session of each direction comes up; 0: from the beginning ([`crate::Arrival`]).
+    pub(crate) stage: Vec<u16>,
+    /// Routers that hear everything before they choose, in the last stage.
+    pub(crate) patient: BTreeSet<usize>,
 }
 
 impl<'n> Plane<'n> {
@@ -89,7 +93,8 @@ impl<'n> Plane<'n> {
             node.slots = begin..slot_half.len() as u32;
         }
         let groups = groups(network, &halves, family);
-        Self { network, fabric, family, halves, nodes, half_slots, slot_half, groups, absent, prefixes_matter }
+        let (stage, patient) = (vec![0; halves.len()], BTreeSet::new());
+        Self { network, fabric, family, halves, nodes, half_slots, slot_half, groups, absent, prefixes_matter, stage, patient }
     }
 
     /// Returns the routers whose dampening may hold routes back that did things before which nobody told us of.
@@ -98,12 +103,6 @@ impl<'n> Plane<'n> {
         let dampens = |r: &crate::Router| r.config.bgp.as_ref().is_some_and(|b| b.wider.dampening_of.contains_key(&self.family));
         let all = self.network.routers.iter().enumerate();
         all.filter(|(_, r)| self.network.flaps.is_none() && dampens(r)).map(|(r, _)| r).collect()
-    }
-
-    /// Returns how many sides of sessions between routers of the network are up.
-    #[must_use]
-    pub fn session_sides(&self) -> usize {
-        self.halves.iter().filter(|h| h.from != OUTSIDE && h.to != OUTSIDE).count()
     }
 
     /// Returns a router's end of its sessions; `None` without BGP.

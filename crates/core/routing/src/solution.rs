@@ -37,6 +37,8 @@ pub struct Solution {
     pub rounds: usize,
     /// Conditions and aggregates did not come to rest.
     pub restless: bool,
+    /// Directions of sessions that went down because a neighbour announced more than allowed.
+    pub(crate) down: BTreeSet<u32>,
     /// Prefixes in order, each with the place of its destination.
     pub(crate) by_prefix: Vec<(Prefix, u32)>,
 }
@@ -50,6 +52,8 @@ struct Dependent {
     suppressed: BTreeMap<Prefix, BTreeSet<usize>>,
     /// Destinations that are not sent over a direction.
     withheld: BTreeMap<Prefix, BTreeSet<u32>>,
+    /// Directions of sessions over their limit.
+    down: BTreeSet<u32>,
     /// Next hops that routers reach by BGP itself: address, router, metric.
     resolved: BTreeMap<IpAddr, BTreeMap<usize, u32>>,
 }
@@ -84,6 +88,7 @@ impl Plane<'_> {
             }
         }
         solution.rounds = rounds;
+        solution.down = depends.down;
         solution
     }
 
@@ -143,7 +148,7 @@ impl Plane<'_> {
                 None => self.solve(&solved.class, schedule, &mut shared),
             };
         }
-        Solution { classes, shared, rounds: 1, restless: false, by_prefix }
+        Solution { classes, shared, rounds: 1, restless: false, down: BTreeSet::new(), by_prefix }
     }
 
     /// How policies and filters see a prefix: where two prefixes have the same marks, they are treated alike.
@@ -293,6 +298,7 @@ impl Plane<'_> {
         let there = |s: &&Solved| s.state.slots[first as usize].route != NONE || s.class.withheld.contains(&(h as u32));
         let accepted: usize = solution.classes.iter().filter(there).map(|s| s.prefixes.len()).sum();
         if accepted > limit as usize {
+            out.down.extend([h as u32, half.reverse]);
             for (prefix, _) in &solution.by_prefix {
                 out.withheld.entry(*prefix).or_default().extend([h as u32, half.reverse]);
             }

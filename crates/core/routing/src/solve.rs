@@ -171,10 +171,21 @@ impl Plane<'_> {
         if schedule == Schedule::Reverse {
             origins.reverse();
         }
-        for (slot, route) in origins {
-            self.originate(class, slot, route, &mut state, shared, &mut queue);
+        let last = self.stage.iter().copied().max().unwrap_or(0);
+        for stage in 0..=last {
+            queue.stage = stage;
+            queue.patient = stage == last && !self.patient.is_empty();
+            for (slot, route) in &origins {
+                let h = self.slot_half[*slot as usize];
+                if (if h == NONE { 0 } else { self.stage[h as usize] }) == stage {
+                    self.originate(class, *slot, *route, &mut state, shared, &mut queue);
+                }
+            }
+            if stage > 0 {
+                (0..).zip(&self.stage).filter(|(_, s)| **s == stage).for_each(|(h, _)| queue.push(h));
+            }
+            self.run(class, &mut state, shared, &mut queue);
         }
-        self.run(class, &mut state, shared, &mut queue);
         state
     }
 
@@ -191,7 +202,16 @@ impl Plane<'_> {
             (half.to as usize, held.map_or(NONE, |r| shared.routes.number(r)))
         };
         self.put(slot, held, state);
-        self.decide(router, state, shared, queue);
+        self.hear(router, state, shared, queue);
+    }
+
+    /// Lets a router choose that has heard something, unless it waits until it has heard everything.
+    fn hear(&self, router: usize, state: &mut State, shared: &mut Shared, queue: &mut Queue) -> bool {
+        if queue.patient && self.patient.contains(&router) {
+            queue.heard.insert(router);
+            return false;
+        }
+        self.decide(router, state, shared, queue)
     }
 
     pub(crate) fn router_of(&self, slot: u32) -> usize {
@@ -219,7 +239,22 @@ impl Plane<'_> {
         let mut met: BTreeMap<u64, usize> = BTreeMap::new();
         let mut changed: Vec<usize> = Vec::new();
         let mut delivered = 0;
-        while let Some(h) = queue.pop() {
+        loop {
+            let Some(h) = queue.pop() else {
+                // nothing is under way: those who waited choose
+                queue.patient = false;
+                let heard = core::mem::take(&mut queue.heard);
+                if heard.is_empty() {
+                    break;
+                }
+                for router in heard {
+                    self.decide(router, state, shared, queue);
+                }
+                continue;
+            };
+            if self.stage[h as usize] > queue.stage {
+                continue;
+            }
             delivered += 1;
             let first = self.deliver(class, h, state, shared);
             if queue.schedule == Schedule::Together {
@@ -230,7 +265,7 @@ impl Plane<'_> {
                 }
                 changed.extend(heard.into_iter().filter(|r| self.decide(*r, state, shared, queue) && delivered > suspicious));
             } else if let Some(router) = first
-                && self.decide(router, state, shared, queue)
+                && self.hear(router, state, shared, queue)
                 && delivered > suspicious
             {
                 changed.push(router);
@@ -490,13 +525,20 @@ pub(crate) struct Queue {
     queued: Vec<bool>,
     /// The route that each router said last.
     sent: Vec<u32>,
+    /// Sessions of later stages are down.
+    stage: u16,
+    /// Some routers wait until they have heard everything.
+    patient: bool,
+    /// Those of them that have heard something.
+    heard: BTreeSet<usize>,
 }
 
 impl Queue {
     /// An empty queue of routers that have said what they hold in `state`.
     pub fn new(schedule: Schedule, halves: usize, state: &State) -> Self {
         let sent = state.best.iter().map(|b| if *b == NONE { NONE } else { state.slots[*b as usize].route }).collect();
-        Self { schedule, waiting: VecDeque::new(), queued: vec![false; halves], sent }
+        let (waiting, queued) = (VecDeque::new(), vec![false; halves]);
+        Self { schedule, waiting, queued, sent, stage: u16::MAX, patient: false, heard: BTreeSet::new() }
     }
 
     pub fn push(&mut self, h: u32) {

@@ -4,7 +4,6 @@ use crate::compare::Step;
 use crate::plane::{NONE, Plane};
 use crate::route::Kind;
 use crate::solution::Solution;
-use crate::solve::Schedule;
 use bgp::{Community, ExtendedCommunity, LargeCommunity, Origin, Prefix};
 use core::net::IpAddr;
 use serde::Serialize;
@@ -151,58 +150,6 @@ impl Plane<'_> {
             }
         }
         out
-    }
-
-    /// Solves in other orders too and tells where the choice is another.
-    #[must_use]
-    pub fn order_dependent(&self, solution: &Solution) -> Vec<OrderDependent> {
-        let others = [Schedule::Reverse, Schedule::Last, Schedule::Together].map(|s| self.solve_all(s));
-        let mut out = Vec::new();
-        for (prefix, number) in &solution.by_prefix {
-            let state = &solution.classes[*number as usize].state;
-            for router in 0..self.nodes.len() {
-                let mut candidates = BTreeSet::from([self.name_of(state.best[router])]);
-                let mut steps = BTreeSet::from([state.said[router].0]);
-                let mut paths = BTreeSet::from([self.held(solution, state, router)]);
-                for other in &others {
-                    if let Some(there) = other.class_of(prefix) {
-                        let state = &there.state;
-                        candidates.insert(self.name_of(state.best[router]));
-                        steps.insert(state.said[router].0);
-                        paths.insert(self.held(other, state, router));
-                    }
-                }
-                // of two paths that are equal in all, the one that came last stays: further paths of one neighbour
-                if steps.contains(&Step::Nothing) {
-                    let rest = self.nodes[router].slots.clone().filter(|s| state.slots[*s as usize].route != NONE);
-                    candidates.extend(rest.map(|s| format!("{} [{}]", self.name_of(s), self.path_of(solution, state, s))));
-                }
-                if candidates.len() > 1 || steps.len() > 1 || paths.len() > 1 {
-                    let router = self.network.routers[router].name.clone();
-                    let what = if candidates.len() > 1 {
-                        "choice"
-                    } else if paths.len() > 1 {
-                        "paths"
-                    } else {
-                        "reason"
-                    };
-                    let reasons = steps.into_iter().map(Step::name).collect();
-                    out.push(OrderDependent { router, prefix: *prefix, what, candidates, reasons });
-                }
-            }
-        }
-        out
-    }
-
-    fn path_of(&self, solution: &Solution, state: &crate::State, slot: u32) -> String {
-        solution.shared.routes.get(state.slots[slot as usize].route).attributes.as_path.to_string()
-    }
-
-    /// The AS paths that a router holds, and from whom.
-    fn held(&self, solution: &Solution, state: &crate::State, router: usize) -> BTreeSet<(String, String)> {
-        let slots = self.nodes[router].slots.clone();
-        let held = slots.map(|s| (s, state.slots[s as usize].route)).filter(|(_, r)| *r != NONE);
-        held.map(|(s, r)| (self.name_of(s), solution.shared.routes.get(r).attributes.as_path.to_string())).collect()
     }
 
     pub(crate) fn name_of(&self, slot: u32) -> String {

@@ -2,7 +2,7 @@
 
 use crate::Case;
 use bgp::{Family, Prefix};
-use routing::{OrderDependent, PathRow, Plane, Schedule};
+use routing::{Arrival, OrderDependent, PathRow, Plane, Schedule};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -56,13 +56,23 @@ pub struct Answer {
     pub rounds: usize,
     /// Messages between routers.
     pub messages: usize,
-    /// Sides of IPv4 sessions that come up.
+    /// Sides of sessions that come up, in each family that they carry.
     pub session_sides: usize,
 }
 
 /// Solves a case.
 #[must_use]
 pub fn solve(case: &Case) -> Answer {
+    solved(case, None)
+}
+
+/// Solves a case whose sessions come up in an order; what depends on it is not looked for.
+#[must_use]
+pub fn solve_in(case: &Case, arrival: &Arrival) -> Answer {
+    solved(case, Some(arrival))
+}
+
+fn solved(case: &Case, arrival: Option<&Arrival>) -> Answer {
     let blueprint = case.blueprint();
     let mut out = Answer {
         routers: BTreeMap::new(),
@@ -76,9 +86,14 @@ pub fn solve(case: &Case) -> Answer {
         session_sides: 0,
     };
     for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
-        let plane = Plane::new(&blueprint, family);
+        let mut plane = Plane::new(&blueprint, family);
+        if let Some(arrival) = arrival {
+            plane.arrive(arrival);
+        }
         let mut solution = plane.solve_all(Schedule::First);
-        out.order_dependent.extend(plane.order_dependent(&solution));
+        if arrival.is_none() {
+            out.order_dependent.extend(plane.order_dependent(&solution));
+        }
         let circles = plane.circles(&solution).into_iter().map(|(prefix, routers)| Oscillation { prefix, routers });
         let circles: Vec<Oscillation> = circles.collect();
         if !circles.is_empty() {
@@ -87,9 +102,7 @@ pub fn solve(case: &Case) -> Answer {
         out.converged &= out.oscillation.is_none() && !solution.restless;
         out.rounds = out.rounds.max(solution.rounds);
         out.messages += plane.messages(&solution);
-        if family == Family::Ipv4Unicast {
-            out.session_sides = plane.session_sides();
-        }
+        out.session_sides += plane.sides_up(&solution, u16::MAX);
         for router in plane.unknown_flaps() {
             let name = &blueprint.routers[router].name;
             out.unmodelled

@@ -2,12 +2,12 @@
 
 use crate::compare::Different;
 use crate::generate::{Feature, network};
-use crate::live::{Live, LiveError};
+use crate::live::{Arrival, Live, LiveError};
 use crate::{Case, answer, compare};
 use core::fmt;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Networks at once: they mostly wait.
 const AT_ONCE: usize = 3;
@@ -48,7 +48,8 @@ impl fmt::Display for Agreement {
 }
 
 /// Runs seeds; `say` gets a line for each network and each difference. A network with a difference is made smaller and kept under `keep`.
-pub fn seeds(range: core::ops::Range<u64>, keep: Option<&Path>, say: impl Fn(&str) + Sync) -> Agreement {
+/// `stop` ends it early.
+pub fn seeds(range: core::ops::Range<u64>, keep: Option<&Path>, stop: &AtomicBool, say: impl Fn(&str) + Sync) -> Agreement {
     let next = AtomicU64::new(range.start);
     let total = Mutex::new(Agreement::default());
     std::thread::scope(|scope| {
@@ -56,10 +57,10 @@ pub fn seeds(range: core::ops::Range<u64>, keep: Option<&Path>, say: impl Fn(&st
             scope.spawn(|| {
                 loop {
                     let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= range.end {
+                    if seed >= range.end || stop.load(Ordering::Relaxed) {
                         return;
                     }
-                    one(seed, keep, &total, &say);
+                    one(seed, keep, &total, stop, &say);
                 }
             });
         }
@@ -67,11 +68,15 @@ pub fn seeds(range: core::ops::Range<u64>, keep: Option<&Path>, say: impl Fn(&st
     total.into_inner().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
 
-fn one(seed: u64, keep: Option<&Path>, total: &Mutex<Agreement>, say: &(impl Fn(&str) + Sync)) {
-    let mut result = compared(&network(seed, &[]), seed);
+fn one(seed: u64, keep: Option<&Path>, total: &Mutex<Agreement>, stop: &AtomicBool, say: &(impl Fn(&str) + Sync)) {
+    let mut result = compared(&network(seed, &[]), seed, stop);
     // what a second run does not show was a matter of time
-    if result.as_ref().map_or(true, |(_, different, unfinished)| unfinished.is_some() || different.iter().any(Different::is_untold)) {
-        result = compared(&network(seed, &[]), seed);
+    let doubtful = |(_, different, unfinished): &Compared| unfinished.is_some() || different.iter().any(Different::is_untold);
+    if result.as_ref().map_or(true, doubtful) {
+        result = compared(&network(seed, &[]), seed, stop);
+    }
+    if stop.load(Ordering::Relaxed) {
+        return;
     }
     let mut total = total.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     total.networks += 1;
@@ -101,7 +106,7 @@ fn one(seed: u64, keep: Option<&Path>, total: &Mutex<Agreement>, say: &(impl Fn(
         say(&format!("  seed {seed} {} {}: {}", d.router, d.prefix, d.what.join("; ")));
     }
     if let Some(dir) = keep.filter(|_| untold > 0) {
-        let without = smaller(seed);
+        let without = smaller(seed, stop);
         say(&format!("  seed {seed}: still different without {without:?}"));
         if let Err(error) = store(&network(seed, &without), &dir.join(format!("seed-{seed}"))) {
             say(&format!("  seed {seed}: not kept: {error}"));
@@ -111,24 +116,22 @@ fn one(seed: u64, keep: Option<&Path>, total: &Mutex<Agreement>, say: &(impl Fn(
 
 type Compared = (usize, Vec<Different>, Option<String>);
 
-fn compared(case: &Case, seed: u64) -> Result<Compared, LiveError> {
+fn compared(case: &Case, seed: u64, stop: &AtomicBool) -> Result<Compared, LiveError> {
     let answer = answer::solve(case);
-    let dir = std::env::temp_dir().join(format!("ph-twin-{}-{seed}", std::process::id()));
-    let live = Live::start(case, &format!("td{:x}-{seed}-", std::process::id() % 0xFFF), &dir)?;
+    let live = Live::start(case, &seed.to_string(), &Arrival::default(), stop)?;
     let (shown, unfinished) = live.tables(answer.session_sides)?;
     drop(live);
-    let _ = std::fs::remove_dir_all(&dir);
     let (rows, different) = compare::tables(&answer, &shown);
     Ok((rows, different, unfinished))
 }
 
 /// Leaves out features as long as a difference stays.
-fn smaller(seed: u64) -> Vec<Feature> {
+fn smaller(seed: u64, stop: &AtomicBool) -> Vec<Feature> {
     let mut without = Vec::new();
     for feature in Feature::ALL {
         let mut tried = without.clone();
         tried.push(feature);
-        if compared(&network(seed, &tried), seed).is_ok_and(|(_, different, _)| different.iter().any(Different::is_untold)) {
+        if compared(&network(seed, &tried), seed, stop).is_ok_and(|(_, different, _)| different.iter().any(Different::is_untold)) {
             without = tried;
         }
     }

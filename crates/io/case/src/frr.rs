@@ -1,18 +1,21 @@
 //! Tables as FRR shows them: `show bgp ipv4 unicast detail json`.
 
 use core::net::IpAddr;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// `show bgp … detail json` of one router, under the keys of `frr-8.4.4-tables.json`.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Shown {
-    /// Prefix to paths.
+    /// Prefix to paths, IPv4.
     pub detail: BTreeMap<String, ShownPrefix>,
+    /// The same for IPv6.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub detail_v6: BTreeMap<String, ShownPrefix>,
 }
 
 /// One prefix.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ShownPrefix {
     /// Paths, in the router's list order.
     #[serde(default)]
@@ -20,27 +23,30 @@ pub struct ShownPrefix {
 }
 
 /// One path.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ShownPath {
     /// AS_PATH.
     pub aspath: ShownAsPath,
     /// MED.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub metric: Option<u32>,
     /// LOCAL_PREF.
-    #[serde(rename = "locPrf")]
+    #[serde(rename = "locPrf", skip_serializing_if = "Option::is_none")]
     pub local_pref: Option<u32>,
     /// Weight.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub weight: Option<u32>,
     /// ORIGIN.
     #[serde(default)]
     pub origin: String,
     /// Communities.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub community: Option<ShownCommunity>,
     /// Large communities.
-    #[serde(rename = "largeCommunity")]
+    #[serde(rename = "largeCommunity", skip_serializing_if = "Option::is_none")]
     pub large_community: Option<ShownCommunity>,
     /// Extended communities.
-    #[serde(rename = "extendedCommunity")]
+    #[serde(rename = "extendedCommunity", skip_serializing_if = "Option::is_none")]
     pub extended_community: Option<ShownCommunity>,
     /// Next hops.
     #[serde(default)]
@@ -51,38 +57,39 @@ pub struct ShownPath {
     #[serde(default)]
     pub valid: bool,
     /// On the best path.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub bestpath: Option<ShownBest>,
     /// Used beside the best.
     #[serde(default)]
     pub multipath: bool,
     /// ORIGINATOR_ID.
-    #[serde(rename = "originatorId")]
+    #[serde(rename = "originatorId", skip_serializing_if = "Option::is_none")]
     pub originator_id: Option<core::net::Ipv4Addr>,
 }
 
 /// AS_PATH.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ShownAsPath {
     /// As text; `Local` when empty.
     pub string: String,
 }
 
 /// Communities.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ShownCommunity {
     /// As text.
     pub string: String,
 }
 
 /// Next hop.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ShownNextHop {
     /// Address.
     pub ip: IpAddr,
 }
 
 /// Where a path is from.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ShownPeer {
     /// Address, `0.0.0.0` when made here.
     #[serde(rename = "peerId")]
@@ -92,13 +99,13 @@ pub struct ShownPeer {
 }
 
 /// What is said of the best path.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ShownBest {
     /// Chosen.
     #[serde(default)]
     pub overall: bool,
     /// FRR's word for the last comparison.
-    #[serde(rename = "selectionReason")]
+    #[serde(rename = "selectionReason", skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
 }
 

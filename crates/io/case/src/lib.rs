@@ -12,7 +12,9 @@ pub mod diff;
 pub mod frr;
 pub mod generate;
 pub mod live;
+pub mod order;
 pub mod scale;
+pub mod space;
 
 use config::RouterConfig;
 use routing::{Blueprint, Failures, Links, Profile, Router};

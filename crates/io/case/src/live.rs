@@ -1,84 +1,138 @@
 //! A case on real FRR in network namespaces of its own.
 
-use crate::Case;
 use crate::frr::{Shown, ShownPrefix};
+use crate::space::{Owner, Ran, run};
+use crate::{Case, Text};
+use core::net::IpAddr;
+use core::sync::atomic::{AtomicBool, Ordering};
 use std::collections::BTreeMap;
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 /// Where Debian keeps FRR's daemons.
 const FRR_DIR: &str = "/usr/lib/frr";
-const DAEMONS: [&str; 4] = ["zebra", "staticd", "ospfd", "bgpd"];
-/// Tables that do not change for so long are at rest.
+const DAEMONS: [&str; 3] = ["zebra", "staticd", "bgpd"];
+/// Daemons that start where a configuration has their word.
+const ON_DEMAND: [(&str, &str); 3] = [("ospfd", " ospf"), ("ospf6d", " ospf6"), ("isisd", " isis")];
+/// Tables that do not change for so long are at rest, where no timer of bgpd is at work.
 const QUIET: Duration = Duration::from_secs(3);
+/// bgpd looks this often whether the condition of a default route holds, with a margin.
+const QUIET_DEFAULT_ROUTE: Duration = Duration::from_secs(8);
+/// And whether that of a conditional advertisement does, unless it is told otherwise (`bgp conditional-advertisement timer`).
+const CONDITION_EVERY: Duration = Duration::from_secs(60);
+/// Time between two looks at the tables.
+const LOOK_EVERY: Duration = Duration::from_millis(700);
 /// Longest wait for rest.
 const PATIENCE: Duration = Duration::from_secs(75);
+/// A session that did not come up is tried again after so many seconds; bgpd's own 120 are for networks that are alone.
+const CONNECT_EVERY_S: u32 = 2;
+/// For how long a router that hears everything before it chooses waits, and for the sessions of all its neighbours, seconds (bgpd waits for
+/// all of them only where the second is the shorter one).
+const DELAY_S: (u32, u32) = (20, 15);
 
 /// Why a case did not run.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
-pub struct LiveError(String);
+pub struct LiveError(pub(crate) String);
 
 /// Says what is missing to run cases here; `None`: nothing.
 #[must_use]
 pub fn missing() -> Option<String> {
-    let daemon = DAEMONS.iter().find(|d| !Path::new(FRR_DIR).join(d).exists());
+    let daemon = DAEMONS.iter().chain(ON_DEMAND.iter().map(|(d, _)| d)).find(|d| !Path::new(FRR_DIR).join(d).exists());
     if let Some(daemon) = daemon {
         return Some(format!("{FRR_DIR}/{daemon} is not installed (apt install frr)"));
     }
-    let add = Command::new("ip").args(["netns", "add", "ph-try"]).stderr(Stdio::null()).status();
+    let name = format!("{}-try", Owner::this());
+    let add = Command::new("ip").args(["netns", "add", &name]).stderr(Stdio::null()).status();
     if !add.is_ok_and(|s| s.success()) {
         return Some("network namespaces need root".to_owned());
     }
-    let _ = Command::new("ip").args(["netns", "del", "ph-try"]).status();
+    let _ = Command::new("ip").args(["netns", "del", &name]).status();
     None
 }
 
+/// In which order sessions come up.
+#[derive(Clone, Debug, Default)]
+pub struct Arrival {
+    /// Sessions that come up later, each stage when everything before it is at rest: router and neighbour.
+    pub stages: Vec<Vec<(String, IpAddr)>>,
+    /// Routers that hear everything from their neighbours before they choose.
+    pub patient: Vec<String>,
+}
+
+impl Arrival {
+    /// The configuration of a router with the lines that make it wait.
+    fn text(&self, router: &str, text: &Text) -> String {
+        let mut out = String::new();
+        for line in text.joined_for_frr().lines() {
+            out.push_str(line);
+            out.push('\n');
+            let words: Vec<&str> = line.split_whitespace().collect();
+            match words[..] {
+                ["router", "bgp", ..] if self.patient.iter().any(|r| r == router) => {
+                    out.push_str(&format!(" update-delay {} {}\n", DELAY_S.0, DELAY_S.1))
+                }
+                ["neighbor", neighbor, "remote-as" | "peer-group", _] => {
+                    if words[2] == "remote-as" {
+                        out.push_str(&format!(" neighbor {neighbor} timers connect {CONNECT_EVERY_S}\n"));
+                    }
+                    if self.stages.iter().flatten().any(|(r, n)| r == router && n.to_string() == neighbor) {
+                        out.push_str(&format!(" neighbor {neighbor} shutdown\n"));
+                    }
+                }
+                _ => {}
+            }
+        }
+        out
+    }
+}
+
+/// Returns how long tables must not change to be at rest: longer than any of bgpd's timers that are at work.
+fn quiet(case: &Case) -> Duration {
+    let texts = case.routers.iter().map(|(_, t)| t.joined_for_frr());
+    let of = |text: String| {
+        let mut out = QUIET;
+        let told = text.lines().find_map(|l| l.trim().strip_prefix("bgp conditional-advertisement timer ")?.parse().ok());
+        for line in text.lines().map(str::trim) {
+            if line.contains(" default-originate route-map ") {
+                out = out.max(QUIET_DEFAULT_ROUTE);
+            }
+            if line.contains(" advertise-map ") {
+                out = out.max(QUIET + told.map_or(CONDITION_EVERY, Duration::from_secs));
+            }
+        }
+        out
+    };
+    texts.map(of).max().unwrap_or(QUIET)
+}
+
 /// A running case; everything it started ends with it.
-pub struct Live {
-    prefix: String,
-    dir: PathBuf,
+pub struct Live<'s> {
+    ran: Ran,
     names: Vec<String>,
+    quiet: Duration,
+    stop: &'s AtomicBool,
 }
 
-fn run(program: &str, args: &[&str], input: &str) -> Result<String, LiveError> {
-    let failed = |e: &dyn std::fmt::Display| LiveError(format!("{program} {}: {e}", args.join(" ")));
-    let mut child = Command::new(program)
-        .args(args)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .map_err(|e| failed(&e))?;
-    if let Some(mut stdin) = child.stdin.take() {
-        // a program that ended early says why by its status
-        let _ = stdin.write_all(input.as_bytes());
-    }
-    let out = child.wait_with_output().map_err(|e| failed(&e))?;
-    if out.status.success() {
-        return Ok(String::from_utf8_lossy(&out.stdout).into_owned());
-    }
-    let said = format!("{} {}", String::from_utf8_lossy(&out.stderr), String::from_utf8_lossy(&out.stdout));
-    Err(failed(&said.chars().take(400).collect::<String>()))
-}
-
-impl Live {
-    /// Starts a case; `prefix` begins the names of its namespaces, `dir` takes its files.
+impl<'s> Live<'s> {
+    /// Starts a case; `name` tells it from others of this process, `stop` ends every wait.
     ///
     /// # Errors
     /// The call that failed.
-    pub fn start(case: &Case, prefix: &str, dir: &Path) -> Result<Self, LiveError> {
-        let names = case.routers.iter().map(|(n, _)| n.clone()).collect();
-        let live = Self { prefix: prefix.to_owned(), dir: dir.to_owned(), names };
-        let switch = live.space("sw");
+    pub fn start(case: &Case, name: &str, arrival: &Arrival, stop: &'s AtomicBool) -> Result<Self, LiveError> {
+        let names: Vec<String> = case.routers.iter().map(|(n, _)| n.clone()).collect();
+        let spaces = names.iter().map(String::as_str).chain(["sw"]);
+        let live = Self { ran: Ran::new(name, spaces), names, quiet: quiet(case), stop };
+        let switch = live.ran.space("sw");
         let mut script = format!("set -e\nip netns add {switch}\n");
         for name in &live.names {
-            let space = live.space(name);
-            script += &format!("ip netns add {space}\nip -n {space} link set lo up\n");
+            let space = live.ran.space(name);
+            // addresses are taken at once, packets pass, whichever way they come back
             script += &format!(
-                "ip netns exec {space} sh -c 'echo 1 > /proc/sys/net/ipv4/ip_forward; echo 0 > /proc/sys/net/ipv4/conf/all/rp_filter; echo 0 > /proc/sys/net/ipv4/conf/default/rp_filter'\n"
+                "ip netns add {space}\nip netns exec {space} sh -c 'cd /proc/sys/net; echo 0 > ipv6/conf/all/accept_dad; \
+                 echo 0 > ipv6/conf/default/accept_dad; echo 1 > ipv6/conf/all/forwarding; echo 1 > ipv4/ip_forward; \
+                 echo 0 > ipv4/conf/all/rp_filter; echo 0 > ipv4/conf/default/rp_filter'\nip -n {space} link set lo up\n"
             );
         }
         let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
@@ -86,7 +140,7 @@ impl Live {
             script += &format!("ip -n {switch} link add br{b} type bridge\nip -n {switch} link set br{b} up\n");
             for router in ends {
                 let count = counts.entry(router).or_default();
-                let (space, port) = (live.space(router), format!("{router}-eth{count}"));
+                let (space, port) = (live.ran.space(router), format!("{router}-eth{count}"));
                 script += &format!("ip -n {switch} link add p{b}-{router}-{count} type veth peer name {port} netns {space}\n");
                 script += &format!("ip -n {switch} link set p{b}-{router}-{count} master br{b} up\nip -n {space} link set {port} up\n");
                 *count += 1;
@@ -94,17 +148,22 @@ impl Live {
         }
         run("sh", &[], &script)?;
         for (name, text) in &case.routers {
-            live.start_router(name, &text.joined_for_frr())?;
+            live.go_on()?;
+            live.start_router(name, &arrival.text(name, text))?;
         }
         Ok(live)
     }
 
-    fn space(&self, name: &str) -> String {
-        format!("{}{name}", self.prefix)
+    fn go_on(&self) -> Result<(), LiveError> {
+        if self.stop.load(Ordering::Relaxed) { Err(LiveError("stopped".to_owned())) } else { Ok(()) }
+    }
+
+    fn dir(&self, router: &str) -> PathBuf {
+        self.ran.dir().join(router)
     }
 
     fn start_router(&self, name: &str, config: &str) -> Result<(), LiveError> {
-        let dir = self.dir.join(name);
+        let dir = self.dir(name);
         let wrong = |e: std::io::Error| LiveError(format!("{}: {e}", dir.display()));
         std::fs::create_dir_all(&dir).map_err(wrong)?;
         for (file, content) in [("frr.conf", config), ("vtysh.conf", ""), ("empty.conf", "")] {
@@ -112,28 +171,31 @@ impl Live {
         }
         let d = dir.display().to_string();
         let mut script = format!("set -e\nchown -R frr:frr {d}\n");
-        for daemon in DAEMONS {
+        let more = ON_DEMAND.iter().filter(|(_, word)| config.contains(word)).map(|(daemon, _)| daemon);
+        for daemon in DAEMONS.iter().chain(more) {
             script += &format!(
                 "ip netns exec {} {FRR_DIR}/{daemon} -d -z {d}/zserv.api --vty_socket {d} -f {d}/empty.conf -i {d}/{daemon}.pid\n",
-                self.space(name)
+                self.ran.space(name)
             );
         }
         script += &format!("vtysh --vty_socket {d} --config_dir {d} -b > {d}/vtysh.log 2>&1 || true\n");
         run("sh", &[], &script)?;
         let said = std::fs::read_to_string(dir.join("vtysh.log")).unwrap_or_default();
         match said.lines().find(|l| l.contains("failed") || l.starts_with("% ") || l.contains("rror")) {
-            Some(line) => Err(LiveError(format!("{name}: FRR refuses the configuration: {line}"))),
+            Some(_) => Err(LiveError(format!("{name}: FRR refuses the configuration: {}", said.chars().take(600).collect::<String>()))),
             None => Ok(()),
         }
     }
 
-    /// Asks a router's shell.
+    /// Asks a router.
     ///
     /// # Errors
     /// When it does not answer.
-    pub fn ask(&self, router: &str, command: &str) -> Result<String, LiveError> {
-        let d = self.dir.join(router).display().to_string();
-        run("vtysh", &["--vty_socket", &d, "--config_dir", &d, "-c", command], "")
+    pub fn ask(&self, router: &str, commands: &[&str]) -> Result<String, LiveError> {
+        let d = self.dir(router).display().to_string();
+        let mut args = vec!["--vty_socket", &d, "--config_dir", &d];
+        args.extend(commands.iter().flat_map(|c| ["-c", c]));
+        run("vtysh", &args, "")
     }
 
     /// Types lines into a router.
@@ -141,71 +203,98 @@ impl Live {
     /// # Errors
     /// When it does not answer.
     pub fn configure(&self, router: &str, lines: &[String]) -> Result<String, LiveError> {
-        let d = self.dir.join(router).display().to_string();
-        let mut args = vec!["--vty_socket", &d, "--config_dir", &d, "-c", "configure terminal"];
-        for line in lines.iter().filter(|l| *l != "configure terminal") {
-            args.extend(["-c", line]);
+        if let [one] = lines
+            && one.starts_with("clear ")
+        {
+            return self.ask(router, &[one]);
         }
-        run("vtysh", &args, "")
+        let typed = lines.iter().map(String::as_str).filter(|l| !matches!(*l, "configure terminal" | "conf t" | "end"));
+        let commands: Vec<&str> = ["configure terminal"].into_iter().chain(typed).collect();
+        self.ask(router, &commands)
     }
 
-    /// Waits until the tables are at rest and `sessions` sides of sessions are up; returns the tables, and what was still missing.
+    /// Lets the sessions of a stage come up.
+    ///
+    /// # Errors
+    /// When a router does not answer.
+    pub fn release(&self, case: &Case, stage: &[(String, IpAddr)]) -> Result<(), LiveError> {
+        // the sessions of a router come up at once
+        let mut by_router: BTreeMap<&String, Vec<String>> = BTreeMap::new();
+        for (router, neighbor) in stage {
+            let text = || case.routers.iter().find(|(n, _)| n == router).map(|(_, t)| t.joined_for_frr()).unwrap_or_default();
+            let heading = || text().lines().find(|l| l.starts_with("router bgp")).unwrap_or("router bgp").to_owned();
+            by_router.entry(router).or_insert_with(|| vec![heading()]).push(format!("no neighbor {neighbor} shutdown"));
+        }
+        for (router, lines) in by_router {
+            self.configure(router, &lines)?;
+        }
+        Ok(())
+    }
+
+    /// Waits until the tables are at rest and `sessions` sides of sessions are up, each family counted; returns the tables, and what was
+    /// still missing.
     ///
     /// # Errors
     /// When a router does not answer.
     pub fn tables(&self, sessions: usize) -> Result<(BTreeMap<String, Shown>, Option<String>), LiveError> {
+        let unfinished = self.rest(sessions)?;
+        let mut tables = BTreeMap::new();
+        for name in &self.names {
+            let text = self.ask(name, &["show bgp ipv4 unicast json detail", "show bgp ipv6 unicast json detail"])?;
+            tables.insert(name.clone(), read(&text)?);
+        }
+        Ok((tables, unfinished))
+    }
+
+    /// Waits for rest; says what is missing when it does not come.
+    ///
+    /// # Errors
+    /// When a router does not answer, or at a stop.
+    pub fn rest(&self, sessions: usize) -> Result<Option<String>, LiveError> {
         let begun = Instant::now();
         let (mut last, mut since) = (String::new(), Instant::now());
         loop {
+            self.go_on()?;
             let (mut up, mut all) = (0, String::new());
-            let mut tables = BTreeMap::new();
             for name in &self.names {
-                let summary = self.ask(name, "show bgp ipv4 unicast summary json")?;
-                up += summary.matches("\"Established\"").count();
-                let text = self.ask(name, "show bgp ipv4 unicast json detail")?;
-                tables.insert(name.clone(), read(&text)?);
-                all += &self.ask(name, "show bgp ipv4 unicast json")?;
+                let commands = ["show bgp summary json", "show bgp ipv4 unicast json", "show bgp ipv6 unicast json"];
+                let said = self.ask(name, &commands)?;
+                up += said.matches("\"Established\"").count();
+                // counters and times of the summary are no part of the tables
+                let mut values = serde_json::Deserializer::from_str(&said).into_iter::<serde_json::Value>();
+                let _ = values.next();
+                all.push_str(&said[values.byte_offset()..]);
             }
             // rest counts from the last session that came up: what it brings is still to come
-            if all != last || up < sessions {
+            let changed = all != last;
+            if changed || up < sessions {
                 (last, since) = (all, Instant::now());
             }
-            if up >= sessions && since.elapsed() >= QUIET {
-                return Ok((tables, None));
+            if up >= sessions && since.elapsed() >= self.quiet {
+                return Ok(None);
             }
-            if begun.elapsed() >= PATIENCE {
-                return Ok((tables, Some(format!("{up} of {sessions} sides of sessions up"))));
+            if begun.elapsed() >= PATIENCE + self.quiet {
+                let moves = if changed { ", and tables still change" } else { "" };
+                return Ok(Some(format!("{up} of {sessions} sides of sessions up{moves}")));
             }
-            std::thread::sleep(Duration::from_millis(500));
+            std::thread::sleep(LOOK_EVERY);
         }
     }
 }
 
-/// Reads `show bgp ipv4 unicast json detail` of FRR 8.4: under `routes` a list for each prefix, of which the first element is its heading.
+/// Reads `show bgp … unicast json detail` of FRR 8.4, IPv4 and then IPv6: under `routes` a list for each prefix, of which the first element is
+/// its heading.
 fn read(text: &str) -> Result<Shown, LiveError> {
     let wrong = |e: serde_json::Error| LiveError(format!("table: {e}"));
-    let value: serde_json::Value = serde_json::from_str(text).map_err(wrong)?;
-    let mut detail = BTreeMap::new();
-    for (prefix, list) in value.get("routes").and_then(|r| r.as_object()).into_iter().flatten() {
-        let paths = list.as_array().into_iter().flatten().filter(|p| p.get("aspath").is_some());
-        let paths = paths.map(|p| serde_json::from_value(p.clone())).collect::<Result<_, _>>().map_err(wrong)?;
-        detail.insert(prefix.clone(), ShownPrefix { paths });
-    }
-    Ok(Shown { detail })
-}
-
-impl Drop for Live {
-    fn drop(&mut self) {
-        for name in &self.names {
-            for daemon in DAEMONS {
-                let file = self.dir.join(name).join(format!("{daemon}.pid"));
-                if let Ok(pid) = std::fs::read_to_string(file) {
-                    let _ = Command::new("kill").args(["-9", pid.trim()]).stderr(Stdio::null()).status();
-                }
-            }
-        }
-        for name in self.names.iter().map(String::as_str).chain(["sw"]) {
-            let _ = Command::new("ip").args(["netns", "del", &self.space(name)]).stderr(Stdio::null()).status();
+    let mut shown = Shown::default();
+    let values = serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>();
+    for (value, detail) in values.zip([&mut shown.detail, &mut shown.detail_v6]) {
+        let value = value.map_err(wrong)?;
+        for (prefix, list) in value.get("routes").and_then(|r| r.as_object()).into_iter().flatten() {
+            let paths = list.as_array().into_iter().flatten().filter(|p| p.get("aspath").is_some());
+            let paths = paths.map(|p| serde_json::from_value(p.clone())).collect::<Result<_, _>>().map_err(wrong)?;
+            detail.insert(prefix.clone(), ShownPrefix { paths });
         }
     }
+    Ok(shown)
 }

@@ -1,0 +1,247 @@
+//! Orders in which sessions come up: which ones can matter, and what each makes of the tables.
+
+use crate::compare::Step;
+use crate::plane::{NONE, Plane};
+use crate::solution::Solution;
+use crate::solve::{Schedule, State};
+use crate::tables::OrderDependent;
+use bgp::Prefix;
+use core::fmt::Write as _;
+use core::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Orders that are computed; of a router with more sessions, and of a network with more such routers, the rest is not.
+const ORDERS_MAX: usize = 48;
+/// Sessions of one router of which each comes up first once.
+const SESSIONS_MAX: usize = 8;
+
+/// In which order sessions come up.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Arrival {
+    /// Sessions that come up later, each stage when everything before it is at rest: router by position, and neighbour.
+    pub stages: Vec<Vec<(usize, IpAddr)>>,
+    /// Routers that hear everything that is under way before they choose, in the last stage (FRR: `update-delay`, or one run of its queue).
+    pub patient: BTreeSet<usize>,
+}
+
+/// A row whose choice differs from that of the first order.
+#[derive(Clone, Debug, Default)]
+struct Differing {
+    candidates: BTreeSet<String>,
+    steps: BTreeSet<Step>,
+    paths: bool,
+}
+
+impl<'n> Plane<'n> {
+    /// Makes the sessions come up in an order.
+    pub fn arrive(&mut self, arrival: &Arrival) {
+        self.stage = vec![0; self.halves.len()];
+        for (n, stage) in (1..).zip(&arrival.stages) {
+            for (router, neighbor) in stage {
+                let inward = self.halves.iter().position(|h| h.to as usize == *router && h.from_address == *neighbor);
+                if let Some(h) = inward {
+                    let back = self.halves[h].reverse as usize;
+                    (self.stage[h], self.stage[back]) = (n, n);
+                }
+            }
+        }
+        self.patient.clone_from(&arrival.patient);
+    }
+
+    /// Returns the other end of a session: its router, and our address as that router knows it; `None` when it is outside the network.
+    #[must_use]
+    pub fn other_end(&self, router: usize, neighbor: IpAddr) -> Option<(usize, IpAddr)> {
+        let half = self.halves.iter().find(|h| h.to as usize == router && h.from_address == neighbor)?;
+        (half.from != crate::session::OUTSIDE).then_some((half.from as usize, half.to_address))
+    }
+
+    /// Returns how many sides of sessions between routers of the network are up after a stage, 0 before any that comes later; those that went
+    /// down by their own limit are not counted.
+    #[must_use]
+    pub fn sides_up(&self, solution: &Solution, stage: u16) -> usize {
+        let inside = |h: &crate::session::Half| h.from != crate::session::OUTSIDE && h.to != crate::session::OUTSIDE;
+        let all = (0..).zip(&self.halves).zip(&self.stage);
+        all.filter(|((n, h), s)| inside(h) && **s <= stage && !solution.down.contains(n)).count()
+    }
+
+    /// Returns a plane of the same network in which sessions come up in an order.
+    #[must_use]
+    pub fn in_order(&self, arrival: &Arrival) -> Plane<'n> {
+        let mut other = Plane::new(self.network, self.family);
+        other.arrive(arrival);
+        other
+    }
+
+    /// Says in words which sessions come up when.
+    #[must_use]
+    pub fn words(&self, arrival: &Arrival) -> String {
+        let name = |r: &usize| self.network.routers.get(*r).map_or("", |r| r.name.as_str());
+        let mut out = String::new();
+        for router in &arrival.patient {
+            let _ = write!(out, "{}{} hears all before it chooses", if out.is_empty() { "" } else { ", " }, name(router));
+        }
+        for stage in &arrival.stages {
+            let all = stage.iter().map(|(r, n)| format!("{}-{n}", name(r))).collect::<Vec<_>>().join(" and ");
+            let _ = write!(out, "{}{all}", if out.is_empty() { "later " } else { ", then " });
+        }
+        if out.is_empty() { "as it comes".to_owned() } else { out }
+    }
+
+    /// Returns the orders that may matter: routers whose choice another order of messages makes otherwise, or that go by age, hear their
+    /// neighbours one after the other, each of them first once; or all of them before they choose.
+    #[must_use]
+    pub fn arrivals(&self, solution: &Solution) -> Vec<Arrival> {
+        let roots = self.roots(solution);
+        // a session of two such routers takes part in the turns of one of them
+        let mut taken: BTreeSet<(usize, IpAddr)> = BTreeSet::new();
+        let mut turns: Vec<(usize, Vec<IpAddr>)> = Vec::new();
+        for (router, neighbours) in roots {
+            let own: Vec<IpAddr> = neighbours.into_iter().filter(|n| !taken.contains(&(router, *n))).collect();
+            taken.extend(own.iter().filter_map(|n| self.other_end(router, *n)));
+            turns.push((router, own));
+        }
+        let mut out: Vec<Arrival> = Vec::new();
+        let mut add = |arrival: Arrival| {
+            if arrival != Arrival::default() && !out.contains(&arrival) && out.len() < ORDERS_MAX {
+                out.push(arrival);
+            }
+        };
+        if turns.is_empty() {
+            return out;
+        }
+        add(at_once(&turns));
+        // all of them take turns together, then each alone
+        for n in 0..turns.iter().map(|(_, s)| s.len().min(SESSIONS_MAX)).max().unwrap_or(0) {
+            add(rotated(&turns, n));
+        }
+        if turns.len() > 1 {
+            for one in turns.chunks(1) {
+                add(at_once(one));
+                (0..one[0].1.len().min(SESSIONS_MAX)).for_each(|n| add(rotated(one, n)));
+            }
+        }
+        out
+    }
+
+    /// Routers whose own choice may depend on order, with the neighbours that they have the paths in question from.
+    fn roots(&self, solution: &Solution) -> BTreeMap<usize, BTreeSet<IpAddr>> {
+        let (mut out, mut others): (BTreeMap<usize, BTreeSet<IpAddr>>, BTreeMap<usize, BTreeSet<IpAddr>>) = Default::default();
+        for schedule in [None, Some(Schedule::Reverse), Some(Schedule::Last), Some(Schedule::Together)] {
+            let other = schedule.map(|s| self.solve_all(s));
+            for solved in &solution.classes {
+                let other = other.as_ref().unwrap_or(solution);
+                let Some(there) = other.class_of(&solved.class.prefix) else { continue };
+                for router in 0..self.nodes.len() {
+                    let (a, b) = (&solved.state, &there.state);
+                    let by_age = b.said[router].0 == Step::Oldest;
+                    if !by_age && a.best[router] == b.best[router] && a.said[router].0 == b.said[router].0 {
+                        continue;
+                    }
+                    // who has other paths only passes on that somebody else chose otherwise
+                    let own = by_age || self.held(solution, a, router) == self.held(other, b, router);
+                    let into = if own { &mut out } else { &mut others };
+                    let neighbours = into.entry(router).or_default();
+                    for state in [a, b] {
+                        let held = self.nodes[router].slots.clone().filter(|s| state.slots[*s as usize].route != NONE);
+                        let from = held.filter_map(|s| self.halves.get(self.slot_half[s as usize] as usize));
+                        neighbours.extend(from.map(|h| h.from_address));
+                    }
+                }
+            }
+        }
+        out.retain(|_, neighbours| neighbours.len() > 1);
+        if out.is_empty() {
+            // a circle of routers each of whom waits for the other
+            others.retain(|_, neighbours| neighbours.len() > 1);
+            return others;
+        }
+        out
+    }
+
+    /// Tells where the choice is another when sessions come up in another order.
+    #[must_use]
+    pub fn order_dependent(&self, solution: &Solution) -> Vec<OrderDependent> {
+        let mut rows: BTreeMap<(Prefix, usize), Differing> = BTreeMap::new();
+        for arrival in self.arrivals(solution) {
+            let plane = self.in_order(&arrival);
+            let other = plane.solve_all(Schedule::First);
+            let prefixes: BTreeSet<Prefix> = solution.prefixes().chain(other.prefixes()).collect();
+            for prefix in prefixes {
+                for router in 0..self.nodes.len() {
+                    self.compare(&prefix, router, solution, &other, &mut rows);
+                }
+            }
+        }
+        // of two paths that are equal in all, the one that came last stays: further paths of one neighbour
+        for solved in &solution.classes {
+            let equal = (0..self.nodes.len()).filter(|r| solved.state.said[*r].0 == Step::Nothing);
+            for (prefix, router) in equal.flat_map(|r| solved.prefixes.iter().map(move |p| (*p, r))) {
+                let held = self.nodes[router].slots.clone().filter(|s| solved.state.slots[*s as usize].route != NONE);
+                let path = |s: u32| solution.shared.routes.get(solved.state.slots[s as usize].route).attributes.as_path.to_string();
+                let named = held.map(|s| format!("{} [{}]", self.name_of(s), path(s)));
+                let row = rows.entry((prefix, router)).or_default();
+                row.candidates.insert(self.name_of(solved.state.best[router]));
+                row.candidates.extend(named);
+                row.steps.insert(Step::Nothing);
+            }
+        }
+        let tell = |((prefix, router), d): ((Prefix, usize), Differing)| {
+            let what = if d.candidates.len() > 1 {
+                "choice"
+            } else if d.paths {
+                "paths"
+            } else {
+                "reason"
+            };
+            let reasons = d.steps.into_iter().map(Step::name).collect();
+            OrderDependent { router: self.network.routers[router].name.clone(), prefix, what, candidates: d.candidates, reasons }
+        };
+        rows.into_iter().map(tell).collect()
+    }
+
+    fn compare(&self, prefix: &Prefix, router: usize, a: &Solution, b: &Solution, rows: &mut BTreeMap<(Prefix, usize), Differing>) {
+        let best = |s: &Solution| {
+            let state = &s.class_of(prefix)?.state;
+            (state.best[router] != NONE).then(|| (state.best[router], state.said[router].0))
+        };
+        let held = |s: &Solution| s.class_of(prefix).map(|c| self.held(s, &c.state, router)).unwrap_or_default();
+        let (x, y, paths) = (best(a), best(b), held(a) != held(b));
+        if x == y && !paths {
+            return;
+        }
+        let row = rows.entry((*prefix, router)).or_default();
+        for one in [x, y] {
+            row.candidates.insert(self.name_of(one.map_or(NONE, |(slot, _)| slot)));
+            row.steps.extend(one.map(|(_, step)| step));
+        }
+        row.paths |= paths;
+    }
+
+    /// The AS paths that a router holds, and from whom.
+    fn held(&self, solution: &Solution, state: &State, router: usize) -> BTreeSet<(String, String)> {
+        let slots = self.nodes[router].slots.clone();
+        let held = slots.map(|s| (s, state.slots[s as usize].route)).filter(|(_, r)| *r != NONE);
+        held.map(|(s, r)| (self.name_of(s), solution.shared.routes.get(r).attributes.as_path.to_string())).collect()
+    }
+}
+
+/// Each router hears all its neighbours before it chooses: they come up together, and what they say is waited for.
+fn at_once(turns: &[(usize, Vec<IpAddr>)]) -> Arrival {
+    let all = turns.iter().flat_map(|(r, neighbours)| neighbours.iter().map(move |n| (*r, *n))).collect();
+    Arrival { stages: vec![all], patient: turns.iter().map(|(r, _)| *r).collect() }
+}
+
+/// Each router hears its neighbours one after the other, beginning with the n-th.
+fn rotated(turns: &[(usize, Vec<IpAddr>)], n: usize) -> Arrival {
+    let mut stages: Vec<Vec<(usize, IpAddr)>> = Vec::new();
+    for (router, neighbours) in turns {
+        let begin = n % neighbours.len().max(1);
+        for (stage, neighbour) in neighbours.iter().cycle().skip(begin + 1).take(neighbours.len().saturating_sub(1)).enumerate() {
+            if stages.len() <= stage {
+                stages.push(Vec::new());
+            }
+            stages[stage].push((*router, *neighbour));
+        }
+    }
+    Arrival { stages, patient: BTreeSet::new() }
+}
