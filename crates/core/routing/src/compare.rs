@@ -228,7 +228,7 @@ impl Rules {
             by_sort = Some(new.external());
         }
         if new.metric != old.metric {
-            return told(by_sort.unwrap_or(new.metric < old.metric), Step::IgpMetric);
+            return by_sort.map_or_else(|| told(new.metric < old.metric, Step::IgpMetric), |external| told(external, Step::EbgpOverIbgp));
         }
         let internal = |c: &Candidate| c.sort == Sort::Internal && !c.key.local;
         if self.equal_cluster_length && internal(new) && internal(old) && a.clusters != b.clusters {

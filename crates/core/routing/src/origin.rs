@@ -173,7 +173,7 @@ fn common<'p>(paths: impl Iterator<Item = &'p AsPath>) -> AsPath {
     let shortest = all.iter().map(Vec::len).min().unwrap_or(0);
     let same = (0..shortest).take_while(|i| all.iter().all(|p| p[*i] == all[0][*i])).count();
     let head: &[(bool, Asn)] = all.first().map_or(&[], |p| &p[..same]);
-    let rest: BTreeSet<Asn> = all.iter().flat_map(|p| &p[same..]).filter(|a| !head.contains(a)).map(|(_, a)| *a).collect();
+    let rest: BTreeSet<Asn> = all.iter().flat_map(|p| &p[same..]).map(|(_, a)| *a).collect();
     let mut segments: Vec<Segment> = head
         .chunk_by(|a, b| a.0 == b.0)
         .map(|run| {

@@ -22,6 +22,8 @@ pub struct Policies {
     extended: BTreeMap<String, Vec<(bool, Option<Regex>)>>,
     /// The router's AS.
     own_as: Asn,
+    /// LOCAL_PREF of routes that have none.
+    default_local_pref: u32,
     /// Neighbours that are not of another AS; `set as-path replace` leaves what they are told and tell alone (FRR 8.4).
     inside: BTreeSet<IpAddr>,
     /// Expressions that could not be read: list and expression.
@@ -110,7 +112,8 @@ impl Policies {
             b.neighbors.iter().filter(move |(_, n)| !external(n)).map(|(a, _)| *a)
         });
         let inside = inside.collect();
-        Self { policy: policy.clone(), as_paths, communities, large, extended, own_as, inside, broken }
+        let default_local_pref = bgp.map_or(100, |b| b.default_local_pref);
+        Self { policy: policy.clone(), as_paths, communities, large, extended, own_as, default_local_pref, inside, broken }
     }
 
     /// Returns the definitions and sets.
@@ -278,7 +281,10 @@ impl Policies {
                 }
                 WiderCondition::NextHop(address) => a.next_hop == Some(*address),
                 WiderCondition::Med(v) => a.med.unwrap_or(0) == *v,
-                WiderCondition::LocalPref(v) => a.local_pref == Some(*v),
+                // what the router makes itself has the default before it has the attribute (bgpd, `bgp_attr_default_set`)
+                WiderCondition::LocalPref(v) => {
+                    a.local_pref.unwrap_or(if route.kind.is_local() { self.default_local_pref } else { 0 }) == *v
+                }
                 WiderCondition::Origin(o) => a.origin == *o,
                 WiderCondition::Peer(address) => q.neighbor == Some(*address),
                 WiderCondition::PeerLocal => route.kind.is_local(),

@@ -3,10 +3,11 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 #![allow(clippy::print_stdout, reason = "the agreement is what the test is for")]
 
-use case::live::{self, Live};
+use case::live::{self, Arrival, Live};
 use case::{Case, Text, answer, compare};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::AtomicBool;
 
 /// One network at a time: the daemons share the machine with other tests.
 static ONE: Mutex<()> = Mutex::new(());
@@ -39,19 +40,18 @@ fn port(name: &str, address: &str) -> String {
 }
 
 /// Compares a network's tables with those of real FRR; `then` may ask the routers and look at ours.
-fn agrees(name: &str, case: &Case, then: impl FnOnce(&Live, &answer::Answer)) {
+fn agrees(name: &str, case: &Case, then: impl FnOnce(&Live<'_>, &answer::Answer)) {
     if let Some(why) = live::missing() {
         println!("skipped: {why}");
         return;
     }
     let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let ours = answer::solve(case);
-    let dir = std::env::temp_dir().join(format!("ph-feature-{}-{name}", std::process::id()));
-    let live = Live::start(case, &format!("f{:x}{name}-", std::process::id() % 0xFFF), &dir).unwrap();
+    let stop = AtomicBool::new(false);
+    let live = Live::start(case, name, &Arrival::default(), &stop).unwrap();
     let (shown, unfinished) = live.tables(ours.session_sides).unwrap();
     then(&live, &ours);
     drop(live);
-    let _ = std::fs::remove_dir_all(&dir);
     assert_eq!(unfinished, None, "{name}");
     let (rows, different) = compare::tables(&ours, &shown);
     for d in &different {
