@@ -50,6 +50,8 @@ struct Dependent {
     made: BTreeMap<Prefix, Vec<(u32, Route)>>,
     /// Destinations that are not announced by a router.
     suppressed: BTreeMap<Prefix, BTreeSet<usize>>,
+    /// Destinations that a condition lets out over a direction.
+    granted: BTreeMap<Prefix, BTreeSet<u32>>,
     /// Destinations that are not sent over a direction.
     withheld: BTreeMap<Prefix, BTreeSet<u32>>,
     /// Directions of sessions over their limit.
@@ -125,13 +127,14 @@ impl Plane<'_> {
                 origins: same.iter().map(|(_, slot, route)| (*slot, *route)).collect(),
                 marks: self.marks(&prefix),
                 suppressed: depends.suppressed.get(&prefix).cloned().unwrap_or_default(),
+                granted: depends.granted.get(&prefix).cloned().unwrap_or_default(),
                 withheld: depends.withheld.get(&prefix).cloned().unwrap_or_default(),
             };
             let number = keys.number(key);
             if number as usize == classes.len() {
                 let key = keys.get(number);
-                let (origins, suppressed, withheld) = (key.origins.clone(), key.suppressed.clone(), key.withheld.clone());
-                let class = Class { prefix, number, origins, suppressed, withheld };
+                let (suppressed, granted, withheld) = (key.suppressed.clone(), key.granted.clone(), key.withheld.clone());
+                let class = Class { prefix, number, origins: key.origins.clone(), suppressed, granted, withheld };
                 classes.push(Solved { class, prefixes: Vec::new(), state: State::default() });
             }
             classes[number as usize].prefixes.push(prefix);
@@ -140,8 +143,8 @@ impl Plane<'_> {
         for solved in &mut classes {
             let old = before.and_then(|b| b.class_of(&solved.class.prefix));
             let same = old.filter(|o| {
-                (&o.class.origins, &o.class.suppressed, &o.class.withheld)
-                    == (&solved.class.origins, &solved.class.suppressed, &solved.class.withheld)
+                let parts = |c: &Class| (c.origins.clone(), c.suppressed.clone(), c.granted.clone(), c.withheld.clone());
+                parts(&o.class) == parts(&solved.class)
             });
             solved.state = match same {
                 Some(old) => old.state.clone(),
@@ -227,13 +230,11 @@ impl Plane<'_> {
             }
             if let Some(conditional) = &settings.wider.conditional {
                 let exists = self.any_matches(solution, half.from as usize, &conditional.condition_map).is_some();
-                if exists != conditional.exist {
-                    for (prefix, route) in self.table(solution, half.from as usize, true) {
-                        let mut route = route.clone();
-                        if matches!(end.policies.run(&conditional.advertise_map, &question(&prefix), &mut route), Verdict::Accepted { .. })
-                        {
-                            out.withheld.entry(prefix).or_default().insert(h as u32);
-                        }
+                for (prefix, route) in self.table(solution, half.from as usize, true) {
+                    let mut route = route.clone();
+                    if matches!(end.policies.run(&conditional.advertise_map, &question(&prefix), &mut route), Verdict::Accepted { .. }) {
+                        let into = if exists == conditional.exist { &mut out.granted } else { &mut out.withheld };
+                        into.entry(prefix).or_default().insert(h as u32);
                     }
                 }
             }
@@ -396,5 +397,6 @@ struct ClassKey {
     origins: Vec<(u32, u32)>,
     marks: Vec<u64>,
     suppressed: BTreeSet<usize>,
+    granted: BTreeSet<u32>,
     withheld: BTreeSet<u32>,
 }

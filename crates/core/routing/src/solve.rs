@@ -6,7 +6,7 @@ use crate::plane::{LOCAL_SLOTS, NONE, Plane, add_path};
 use crate::route::{OWN, Route, Routes};
 use crate::session::OUTSIDE;
 use crate::table::{NumberTable, hash_of};
-use crate::transfer::{Stop, Transfer};
+use crate::transfer::{Special, Stop, Transfer};
 use bgp::Prefix;
 use config::AddPathSend;
 use core::net::IpAddr;
@@ -86,6 +86,8 @@ pub struct Class {
     pub(crate) origins: Vec<(u32, u32)>,
     /// Routers at which the destination is part of an aggregate that is announced instead.
     pub(crate) suppressed: BTreeSet<usize>,
+    /// Directions on which a condition holds: it is sent as `advertise-map` makes it, past the export policy.
+    pub(crate) granted: BTreeSet<u32>,
     /// Directions on which it is not sent, because a condition does not hold.
     pub(crate) withheld: BTreeSet<u32>,
 }
@@ -358,7 +360,8 @@ impl Plane<'_> {
         }
         let suppressed = class.suppressed.contains(&(half.from as usize));
         let group = self.groups[h as usize];
-        let which = if self.prefixes_matter || suppressed { u64::from(class.number) + 1 } else { 0 };
+        let granted = class.granted.contains(&h);
+        let which = if self.prefixes_matter || suppressed || granted { u64::from(class.number) + 1 } else { 0 };
         let key = (u64::from(group) << 32 | u64::from(route), u64::from(came) << 32 | which << 1 | u64::from(suppressed));
         let made = if let Some(known) = shared.transfers.get(key) {
             known.checked_sub(1).unwrap_or(NONE)
@@ -397,7 +400,8 @@ impl Plane<'_> {
         let learned = if came == NONE { half.from_id } else { self.halves[came as usize].from_id };
         let back = came != NONE && came == half.reverse;
         let suppressed = class.suppressed.contains(&(half.from as usize));
-        let wire = transfer.export(&sender, &class.prefix, route, (self.from(slot), learned, back), suppressed)?;
+        let special = Special { suppressed, granted: class.granted.contains(&h) };
+        let wire = transfer.export(&sender, &class.prefix, route, (self.from(slot), learned, back), special)?;
         let receiver = self.end(half.to as usize).ok_or_else(no_bgp)?;
         transfer.import(&receiver, &class.prefix, &wire)
     }

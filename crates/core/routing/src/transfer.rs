@@ -67,6 +67,15 @@ pub enum Side {
     Import,
 }
 
+/// What is special about a destination on a direction.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Special {
+    /// Part of an aggregate that is announced instead.
+    pub suppressed: bool,
+    /// Sent because a condition holds.
+    pub granted: bool,
+}
+
 /// A router as transfers see it.
 #[derive(Clone, Copy)]
 pub(crate) struct End<'n> {
@@ -101,7 +110,7 @@ impl<'n> Transfer<'n> {
         prefix: &Prefix,
         route: &Route,
         (from, learned, back): (From, Ipv4Addr, bool),
-        suppressed: bool,
+        special: Special,
     ) -> Result<Route, Stop> {
         let half = self.half;
         let (neighbor, settings) = self.settings(end, half.to_address).ok_or(Stop::NoPolicy(Side::Export))?;
@@ -172,8 +181,11 @@ impl<'n> Transfer<'n> {
         }
         // policy sees the route as it is sent, and the kind it has here
         let question = Question { prefix, neighbor: Some(half.to_address), local: Some(half.from_address), outbound: true, rpki: None };
-        let map = if suppressed { settings.wider.unsuppress_map.as_ref() } else { settings.export.as_ref() };
-        if suppressed && map.is_none() {
+        // what a condition lets out is not asked of the export policy (bgpd, `bgp_conditional_adv_routes`)
+        let advertise = settings.wider.conditional.as_ref().filter(|_| special.granted).map(|c| &c.advertise_map);
+        let own = if special.suppressed { settings.wider.unsuppress_map.as_ref() } else { settings.export.as_ref() };
+        let map = advertise.or(own);
+        if special.suppressed && map.is_none() {
             return Err(Stop::Suppressed);
         }
         if let Some(name) = map {

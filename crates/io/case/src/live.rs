@@ -4,7 +4,7 @@ use crate::frr::{Shown, ShownPrefix};
 use crate::space::{Owner, Ran, run};
 use crate::{Case, Text};
 use core::net::IpAddr;
-use core::sync::atomic::{AtomicBool, Ordering};
+use core::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -43,7 +43,8 @@ pub fn missing() -> Option<String> {
     if let Some(daemon) = daemon {
         return Some(format!("{FRR_DIR}/{daemon} is not installed (apt install frr)"));
     }
-    let name = format!("{}-try", Owner::this());
+    static TRIES: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("{}-try{}", Owner::this(), TRIES.fetch_add(1, Ordering::Relaxed));
     let add = Command::new("ip").args(["netns", "add", &name]).stderr(Stdio::null()).status();
     if !add.is_ok_and(|s| s.success()) {
         return Some("network namespaces need root".to_owned());
