@@ -5,9 +5,12 @@ use core::fmt;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 /// Beginning of the names of namespaces and directories.
 const NAME: &str = "phtw-";
+/// Time until a second look for what was left behind.
+const AGAIN: Duration = Duration::from_millis(500);
 /// Where `ip netns` keeps its names.
 const NETNS_DIR: &str = "/run/netns";
 
@@ -104,13 +107,22 @@ fn names(dir: &Path) -> Vec<String> {
 #[must_use]
 pub fn clean() -> Vec<String> {
     let dead = |name: &String| Owner::of(name).is_some_and(|o| !o.runs());
-    let left: Vec<String> = names(Path::new(NETNS_DIR)).into_iter().filter(dead).collect();
-    left.iter().for_each(|s| end(s));
+    let mut all = Vec::new();
+    loop {
+        let left: Vec<String> = names(Path::new(NETNS_DIR)).into_iter().filter(dead).collect();
+        if left.is_empty() {
+            break;
+        }
+        left.iter().for_each(|s| end(s));
+        all.extend(left);
+        // a script of the dead run may still be at work; it ends at the first namespace that is gone
+        std::thread::sleep(AGAIN);
+    }
     let temp = std::env::temp_dir();
     for name in names(&temp).into_iter().filter(|n| dead(&format!("{n}-"))) {
         let _ = std::fs::remove_dir_all(temp.join(name));
     }
-    left
+    all
 }
 
 /// Runs a program to its end.
