@@ -117,7 +117,7 @@ fn endpoints(lab: &LabInstance, ports: &Ports, keys: &BTreeMap<String, Keys>) ->
         let port = |service: &str| ports.get(&format!("{}/{service}", node.id)).map(ToString::to_string);
         let reached = DeviceEndpoints {
             // Only edges and the reflector send BMP.
-            bmp: (node.role != Role::Spine).then(|| BmpSource { address: bmp_source(management).into() }),
+            bmp: (node.role != Role::Spine).then(|| BmpSource::at(bmp_source(management).into())),
             gnmi: keys.zip(port("gnmi")).map(|(k, address)| GnmiEndpoint {
                 address,
                 tls: tls_policy(lab, node, k),

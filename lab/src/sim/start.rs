@@ -330,7 +330,7 @@ fn reached(lab: &LabInstance, node: &Node, face: &Face, keys: &Keys) -> Result<D
         listener.local_addr().map(|a: SocketAddr| a.to_string()).map_err(|source| failed("a server", source))
     };
     Ok(DeviceEndpoints {
-        bmp: face.monitored.then(|| BmpSource { address: bmp::source(face.index).into() }),
+        bmp: face.monitored.then(|| BmpSource::at(bmp::source(face.index).into())),
         gnmi: Some(GnmiEndpoint {
             address: address(&face.gnmi)?,
             tls: netns::tls_policy(lab, node, keys),

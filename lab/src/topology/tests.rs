@@ -40,7 +40,7 @@ fn the_seed_is_the_network_of_the_checklist() {
 #[test]
 fn the_inventory_carries_exits_groups_and_how_devices_are_reached() {
     let t = Topology::seed().unwrap();
-    let bmp = BmpSource { address: "127.99.0.1".parse().unwrap() };
+    let bmp = BmpSource::at("127.99.0.1".parse().unwrap());
     let reached = DeviceEndpoints { bmp: Some(bmp.clone()), ..DeviceEndpoints::default() };
     let inventory = t.inventory(&Endpoints { lab: Some("1a2b".to_owned()), devices: [(DeviceId::new("r1"), reached)].into() });
     assert_eq!(inventory.lab.as_deref(), Some("1a2b"));

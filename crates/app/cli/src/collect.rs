@@ -69,7 +69,7 @@ pub fn bare_device(id: &DeviceId, bmp: Option<IpAddr>, gnmi: Option<GnmiEndpoint
         hostname: id.to_string(),
         role: DeviceRole::Edge,
         router_id: Ipv4Addr::UNSPECIFIED,
-        bmp: bmp.map(|address| BmpSource { address }),
+        bmp: bmp.map(BmpSource::at),
         gnmi,
         netconf: None,
     }

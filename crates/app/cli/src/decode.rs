@@ -28,6 +28,9 @@ pub struct Arguments {
     /// The sender's own AS, for repairs that need it.
     #[arg(long, value_name = "ASN")]
     own_as: Option<u32>,
+    /// A correction of a sender's fault that is not made (`frr_own_as_in_front`); may be given several times.
+    #[arg(long, value_name = "NAME")]
+    repair_off: Vec<bmp::Repair>,
     /// How MRT is printed.
     #[arg(long = "format", value_enum, value_name = "TEXT", default_value = "json")]
     text: Text,
@@ -94,13 +97,13 @@ fn pieces_of(mut input: impl Read, path: &std::path::Path, mut each: impl FnMut(
 /// Runs `decode`.
 pub fn decode(_: &Context, arguments: &Arguments) -> Ended {
     let mut out = BufWriter::new(std::io::stdout().lock());
-    let own_as = arguments.own_as.map(bgp::Asn);
+    let codec = Codec::new(arguments.own_as.map(bgp::Asn)).with_repairs(bmp::Switched::off(arguments.repair_off.iter().copied()));
     let mut bad = false;
     for file in &arguments.files {
         bad |= match arguments.format {
-            Format::Bmp => print_bmp(file, own_as, &mut out)?,
+            Format::Bmp => print_bmp(file, &codec, &mut out)?,
             Format::Mrt => mrt::print(file, arguments.text, &mut out)?,
-            Format::Pcap => pcap::print(file, own_as, &mut out)?,
+            Format::Pcap => pcap::print(file, &codec, &mut out)?,
             Format::Gnmi => gnmi::print(file, &mut out)?,
         };
     }
@@ -119,7 +122,7 @@ fn line(message: &[u8], offset: u64, codec: &mut Codec, bad: &mut bool) -> serde
 }
 
 /// Prints what another collector wrapped: each router has a session of its own; offsets are those of the wrapping headers.
-fn print_open_bmp(file: &std::path::Path, input: impl Read, own_as: Option<bgp::Asn>, out: &mut impl Write) -> Result<bool, Failure> {
+fn print_open_bmp(file: &std::path::Path, input: impl Read, fresh: &Codec, out: &mut impl Write) -> Result<bool, Failure> {
     let mut routers = BTreeMap::new();
     let (mut bad, mut printed) = (false, false);
     for one in open_bmp::Wrapped::new(input) {
@@ -132,7 +135,7 @@ fn print_open_bmp(file: &std::path::Path, input: impl Read, own_as: Option<bgp::
             eprintln!("PH-CLI-052 {}: the message at byte {} is of a router beyond the first {MAX_ROUTERS}", file.display(), one.offset);
             continue;
         }
-        let codec = routers.entry(one.router).or_insert_with(|| Codec::new(own_as));
+        let codec = routers.entry(one.router).or_insert_with(|| fresh.clone());
         let mut object = line(&one.bmp, one.offset, codec, &mut bad);
         if let Some(fields) = object.as_object_mut() {
             fields.insert("router".to_owned(), one.router.to_string().into());
@@ -145,7 +148,7 @@ fn print_open_bmp(file: &std::path::Path, input: impl Read, own_as: Option<bgp::
 }
 
 /// Prints a stream's messages; says whether part of it was bad.
-fn print_bmp(file: &std::path::Path, own_as: Option<bgp::Asn>, out: &mut impl Write) -> Result<bool, Failure> {
+fn print_bmp(file: &std::path::Path, fresh: &Codec, out: &mut impl Write) -> Result<bool, Failure> {
     let mut head = Vec::new();
     let mut input = input(file)?;
     let fail = |e: std::io::Error| Failure::new("PH-CLI-020", format!("cannot read {}: {e}", file.display()));
@@ -153,10 +156,10 @@ fn print_bmp(file: &std::path::Path, own_as: Option<bgp::Asn>, out: &mut impl Wr
     let wrapped = head == open_bmp::MAGIC;
     let input = std::io::Cursor::new(head).chain(input);
     if wrapped {
-        return print_open_bmp(file, input, own_as, out);
+        return print_open_bmp(file, input, fresh, out);
     }
     let mut framer = Framer::new();
-    let mut codec = Codec::new(own_as);
+    let mut codec = fresh.clone();
     let mut bad = false;
     pieces_of(input, file, |bytes| {
         framer.push(bytes);

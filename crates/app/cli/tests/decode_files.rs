@@ -136,6 +136,55 @@ fn what_another_collector_wrapped_is_unwrapped_by_router() {
     assert!(error.contains("inside the OpenBMP message at byte"), "{error}");
 }
 
+/// A peer of AS 65002 whose route has the sender's own AS 65001 in front.
+fn own_as_in_front() -> Vec<u8> {
+    let peer = [&[0, 0][..], &[0; 20], &[10, 0, 0, 2], &65002_u32.to_be_bytes(), &[10, 0, 0, 2], &[0; 8]].concat();
+    let path = [0x40, 2, 10, 2, 2, 0, 0, 0xFD, 0xE9, 0, 0, 0xFD, 0xEA];
+    let attributes = [&[0x40, 1, 1, 0][..], &path, &[0x40, 3, 4, 10, 0, 0, 2]].concat();
+    let body = [&[0, 0, 0, u8::try_from(attributes.len()).unwrap()][..], &attributes, &[24, 203, 0, 113]].concat();
+    let update = [&[0xFF; 16][..], &u16::try_from(19 + body.len()).unwrap().to_be_bytes(), &[2], &body].concat();
+    [&[3][..], &u32::try_from(6 + peer.len() + update.len()).unwrap().to_be_bytes(), &[0], &peer, &update].concat()
+}
+
+#[test]
+fn a_correction_is_made_unless_it_is_switched_off() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("stream");
+    std::fs::write(&file, own_as_in_front()).unwrap();
+    let path = |arguments: &[&str]| {
+        let object: serde_json::Value = serde_json::from_slice(&pilotctl(arguments, &file).stdout).unwrap();
+        object["attributes"]["as_path"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(path(&["decode", "bmp", "--own-as", "65001"]), "65002");
+    assert_eq!(path(&["decode", "bmp", "--own-as", "65001", "--repair-off", "frr_own_as_in_front"]), "65001 65002");
+    let refused = pilotctl(&["decode", "bmp", "--repair-off", "everything"], &file);
+    assert_eq!(refused.status.code(), Some(2));
+    assert!(String::from_utf8(refused.stderr).unwrap().contains("is no correction that can be switched off"));
+}
+
+#[test]
+fn messages_that_a_public_collector_wrapped_are_read() {
+    let file = PathBuf::from("../../../../shared/data/bmp/openbmp_wrapped.hex");
+    let Ok(text) = std::fs::read_to_string(&file) else {
+        println!("skipped: no captures at {}", file.display());
+        return;
+    };
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).unwrap(), 16).unwrap();
+    // a message a line, as they lay in Kafka; the first has a line feed behind it that its two lengths do not count
+    let message = |line: &str| -> Vec<u8> {
+        let bytes: Vec<u8> = line.as_bytes().chunks_exact(2).map(byte).collect();
+        let header = usize::from(u16::from_be_bytes([bytes[6], bytes[7]]));
+        let length = header + u32::from_be_bytes(bytes[8..12].try_into().unwrap()) as usize;
+        assert!(bytes.len() - length <= 1, "{} bytes for {length}", bytes.len());
+        bytes[..length].to_vec()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let unwrapped = folder.path().join("raw_bmp");
+    std::fs::write(&unwrapped, text.split_whitespace().flat_map(message).collect::<Vec<u8>>()).unwrap();
+    let (status, kinds, error) = said(&pilotctl(&["decode", "bmp"], &unwrapped));
+    assert_eq!((status, kinds), (Some(0), ["peer_down", "route_monitoring"].map(str::to_owned).to_vec()), "{error}");
+}
+
 #[test]
 fn import_names_what_a_file_holds_and_the_verb_that_reads_it() {
     let folder = tempfile::tempdir().unwrap();

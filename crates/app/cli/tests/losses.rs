@@ -81,7 +81,7 @@ impl Scene {
             hostname: "r1".to_owned(),
             role: DeviceRole::Edge,
             router_id: near,
-            bmp: Some(BmpSource { address: IpAddr::V4(sender) }),
+            bmp: Some(BmpSource::at(IpAddr::V4(sender))),
             gnmi: None,
             netconf: None,
         };

@@ -1,9 +1,9 @@
 //! One BMP session: messages become Adj-RIBs, sessions and repairs.
 
 use crate::picture::{REPAIR_HISTORY, as_pairs};
-use crate::{AdjRib, Device, Freshness, INITIAL_MAX, INITIAL_QUIET, Opened, RouteRepair, SessionState};
+use crate::{AdjRib, Device, DeviceSpec, Freshness, INITIAL_MAX, INITIAL_QUIET, Opened, RouteRepair, SessionState};
 use bgp::{Asn, Family, PathAttributes, Prefix};
-use bmp::{Action, AfiSafi, Codec, DownReason, Message, Nlri, Peer, PeerDown, PeerKind, PeerUp, Repair, RouteMonitoring, View};
+use bmp::{AfiSafi, Codec, DownReason, Message, Nlri, Peer, PeerDown, PeerKind, PeerUp, Repair, RouteMonitoring, View};
 use core::net::IpAddr;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
@@ -84,10 +84,11 @@ impl BmpSession {
 }
 
 impl Device {
-    pub(crate) fn bmp_connected(&mut self, own_asn: Asn, now: Timestamp) {
+    pub(crate) fn bmp_connected(&mut self, spec: Option<&DeviceSpec>, own_asn: Asn, now: Timestamp) {
+        let repairs = spec.and_then(|d| d.bmp.as_ref()).map(|s| s.repairs_off.clone()).unwrap_or_default();
         self.bmp = Freshness::Initial { since: now, last: now };
         let session = &mut self.bmp_session;
-        session.codec = Codec::new(Some(own_asn));
+        session.codec = Codec::new(Some(own_asn)).with_repairs(repairs);
         session.connected = true;
         session.last_route = None;
         session.statistics_from = None;
@@ -96,10 +97,10 @@ impl Device {
         session.unconfirmed = self.adj_ribs.iter().map(|(key, rib)| (*key, rib.keys().copied().collect())).collect();
     }
 
-    pub(crate) fn bmp_message(&mut self, bytes: &[u8], own_asn: Asn, now: Timestamp) {
+    pub(crate) fn bmp_message(&mut self, bytes: &[u8], spec: Option<&DeviceSpec>, own_asn: Asn, now: Timestamp) {
         if matches!(self.bmp, Freshness::Unknown) {
             // a capture may begin in the middle of a session
-            self.bmp_connected(own_asn, now);
+            self.bmp_connected(spec, own_asn, now);
         }
         self.bmp.heard(self.bmp_session.connected, now);
         self.bmp_session.connected = true;
@@ -109,7 +110,7 @@ impl Device {
             Err(error) => {
                 self.malformed += 1;
                 self.last_malformed = Some(error.to_string());
-                if let (Action::TreatAsWithdraw, Some(salvage)) = (error.action, error.salvage) {
+                if let Some(salvage) = error.salvage {
                     self.routes(*salvage, now);
                 }
             }

@@ -2,6 +2,7 @@
 
 use action::{DeviceId, ExitId, GroupId, ProviderId};
 use bgp::{Asn, Family, Prefix};
+use bmp::Switched;
 use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
 
@@ -116,6 +117,20 @@ pub struct DeviceSpec {
 pub struct BmpSource {
     /// Source address of the TCP connection; only these are accepted.
     pub address: IpAddr,
+    /// Corrections of sender faults that are not made for this router, by name (`frr_own_as_in_front`).
+    #[serde(default, skip_serializing_if = "Switched::is_all")]
+    pub repairs_off: Switched,
+    /// Longest message that is taken from it, bytes; `None`: [`bmp::MAX_MESSAGE_BYTES`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_max_bytes: Option<u32>,
+}
+
+impl BmpSource {
+    /// Takes sessions from this address, with every correction and the usual bound.
+    #[must_use]
+    pub fn at(address: IpAddr) -> Self {
+        Self { address, repairs_off: Switched::default(), message_max_bytes: None }
+    }
 }
 
 /// A gNMI target.

@@ -1,7 +1,8 @@
 //! The only way in: one observation at a time, in the order of the log.
 
-use crate::{BmpEvent, ConfigEvent, Device, DeviceConfig, Freshness, GnmiEvent, Inventory, Network, Observation};
+use crate::{BmpEvent, ConfigEvent, Device, DeviceConfig, DeviceSpec, Freshness, GnmiEvent, Network, Observation};
 use action::DeviceId;
+use bgp::Asn;
 use std::sync::Arc;
 use units::Timestamp;
 
@@ -11,7 +12,9 @@ impl Network {
         self.tick(now);
         let inventory = Arc::clone(&self.inventory);
         match observation {
-            Observation::Bmp { device, event } => self.with(device, |d| d.observe_bmp(event, &inventory, now)),
+            Observation::Bmp { device, event } => {
+                self.with(device, |d| d.observe_bmp(event, inventory.device(device), inventory.own_asn, now))
+            }
             Observation::Config { device, event } => self.with(device, |d| d.observe_config(event, now)),
             Observation::Gnmi { device, event } => self.observe_gnmi(device, event, now),
             Observation::Flow { device, records } => self.metered(device, records, now),
@@ -45,10 +48,10 @@ impl Network {
 }
 
 impl Device {
-    fn observe_bmp(&mut self, event: &BmpEvent, inventory: &Inventory, now: Timestamp) {
+    fn observe_bmp(&mut self, event: &BmpEvent, spec: Option<&DeviceSpec>, own_asn: Asn, now: Timestamp) {
         match event {
-            BmpEvent::Connected => self.bmp_connected(inventory.own_asn, now),
-            BmpEvent::Message { bytes } => self.bmp_message(bytes, inventory.own_asn, now),
+            BmpEvent::Connected => self.bmp_connected(spec, own_asn, now),
+            BmpEvent::Message { bytes } => self.bmp_message(bytes, spec, own_asn, now),
             BmpEvent::Closed { .. } => {
                 self.bmp_session.connected = false;
                 self.bmp = Freshness::Stale { since: now };

@@ -9,7 +9,7 @@ use crate::rib::Rib;
 use crate::source::Source;
 use crate::table::RouterId;
 use bgp::Family;
-use bmp::{Action, BitsOf, DecodeError, Message, Outline, Repair, RouteMonitoring, View};
+use bmp::{BitsOf, DecodeError, Message, Outline, Repair, RouteMonitoring, View};
 use units::Timestamp;
 
 impl Rib {
@@ -37,7 +37,7 @@ impl Rib {
             }
             Err(mut error) => {
                 state.counts.malformed += 1;
-                if let (Action::TreatAsWithdraw, Some(salvage)) = (error.action, error.salvage.take()) {
+                if let Some(salvage) = error.salvage.take() {
                     let message = Message::RouteMonitoring(salvage);
                     self.apply(router, &message, now);
                     if let Message::RouteMonitoring(salvage) = message {
@@ -130,7 +130,8 @@ impl<'a> Readers<'a> {
     fn of(outline: &Outline<'a>, source: &Source) -> Option<Self> {
         let reader = |(family, bytes)| {
             let bits = BitsOf::new(bytes, family, source.context.add_path(family));
-            bits.is_whole().then_some((family, bits))
+            let readable = if source.context.sure(family) { bits.is_whole() } else { bits.makes_sense() };
+            readable.then_some((family, bits))
         };
         let old = Some((Family::Ipv4Unicast, outline.withdrawn)).filter(|(_, bytes)| !bytes.is_empty());
         let each = |routes: Option<(Family, &'a [u8])>| match routes {

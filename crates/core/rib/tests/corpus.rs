@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
-use bmp::{Action, Codec, Framer, Message};
+use bmp::{Codec, Framer, Message};
 use rib::Rib;
 use std::path::Path;
 use units::Timestamp;
@@ -37,7 +37,7 @@ fn real_streams_give_the_same_tables_both_ways() {
                         }
                         Err(error) => {
                             assert_eq!(said, Err(error.to_string()));
-                            if let (Action::TreatAsWithdraw, Some(salvage)) = (error.action, error.salvage) {
+                            if let Some(salvage) = error.salvage {
                                 slow.apply(router, &Message::RouteMonitoring(salvage), now);
                             }
                         }

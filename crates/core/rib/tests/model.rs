@@ -312,7 +312,7 @@ fn both_ways(messages: &[Vec<u8>]) -> Result<(), TestCaseError> {
     for bytes in messages {
         let said = fast.ingest(router, bytes, Timestamp::EPOCH).map_err(|e| e.to_string());
         let wanted = bmp::decode(bytes, &mut codec).map_err(|e| {
-            if let Some(salvage) = e.salvage.clone().filter(|_| e.action == bmp::Action::TreatAsWithdraw) {
+            if let Some(salvage) = e.salvage.clone() {
                 slow.apply(router, &Message::RouteMonitoring(salvage), Timestamp::EPOCH);
             }
             e.to_string()

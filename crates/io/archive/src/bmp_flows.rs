@@ -53,16 +53,16 @@ struct State {
 /// The flows that carry BMP.
 #[derive(Default)]
 pub struct BmpFlows {
-    own_as: Option<bgp::Asn>,
+    fresh: Codec,
     flows: BTreeMap<(Flow, u64), State>,
     left_out: u64,
 }
 
 impl BmpFlows {
-    /// Makes the state at the start of a capture; `own_as` as in [`Codec::new`].
+    /// Makes the state at the start of a capture; each flow begins with `fresh`.
     #[must_use]
-    pub const fn new(own_as: Option<bgp::Asn>) -> Self {
-        Self { own_as, flows: BTreeMap::new(), left_out: 0 }
+    pub const fn new(fresh: Codec) -> Self {
+        Self { fresh, flows: BTreeMap::new(), left_out: 0 }
     }
 
     /// Takes an event of the capture; `each` gets the flow, the packet's time (nanoseconds since the Unix epoch) and what it gave.
@@ -81,8 +81,8 @@ impl BmpFlows {
                         return;
                     }
                 }
-                let own_as = self.own_as;
-                let fresh = || State { codec: Codec::new(own_as), ..State::default() };
+                let codec = &self.fresh;
+                let fresh = || State { codec: codec.clone(), ..State::default() };
                 let state = self.flows.entry(key).or_insert_with(fresh);
                 state.take(*offset, bytes, |given| each(*flow, Some(*time), given));
             }

@@ -34,7 +34,7 @@ fn streams_of_every_capture_equal_those_extracted_by_others() {
     let (mut streams, mut total) = (0, 0);
     for (capture, mut wanted) in expected {
         let mut found: BTreeMap<_, Vec<u8>> = BTreeMap::new();
-        let (mut flows, mut decoded, mut lost) = (BmpFlows::new(None), 0, Vec::new());
+        let (mut flows, mut decoded, mut lost) = (BmpFlows::new(bmp::Codec::default()), 0, Vec::new());
         let mut each = |given| match given {
             Given::Message(_, result) => {
                 assert!(result.is_ok(), "{capture}: {result:?}");

@@ -61,7 +61,7 @@ type Pairs<A> = Vec<(A, u64)>;
 
 /// Messages with their packet's second and stream offset, and losses.
 fn messages(file: &[u8]) -> (Pairs<i64>, Pairs<u64>) {
-    let (mut flows, mut found, mut lost) = (BmpFlows::new(None), Vec::new(), Vec::new());
+    let (mut flows, mut found, mut lost) = (BmpFlows::new(bmp::Codec::default()), Vec::new(), Vec::new());
     let mut each = |time: Option<i64>, given| match given {
         Given::Message(frame, result) => {
             assert!(result.is_ok(), "{result:?}");
@@ -196,7 +196,7 @@ fn connections_beyond_the_bound_are_counted_and_ports_used_again_free_theirs() {
     let flow =
         |port: u16, host: u8| pcap::Flow { src: (std::net::Ipv4Addr::new(10, 0, 0, host), port).into(), dst: ([10, 0, 1, 1], 1790).into() };
     let bytes = |flow, connection, bytes: &[u8]| Event::Bytes { flow, connection, time: 0, offset: 0, bytes: bytes.to_vec() };
-    let (mut flows, mut given) = (BmpFlows::new(None), 0);
+    let (mut flows, mut given) = (BmpFlows::new(bmp::Codec::default()), 0);
     // the same ports over and over: one connection at a time, a message cut by the end of each
     let mut lost = 0;
     for connection in 0..100 {

@@ -3,9 +3,10 @@
 use crate::bmp_session;
 use crate::error::CollectError;
 use action::DeviceId;
+use bmp::Framer;
 use core::net::{IpAddr, Ipv4Addr, SocketAddr};
 use core::time::Duration;
-use network::{Inventory, Observation};
+use network::{DeviceSpec, Inventory, Observation};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -44,8 +45,16 @@ pub struct BmpCounters {
 #[derive(Debug)]
 pub struct BmpListener {
     listener: TcpListener,
-    allowed: BTreeMap<IpAddr, DeviceId>,
+    allowed: BTreeMap<IpAddr, Sender>,
     counters: Arc<BmpCounters>,
+}
+
+/// A router that may come in.
+#[derive(Clone, Debug)]
+struct Sender {
+    device: DeviceId,
+    /// Longest message, bytes.
+    message_max: usize,
 }
 
 struct Open {
@@ -60,7 +69,12 @@ impl BmpListener {
     /// [`CollectError::Bind`].
     pub async fn bind(address: SocketAddr, inventory: &Inventory) -> Result<Self, CollectError> {
         let listener = TcpListener::bind(address).await.map_err(|source| CollectError::Bind { address, source })?;
-        let allowed = inventory.devices.iter().filter_map(|d| Some((d.bmp.as_ref()?.address, d.id.clone()))).collect();
+        let sender = |d: &DeviceSpec| {
+            let source = d.bmp.as_ref()?;
+            let message_max = source.message_max_bytes.and_then(|n| usize::try_from(n).ok()).unwrap_or(bmp::MAX_MESSAGE_BYTES);
+            Some((source.address, Sender { device: d.id.clone(), message_max }))
+        };
+        let allowed = inventory.devices.iter().filter_map(sender).collect();
         Ok(Self { listener, allowed, counters: Arc::default() })
     }
 
@@ -89,9 +103,9 @@ impl BmpListener {
             };
             match accepted {
                 Ok((stream, from)) => match self.allowed.get(&from.ip().to_canonical()) {
-                    Some(device) => {
-                        let before = open.remove(device);
-                        open.insert(device.clone(), self.admit(device.clone(), stream, before, tx.clone()));
+                    Some(sender) => {
+                        let before = open.remove(&sender.device);
+                        open.insert(sender.device.clone(), self.admit(sender.clone(), stream, before, tx.clone()));
                     }
                     None => self.refuse(from.ip(), &mut named),
                 },
@@ -112,7 +126,7 @@ impl BmpListener {
 
     /// Starts a session. A router that connects again has lost the old connection, whether we know it or not: the newer one counts, and
     /// the old one's `Closed` comes before the new one's `Connected`.
-    fn admit(&self, device: DeviceId, stream: TcpStream, before: Option<Open>, tx: mpsc::Sender<Observation>) -> Open {
+    fn admit(&self, sender: Sender, stream: TcpStream, before: Option<Open>, tx: mpsc::Sender<Observation>) -> Open {
         self.counters.sessions.fetch_add(1, Ordering::Relaxed);
         let (cancel, cancelled) = oneshot::channel();
         let counters = Arc::clone(&self.counters);
@@ -122,7 +136,8 @@ impl BmpListener {
                 let _ = old.cancel.send(());
                 let _ = old.task.await;
             }
-            bmp_session::run(device, stream, cancelled, tx, &counters).await;
+            let framer = Framer::with_limit(sender.message_max);
+            bmp_session::run(sender.device, stream, framer, cancelled, tx, &counters).await;
         });
         Open { cancel, task }
     }

@@ -42,6 +42,7 @@ enum End {
 pub(crate) async fn run(
     device: DeviceId,
     stream: TcpStream,
+    framer: Framer,
     cancelled: oneshot::Receiver<()>,
     tx: mpsc::Sender<Observation>,
     counters: &BmpCounters,
@@ -53,7 +54,7 @@ pub(crate) async fn run(
     }
     info!(%device, "BMP session opened");
     let end = tokio::select! {
-        end = read(&device, stream, &tx, counters) => end,
+        end = read(&device, stream, framer, &tx, counters) => end,
         cancelled = cancelled => if cancelled.is_ok() { End::Replaced } else { End::Deaf },
     };
     let reason = match end {
@@ -72,8 +73,7 @@ pub(crate) async fn run(
     let _ = say(BmpEvent::Closed { reason }).await;
 }
 
-async fn read(device: &DeviceId, mut stream: TcpStream, tx: &mpsc::Sender<Observation>, counters: &BmpCounters) -> End {
-    let mut framer = Framer::new();
+async fn read(device: &DeviceId, mut stream: TcpStream, mut framer: Framer, tx: &mpsc::Sender<Observation>, counters: &BmpCounters) -> End {
     let mut buffer = vec![0; READ_BYTES];
     let mut deadline = Some(Instant::now() + MESSAGE_MAX);
     loop {

@@ -21,7 +21,7 @@ fn inventory() -> Inventory {
         hostname: format!("r{n}"),
         role: DeviceRole::Edge,
         router_id: Ipv4Addr::new(10, 0, 0, n),
-        bmp: Some(BmpSource { address: Ipv4Addr::new(127, 99, 0, n).into() }),
+        bmp: Some(BmpSource::at(Ipv4Addr::new(127, 99, 0, n).into())),
         gnmi: None,
         netconf: None,
     };

@@ -3,7 +3,7 @@
 use crate::error::{Action, DecodeError, Fault};
 use crate::message::MonitoredExtra;
 use crate::reader::Reader;
-use crate::repair::Repair;
+use crate::repair::{Repair, Switched};
 use bgp::{Aggregator, AsPath, Asn, Community, LargeCommunity, Origin, PathAttributes, Segment};
 use core::net::{IpAddr, Ipv4Addr};
 
@@ -51,6 +51,19 @@ pub(crate) struct Attributes<'a> {
     pub repairs: Vec<Repair>,
     as4_path: Option<AsPath>,
     as4_aggregator: Option<Aggregator>,
+    /// Attributes that an external neighbour has no business to send, with their places.
+    internal_only: Vec<(u8, usize)>,
+}
+
+/// How attributes are to be read.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Manner<'c> {
+    /// Octets of an AS number, by the peer header.
+    pub width: u8,
+    /// An external neighbour sent them, before policy.
+    pub external: bool,
+    /// Corrections that are made.
+    pub repairs: &'c Switched,
 }
 
 /// Type codes (IANA "BGP Path Attributes").
@@ -85,8 +98,8 @@ impl Bad {
 }
 
 impl<'a> Attributes<'a> {
-    /// Reads attributes to the end of `r`; `width` is what the peer header says of AS numbers.
-    pub fn read(mut r: Reader<'a>, width: u8) -> Result<Self, DecodeError> {
+    /// Reads attributes to the end of `r`.
+    pub fn read(mut r: Reader<'a>, manner: Manner<'_>) -> Self {
         let mut out = Self::default();
         while !r.is_empty() {
             let at = r.offset();
@@ -96,8 +109,8 @@ impl<'a> Attributes<'a> {
             };
             if !out.seen.insert(kind) {
                 if matches!(kind, code::MP_REACH | code::MP_UNREACH) {
-                    let what = format!("attribute {kind} stands twice (RFC 7606 §3 g)");
-                    return Err(DecodeError::new(at, Action::SessionReset, what));
+                    out.fault(at, Bad(Action::SessionReset, format!("attribute {kind} stands twice (RFC 7606 §3 g)")));
+                    continue;
                 }
                 out.fault(at, Bad(Action::AttributeDiscard, format!("attribute {kind} stands twice; the first counts (RFC 7606 §3 g)")));
                 continue;
@@ -107,19 +120,47 @@ impl<'a> Attributes<'a> {
                     out.fault(at, Bad::withdraw(format!("{} has flags 0x{flags:02x} (RFC 7606 §3 c)", name(kind))));
                 }
                 _ => {
-                    if let Err(bad) = out.value(kind, value, width) {
+                    if matches!(kind, code::LOCAL_PREF | code::ORIGINATOR_ID | code::CLUSTER_LIST) {
+                        out.internal_only.push((kind, at));
+                    }
+                    if let Err(bad) = out.value(kind, value, manner) {
                         out.fault(at, bad);
                     }
                 }
             }
         }
         out.merge_four_octet();
-        Ok(out)
+        if manner.external {
+            out.discard_internal();
+        }
+        out
+    }
+
+    /// Takes out what an external neighbour must not send; neighbours within a confederation may (RFC 5065 §5).
+    fn discard_internal(&mut self) {
+        if matches!(self.path.as_path.segments().first(), Some(Segment::ConfedSequence(_) | Segment::ConfedSet(_))) {
+            return;
+        }
+        for (kind, at) in core::mem::take(&mut self.internal_only) {
+            let section = match kind {
+                code::LOCAL_PREF => "§7.5",
+                code::ORIGINATOR_ID => "§7.9",
+                _ => "§7.10",
+            };
+            match kind {
+                code::LOCAL_PREF => self.path.local_pref = None,
+                code::ORIGINATOR_ID => self.path.originator_id = None,
+                _ => self.path.cluster_list.clear(),
+            }
+            // whatever was wrong with it costs no more than that
+            self.faults.retain(|f| f.offset != at);
+            self.fault_at(at, Action::AttributeDiscard, format!("{} from an external neighbour (RFC 7606 {section})", name(kind)));
+        }
     }
 
     /// Returns the first fault that costs the routes.
-    pub fn withdrawing(&self) -> Option<&Fault> {
-        self.faults.iter().find(|f| f.action == Action::TreatAsWithdraw)
+    pub fn costly(&self) -> Option<&Fault> {
+        self.faults.iter().find(|f| matches!(f.action, Action::TreatAsWithdraw | Action::SessionReset))
     }
 
     pub fn fault_at(&mut self, offset: usize, action: Action, error: String) {
@@ -130,7 +171,7 @@ impl<'a> Attributes<'a> {
         self.fault_at(offset, action, error);
     }
 
-    fn value(&mut self, kind: u8, value: Reader<'a>, width: u8) -> Result<(), Bad> {
+    fn value(&mut self, kind: u8, value: Reader<'a>, manner: Manner<'_>) -> Result<(), Bad> {
         let bytes = value.rest();
         match kind {
             code::ORIGIN => {
@@ -142,7 +183,7 @@ impl<'a> Attributes<'a> {
                     _ => return Err(length(kind, bytes, "§7.1")),
                 }
             }
-            code::AS_PATH => self.as_path(bytes, width)?,
+            code::AS_PATH => self.as_path(bytes, manner)?,
             code::NEXT_HOP => self.path.next_hop = Some(IpAddr::V4(address(kind, bytes, "§7.3")?)),
             code::MED => self.path.med = Some(number(kind, bytes, "§7.4")?),
             code::LOCAL_PREF => self.path.local_pref = Some(number(kind, bytes, "§7.5")?),
@@ -160,7 +201,10 @@ impl<'a> Attributes<'a> {
                 self.as4_path = Some(path);
             }
             code::AS4_AGGREGATOR => self.as4_aggregator = Some(aggregator(kind, bytes)?),
-            code::AIGP => self.extra.aigp = aigp(value),
+            code::AIGP => {
+                let wrong = || Bad(Action::AttributeDiscard, "AIGP holds no metric of 11 bytes (RFC 7311 §3)".to_owned());
+                self.extra.aigp = Some(aigp(value).ok_or_else(wrong)?);
+            }
             code::LARGE_COMMUNITY => self.path.large_communities = large_communities(bytes)?,
             code::OTC => self.extra.otc = Some(number(kind, bytes, "§7 and RFC 9234 §5")?),
             other => self.extra.unknown.push(other),
@@ -169,11 +213,13 @@ impl<'a> Attributes<'a> {
     }
 
     /// Takes the width that the header says, and the other one when only that makes a path.
-    fn as_path(&mut self, bytes: &[u8], width: u8) -> Result<(), Bad> {
-        let (other, repair) = if width == 4 { (2, Repair::TwoOctetAsPath) } else { (4, Repair::FourOctetAsPath) };
-        self.path.as_path = as_path(bytes, usize::from(width)).or_else(|why| {
+    fn as_path(&mut self, bytes: &[u8], manner: Manner<'_>) -> Result<(), Bad> {
+        let (other, repair) = if manner.width == 4 { (2, Repair::TwoOctetAsPath) } else { (4, Repair::FourOctetAsPath) };
+        self.path.as_path = as_path(bytes, usize::from(manner.width)).or_else(|why| {
+            let bad = || Bad::withdraw(format!("AS_PATH {why} (RFC 7606 §7.2)"));
+            let path = if manner.repairs.makes(repair) { as_path(bytes, other).map_err(|_| bad())? } else { return Err(bad()) };
             self.repairs.push(repair);
-            as_path(bytes, other).map_err(|_| Bad::withdraw(format!("AS_PATH {why} (RFC 7606 §7.2)")))
+            Ok(path)
         })?;
         Ok(())
     }
@@ -251,6 +297,7 @@ pub(crate) const fn name(kind: u8) -> &'static str {
         code::AS4_AGGREGATOR => "AS4_AGGREGATOR",
         code::LARGE_COMMUNITY => "LARGE_COMMUNITY",
         code::OTC => "ONLY_TO_CUSTOMER",
+        code::AIGP => "AIGP",
         _ => "an attribute",
     }
 }
@@ -323,7 +370,7 @@ fn ext_communities(bytes: &[u8]) -> Result<Vec<String>, Bad> {
         .collect())
 }
 
-/// The metric of the first AIGP TLV (RFC 7311 §3); anything else in it is no metric.
+/// The metric of the first AIGP TLV (RFC 7311 §3); `None` when there is none.
 fn aigp(mut value: Reader<'_>) -> Option<u64> {
     let (kind, length) = (value.u8("").ok()?, value.u16("").ok()?);
     if (kind, length) == (1, 11) { value.u64("").ok() } else { None }

@@ -5,7 +5,7 @@ use crate::family::AfiSafi;
 use crate::message::PeerUp;
 use crate::nlri::Writing;
 use crate::peer::{Peer, PeerKind, View};
-use crate::repair::Repair;
+use crate::repair::{Repair, Switched};
 use bgp::{Asn, Family};
 use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
@@ -20,6 +20,8 @@ pub struct Codec {
     own_asn: Option<Asn>,
     #[serde(with = "pairs")]
     peers: BTreeMap<PeerKey, PeerState>,
+    #[serde(default, skip_serializing_if = "Switched::is_all")]
+    repairs: Switched,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -53,6 +55,8 @@ pub struct PeerContext {
     pub own_asn: Option<Asn>,
     /// IPv4 and IPv6 unicast NLRI carry path identifiers.
     add_path: [bool; 2],
+    /// An OPEN says so, or that they do not.
+    sure: [bool; 2],
 }
 
 impl PeerContext {
@@ -60,6 +64,16 @@ impl PeerContext {
     #[must_use]
     pub const fn add_path(&self, family: Family) -> bool {
         let [four, six] = self.add_path;
+        match family {
+            Family::Ipv4Unicast => four,
+            Family::Ipv6Unicast => six,
+        }
+    }
+
+    /// Says whether an OPEN told how NLRI are written. Where none did, only NLRI that make sense may be read without [`crate::decode`].
+    #[must_use]
+    pub const fn sure(&self, family: Family) -> bool {
+        let [four, six] = self.sure;
         match family {
             Family::Ipv4Unicast => four,
             Family::Ipv6Unicast => six,
@@ -80,15 +94,35 @@ impl Codec {
     /// Returns what is known of a peer.
     #[must_use]
     pub fn context(&self, peer: &Peer) -> PeerContext {
-        let writes = |family| self.writing(peer, family) == Writing::AddPath;
-        let add_path = [writes(AfiSafi::IPV4_UNICAST), writes(AfiSafi::IPV6_UNICAST)];
-        PeerContext { up: self.is_up(peer), own_asn: self.own_asn(peer), add_path }
+        let both = [AfiSafi::IPV4_UNICAST, AfiSafi::IPV6_UNICAST].map(|family| self.writing(peer, family));
+        let own_asn = self.own_asn(peer).filter(|_| self.repairs.makes(Repair::FrrOwnAsInFront));
+        PeerContext {
+            up: self.is_up(peer),
+            own_asn,
+            add_path: both.map(|w| w == Writing::AddPath),
+            sure: both.map(|w| w != Writing::Unknown),
+        }
     }
 
     /// Makes the state at the start of a session. `own_asn` is the AS of the router that sends, where known before its first Peer Up.
     #[must_use]
-    pub const fn new(own_asn: Option<Asn>) -> Self {
-        Self { own_asn, peers: BTreeMap::new() }
+    pub fn new(own_asn: Option<Asn>) -> Self {
+        Self { own_asn, ..Self::default() }
+    }
+
+    /// Makes only some corrections.
+    #[must_use]
+    pub fn with_repairs(self, repairs: Switched) -> Self {
+        Self { repairs, ..self }
+    }
+
+    pub(crate) const fn repairs(&self) -> &Switched {
+        &self.repairs
+    }
+
+    /// Says whether a peer's table holds what an external neighbour sent, before any policy of ours (RFC 7606 §7.5, §7.9, §7.10).
+    pub(crate) fn is_external(&self, peer: &Peer) -> bool {
+        peer.view == View::AdjRibInPre && self.own_asn(peer).is_some_and(|own| own != peer.asn)
     }
 
     pub(crate) fn peer_up(&mut self, up: &PeerUp) {
@@ -143,7 +177,14 @@ impl Codec {
             // a Loc-RIB peer has the same OPEN twice (RFC 9069 §4.2)
             View::AdjRibOutPre | View::AdjRibOutPost | View::LocRib => &state.add_path_out,
         };
-        if agreed.contains(&family) { Writing::AddPath } else { Writing::Plain }
+        if agreed.contains(&family) {
+            Writing::AddPath
+        } else if peer.view == View::LocRib {
+            // its OPENs are made up by the router, and some forget the capability
+            Writing::Unknown
+        } else {
+            Writing::Plain
+        }
     }
 
     pub(crate) fn own_asn(&self, peer: &Peer) -> Option<Asn> {

@@ -6,16 +6,12 @@ use crate::message::{Message, RouteMonitoring};
 use crate::peer::Peer;
 use crate::reader::Reader;
 use crate::repair::Repair;
-use crate::{report, update};
-
-/// TLV of a version 4 Route Monitoring message that holds the UPDATE (draft-ietf-grow-bmp-tlv §4.2.1).
-const V4_BGP_MESSAGE: u16 = 4;
+use crate::{report, tlv, update};
 
 /// Decodes one whole message (a [`crate::Frame`]'s bytes) and lets `codec` learn from it.
 ///
 /// # Errors
-/// [`DecodeError`] with offset and cost. It costs this message only; with [`Action::TreatAsWithdraw`] the routes to withdraw are in
-/// `salvage`.
+/// [`DecodeError`] with offset and cost. It costs this message only; the routes that a bad UPDATE withdraws are in `salvage`.
 pub fn decode(bytes: &[u8], codec: &mut Codec) -> Result<Message, DecodeError> {
     let mut r = Reader::new(bytes);
     let version = r.u8("the version")?;
@@ -46,21 +42,22 @@ fn route_monitoring(r: &mut Reader<'_>, version: u8, peer: Peer, codec: &Codec) 
     if !codec.is_up(&peer) {
         repairs.push(Repair::RoutesWithoutPeerUp);
     }
-    let mut found = if version == 4 { v4_update(r, peer, codec) } else { update::read(r, peer, codec) }?;
+    let mut found = if version == 4 { v4_update(r, peer, codec) } else { update::read(r, peer, codec, &[]) }?;
     found.repairs.splice(0..0, repairs);
     Ok(found)
 }
 
 fn v4_update(r: &mut Reader<'_>, peer: Peer, codec: &Codec) -> Result<RouteMonitoring, DecodeError> {
     let at = r.offset();
-    while !r.is_empty() {
-        let kind = r.u16("a TLV type")?;
-        let length = r.u16("a TLV length")?;
-        r.u16("a TLV index")?;
-        let mut value = r.sub(usize::from(length), "a TLV")?;
-        if kind == V4_BGP_MESSAGE {
-            return update::read(&mut value, peer, codec);
-        }
-    }
-    Err(DecodeError::new(at, Action::MessageDiscard, "a version 4 Route Monitoring message without BGP message TLV".to_owned()))
+    let (tlvs, update) = tlv::read(r)?;
+    let Some(mut update) = update else {
+        return Err(DecodeError::new(
+            at,
+            Action::MessageDiscard,
+            "a version 4 Route Monitoring message without BGP message TLV".to_owned(),
+        ));
+    };
+    let mut found = update::read(&mut update, peer, codec, &tlvs)?;
+    found.tlvs = tlvs;
+    Ok(found)
 }

@@ -51,7 +51,7 @@ pub struct DecodeError {
     pub action: Action,
     /// What is wrong, with the section that says so.
     pub what: String,
-    /// With [`Action::TreatAsWithdraw`]: the peer and the routes to withdraw, nothing announced.
+    /// Of an UPDATE: the peer and the routes to withdraw, nothing announced. With [`Action::SessionReset`] those that could be read.
     pub salvage: Option<Box<RouteMonitoring>>,
 }
 

@@ -19,6 +19,9 @@ impl AfiSafi {
     /// IPv6 unicast.
     pub const IPV6_UNICAST: Self = Self { afi: 2, safi: 1 };
 
+    /// EVPN (RFC 7432).
+    pub const EVPN: Self = Self { afi: 25, safi: 70 };
+
     /// Returns the family that Pilothouse steers, if this is one.
     #[must_use]
     pub const fn family(self) -> Option<Family> {

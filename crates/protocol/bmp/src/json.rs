@@ -1,6 +1,7 @@
 //! Messages as the JSON objects that `pilotctl decode bmp` prints, one a message. Absent is null.
 
 use crate::error::DecodeError;
+use crate::evpn::EvpnNlri;
 use crate::family::AfiSafi;
 use crate::message::{
     Counter, DownReason, LabelledNlri, Message, MonitoredExtra, Nlri, Notification, PeerDown, PeerUp, RouteMonitoring, Statistics, Tlv,
@@ -8,6 +9,7 @@ use crate::message::{
 use crate::open::{Capability, Open};
 use crate::peer::{Peer, PeerKind};
 use crate::repair::Repair;
+use crate::tlv::{RouteTlv, RouteTlvValue};
 use bgp::PathAttributes;
 use serde_json::{Map, Value, json};
 
@@ -47,15 +49,15 @@ pub fn malformed(error: &DecodeError, raw: &[u8], offset: u64) -> Value {
     if let (Some(fields), Some(m)) = (out.as_object_mut(), &error.salvage) {
         fields.insert("time".to_owned(), m.peer.time.map(rfc3339).into());
         fields.insert("peer".to_owned(), peer(&m.peer));
-        fields.insert("withdraw".to_owned(), routes(&m.withdraw, &m.labelled.withdraw, false));
+        fields.insert("withdraw".to_owned(), routes(&m.withdraw, &m.labelled.withdraw, &m.evpn.withdraw, false));
     }
     out
 }
 
 fn route_monitoring(m: &RouteMonitoring) -> Value {
     let mut out = json!({
-        "type": "route_monitoring", "announce": routes(&m.announce, &m.labelled.announce, true),
-        "withdraw": routes(&m.withdraw, &m.labelled.withdraw, false),
+        "type": "route_monitoring", "announce": routes(&m.announce, &m.labelled.announce, &m.evpn.announce, true),
+        "withdraw": routes(&m.withdraw, &m.labelled.withdraw, &m.evpn.withdraw, false),
         "attributes": m.attributes.as_ref().map(|a| attributes(a, &m.extra)), "repairs": repairs(&m.repairs),
     });
     if let Some(fields) = out.as_object_mut() {
@@ -65,6 +67,7 @@ fn route_monitoring(m: &RouteMonitoring) -> Value {
         let faults: Vec<Value> =
             m.faults.iter().map(|f| json!({"offset": f.offset, "error": f.error, "action": f.action.name()})).collect();
         optional(fields, "faults", (!faults.is_empty()).then(|| faults.into()));
+        optional(fields, "tlvs", (!m.tlvs.is_empty()).then(|| m.tlvs.iter().map(route_tlv).collect()));
     }
     out
 }
@@ -89,7 +92,7 @@ fn peer(p: &Peer) -> Value {
     })
 }
 
-fn routes(plain: &[Nlri], labelled: &[LabelledNlri], announced: bool) -> Value {
+fn routes(plain: &[Nlri], labelled: &[LabelledNlri], evpn: &[EvpnNlri], announced: bool) -> Value {
     let plain = plain.iter().map(|n| nlri(n, n.prefix.family().into(), announced));
     let labelled = labelled.iter().map(|l| {
         let mut out = nlri(&l.nlri, l.afi_safi, announced);
@@ -99,7 +102,41 @@ fn routes(plain: &[Nlri], labelled: &[LabelledNlri], announced: bool) -> Value {
         }
         out
     });
-    plain.chain(labelled).collect()
+    plain.chain(labelled).chain(evpn.iter().map(|e| evpn_route(e, announced))).collect()
+}
+
+fn evpn_route(e: &EvpnNlri, announced: bool) -> Value {
+    let mut out = json!({"afi_safi": AfiSafi::EVPN.to_string(), "path_id": e.path_id, "route_type": e.kind});
+    let Some(fields) = out.as_object_mut() else { return out };
+    let r = &e.route;
+    optional(fields, "rd", r.distinguisher.map(|d| d.to_string().into()));
+    optional(fields, "esi", r.esi.clone().map(Value::from));
+    optional(fields, "ethernet_tag", r.ethernet_tag.map(Value::from));
+    optional(fields, "mac", r.mac.clone().map(Value::from));
+    match (r.address, r.length) {
+        (Some(address), Some(length)) => optional(fields, "prefix", Some(format!("{address}/{length}").into())),
+        (address, _) => optional(fields, "address", address.map(|a| a.to_string().into())),
+    }
+    optional(fields, "gateway", r.gateway.map(|g| g.to_string().into()));
+    optional(fields, "labels", (!r.labels.is_empty()).then(|| r.labels.clone().into()));
+    optional(fields, "raw", (!r.raw.is_empty()).then(|| hex(&r.raw).into()));
+    if announced {
+        fields.insert("next_hop".to_owned(), e.next_hop.map(|h| h.to_string()).into());
+    }
+    out
+}
+
+fn route_tlv(t: &RouteTlv) -> Value {
+    match &t.value {
+        RouteTlvValue::StatelessParsing(c) => json!({"index": t.index, "type": "stateless_parsing", "capability": capability(c)}),
+        RouteTlvValue::Group(members) => json!({"index": t.index, "type": "group", "members": members}),
+        RouteTlvValue::VrfTableName(name) => json!({"index": t.index, "type": "vrf_table_name", "value": name}),
+        RouteTlvValue::PathMarking { status, reason } => {
+            let names: Vec<&str> = RouteTlvValue::status_names(*status).collect();
+            json!({"index": t.index, "type": "path_marking", "status": names, "status_bits": status, "reason": reason})
+        }
+        RouteTlvValue::Other(kind, value) => json!({"index": t.index, "type": format!("unknown_{kind}"), "value": hex(value)}),
+    }
 }
 
 fn nlri(n: &Nlri, afi_safi: AfiSafi, announced: bool) -> Value {

@@ -17,6 +17,7 @@ mod codec;
 mod decode;
 mod distinguisher;
 mod error;
+mod evpn;
 mod family;
 mod frame;
 pub mod json;
@@ -28,19 +29,22 @@ mod peer;
 mod reader;
 mod repair;
 mod report;
+mod tlv;
 mod update;
 
 pub use codec::{Codec, PeerContext};
 pub use decode::decode;
 pub use distinguisher::{Distinguisher, NoDistinguisher};
 pub use error::{Action, DecodeError, Fault};
+pub use evpn::{EvpnNlri, EvpnRoute};
 pub use family::AfiSafi;
 pub use frame::{Frame, FrameError, FrameRef, Framer, MAX_MESSAGE_BYTES, MIN_MESSAGE_BYTES};
 pub use message::{
-    Counter, DownReason, Initiation, Labelled, LabelledNlri, Message, Mirroring, MonitoredExtra, Nlri, Notification, PeerDown, PeerUp,
-    RouteMonitoring, Statistics, Termination, Tlv,
+    Counter, DownReason, Evpn, Initiation, Labelled, LabelledNlri, Message, Mirroring, MonitoredExtra, Nlri, Notification, PeerDown,
+    PeerUp, RouteMonitoring, Statistics, Termination, Tlv,
 };
 pub use open::{AddPath, Capability, Open};
 pub use outline::{Bits, BitsOf, Outline, sent_at};
 pub use peer::{Peer, PeerKind, View};
-pub use repair::Repair;
+pub use repair::{NoRepair, Repair, Switched};
+pub use tlv::{RouteTlv, RouteTlvValue};

@@ -2,10 +2,12 @@
 
 use crate::distinguisher::Distinguisher;
 use crate::error::Fault;
+use crate::evpn::EvpnNlri;
 use crate::family::AfiSafi;
 use crate::open::Open;
 use crate::peer::Peer;
 use crate::repair::Repair;
+use crate::tlv::RouteTlv;
 use bgp::{PathAttributes, Prefix};
 use core::net::IpAddr;
 use serde::{Deserialize, Serialize};
@@ -69,6 +71,9 @@ pub struct RouteMonitoring {
     /// Routes of labelled, VPN and multicast families: shown, and no part of the tables that we keep.
     #[serde(default, skip_serializing_if = "Labelled::is_empty")]
     pub labelled: Labelled,
+    /// EVPN routes: shown and counted.
+    #[serde(default, skip_serializing_if = "Evpn::is_empty")]
+    pub evpn: Evpn,
     /// Attributes; `None` when the UPDATE carried none.
     pub attributes: Option<PathAttributes>,
     /// Attributes that no decision of ours uses yet.
@@ -81,6 +86,26 @@ pub struct RouteMonitoring {
     pub repairs: Vec<Repair>,
     /// Attributes that were discarded.
     pub faults: Vec<Fault>,
+    /// What stood beside the UPDATE in a version 4 message.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub tlvs: Vec<RouteTlv>,
+}
+
+/// EVPN routes of an UPDATE.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Evpn {
+    /// Announced.
+    pub announce: Vec<EvpnNlri>,
+    /// Withdrawn.
+    pub withdraw: Vec<EvpnNlri>,
+}
+
+impl Evpn {
+    /// Says whether there is none.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.announce.is_empty() && self.withdraw.is_empty()
+    }
 }
 
 /// A prefix in an UPDATE.

@@ -19,40 +19,83 @@ pub(crate) enum Writing {
     Unknown,
 }
 
-/// Reads prefixes to the end of `r`. The second value says that path identifiers had to be guessed.
-pub(crate) fn read(r: Reader<'_>, family: Family, writing: Writing, next_hop: Option<IpAddr>) -> Result<(Vec<Nlri>, bool), DecodeError> {
-    match (read_as(r, family, writing == Writing::AddPath, next_hop), writing) {
-        (Ok((found, _)), _) => Ok((found, false)),
-        // a guess must fit without a rest: host bits that are set mean that the bytes are something else
-        (Err(first), Writing::Unknown) => match read_as(r, family, true, next_hop) {
-            Ok((found, true)) => Ok((found, true)),
-            _ => Err(first),
-        },
-        (Err(error), _) => Err(error),
+/// Prefixes to the end of a field, or up to a fault.
+struct Found<T> {
+    routes: Vec<T>,
+    /// Prefixes that had bits set behind their length: the bytes are likely something else.
+    host_bits: bool,
+    /// Prefixes of length 0; path identifiers that are read as prefixes look like several.
+    defaults: usize,
+    fault: Option<DecodeError>,
+}
+
+impl<T> Found<T> {
+    const fn new() -> Self {
+        Self { routes: Vec::new(), host_bits: false, defaults: 0, fault: None }
+    }
+
+    const fn makes_sense(&self) -> bool {
+        self.fault.is_none() && !self.host_bits && self.defaults <= 1
+    }
+
+    fn add(&mut self, route: T, prefix: Prefix, address: IpAddr) {
+        self.host_bits |= prefix.address() != address;
+        self.defaults += usize::from(prefix.length() == 0);
+        self.routes.push(route);
     }
 }
 
-/// Reads to the end of `r`; the second value says that no prefix had host bits.
-fn read_as(mut r: Reader<'_>, family: Family, add_path: bool, next_hop: Option<IpAddr>) -> Result<(Vec<Nlri>, bool), DecodeError> {
-    let mut out = Vec::new();
-    let mut clean = true;
-    while !r.is_empty() {
-        let path_id = if add_path { Some(r.u32("a path identifier")?) } else { None };
-        let at = r.offset();
-        let length = r.u8("a prefix length")?;
-        let bits = if family == Family::Ipv4Unicast { 32 } else { 128 };
-        if length > bits {
-            let what = format!("a prefix length of {length} bits (RFC 4271 §4.3, RFC 7606 §5.3: {bits} at most)");
-            return Err(DecodeError::new(at, Action::SessionReset, what));
-        }
-        let bytes = r.take(usize::from(length.div_ceil(8)), "a prefix")?;
-        let address = address(family, bytes);
-        if let Some(prefix) = Prefix::new(address, length) {
-            clean &= prefix.address() == address;
-            out.push(Nlri { prefix, path_id, next_hop });
+/// Takes the reading that makes sense; what was read before a fault is put into `out` too. Says whether path identifiers were guessed.
+fn choose<T>(read: impl Fn(bool) -> Found<T>, writing: Writing, out: &mut Vec<T>) -> Result<bool, DecodeError> {
+    let mut found = read(writing == Writing::AddPath);
+    let mut guessed = false;
+    if writing == Writing::Unknown && !found.makes_sense() {
+        let other = read(true);
+        if other.makes_sense() {
+            (found, guessed) = (other, true);
         }
     }
-    Ok((out, clean))
+    out.append(&mut found.routes);
+    found.fault.map_or(Ok(guessed), Err)
+}
+
+/// Reads prefixes to the end of `r` into `out`; says whether path identifiers had to be guessed.
+pub(crate) fn read(
+    r: Reader<'_>,
+    family: Family,
+    writing: Writing,
+    next_hop: Option<IpAddr>,
+    out: &mut Vec<Nlri>,
+) -> Result<bool, DecodeError> {
+    choose(|add_path| read_as(r, family, add_path, next_hop), writing, out)
+}
+
+fn read_as(mut r: Reader<'_>, family: Family, add_path: bool, next_hop: Option<IpAddr>) -> Found<Nlri> {
+    let mut out = Found::new();
+    while !r.is_empty() {
+        match one(&mut r, family, add_path) {
+            Ok((path_id, Some(prefix), address)) => out.add(Nlri { prefix, path_id, next_hop }, prefix, address),
+            Ok(_) => {}
+            Err(fault) => {
+                out.fault = Some(fault);
+                break;
+            }
+        }
+    }
+    out
+}
+
+fn one(r: &mut Reader<'_>, family: Family, add_path: bool) -> Result<(Option<u32>, Option<Prefix>, IpAddr), DecodeError> {
+    let path_id = if add_path { Some(r.u32("a path identifier")?) } else { None };
+    let at = r.offset();
+    let length = r.u8("a prefix length")?;
+    let bits = if family == Family::Ipv4Unicast { 32 } else { 128 };
+    if length > bits {
+        let what = format!("a prefix length of {length} bits (RFC 4271 §4.3, RFC 7606 §5.3: {bits} at most)");
+        return Err(DecodeError::new(at, Action::SessionReset, what));
+    }
+    let address = address(family, r.take(usize::from(length.div_ceil(8)), "a prefix")?);
+    Ok((path_id, Prefix::new(address, length), address))
 }
 
 fn address(family: Family, bytes: &[u8]) -> IpAddr {
@@ -97,58 +140,60 @@ impl Layout {
     }
 }
 
-/// Reads labelled, VPN or multicast prefixes to the end of `r`; the second value as with [`read`].
+/// Reads labelled, VPN or multicast prefixes to the end of `r` into `out`; says what [`read`] says.
 pub(crate) fn read_labelled(
     r: Reader<'_>,
     afi_safi: AfiSafi,
     layout: Layout,
     writing: Writing,
     next_hop: Option<IpAddr>,
-) -> Result<(Vec<LabelledNlri>, bool), DecodeError> {
-    let read = |add_path| read_labelled_as(r, afi_safi, layout, add_path, next_hop);
-    match (read(writing == Writing::AddPath), writing) {
-        (Ok((found, _)), _) => Ok((found, false)),
-        (Err(first), Writing::Unknown) => match read(true) {
-            Ok((found, true)) => Ok((found, true)),
-            _ => Err(first),
-        },
-        (Err(error), _) => Err(error),
-    }
+    out: &mut Vec<LabelledNlri>,
+) -> Result<bool, DecodeError> {
+    let read = |add_path| {
+        let (mut r, mut out) = (r, Found::new());
+        while !r.is_empty() {
+            match one_labelled(&mut r, afi_safi, layout, add_path, next_hop) {
+                Ok((route, address)) => {
+                    let prefix = route.nlri.prefix;
+                    out.add(route, prefix, address);
+                }
+                Err(fault) => {
+                    out.fault = Some(fault);
+                    break;
+                }
+            }
+        }
+        out
+    };
+    choose(read, writing, out)
 }
 
-fn read_labelled_as(
-    mut r: Reader<'_>,
+fn one_labelled(
+    r: &mut Reader<'_>,
     afi_safi: AfiSafi,
     layout: Layout,
     add_path: bool,
     next_hop: Option<IpAddr>,
-) -> Result<(Vec<LabelledNlri>, bool), DecodeError> {
-    let mut out = Vec::new();
-    let mut clean = true;
-    while !r.is_empty() {
-        let path_id = if add_path { Some(r.u32("a path identifier")?) } else { None };
-        let at = r.offset();
-        let mut bits = r.u8("a prefix length")?;
-        let wrong = |what: &str| DecodeError::new(at, Action::SessionReset, format!("{what} in {afi_safi} (RFC 7606 §5.3)"));
-        let mut labels = Vec::new();
-        let mut bottom = !layout.labels;
-        while !bottom {
-            bits = bits.checked_sub(LABEL_BITS).ok_or_else(|| wrong("a prefix shorter than its label"))?;
-            let [a, b, c] = r.array("a label")?;
-            let label = u32::from_be_bytes([0, a, b, c]);
-            labels.push(label >> 4);
-            bottom = label & 1 != 0 || WITHDRAWN_LABELS.contains(&label);
-        }
-        let mut rd = None;
-        if layout.distinguisher {
-            bits = bits.checked_sub(DISTINGUISHER_BITS).ok_or_else(|| wrong("a prefix shorter than its distinguisher"))?;
-            rd = Some(Distinguisher::from_wire(r.array("a route distinguisher")?));
-        }
-        let bytes = r.take(usize::from(bits.div_ceil(8)), "a prefix")?;
-        let address = address(layout.family, bytes);
-        let prefix = Prefix::new(address, bits).ok_or_else(|| wrong("a prefix that is too long"))?;
-        clean &= prefix.address() == address;
-        out.push(LabelledNlri { afi_safi, nlri: Nlri { prefix, path_id, next_hop }, distinguisher: rd, labels });
+) -> Result<(LabelledNlri, IpAddr), DecodeError> {
+    let path_id = if add_path { Some(r.u32("a path identifier")?) } else { None };
+    let at = r.offset();
+    let mut bits = r.u8("a prefix length")?;
+    let wrong = |what: &str| DecodeError::new(at, Action::SessionReset, format!("{what} in {afi_safi} (RFC 7606 §5.3)"));
+    let mut labels = Vec::new();
+    let mut bottom = !layout.labels;
+    while !bottom {
+        bits = bits.checked_sub(LABEL_BITS).ok_or_else(|| wrong("a prefix shorter than its label"))?;
+        let [a, b, c] = r.array("a label")?;
+        let label = u32::from_be_bytes([0, a, b, c]);
+        labels.push(label >> 4);
+        bottom = label & 1 != 0 || WITHDRAWN_LABELS.contains(&label);
     }
-    Ok((out, clean))
+    let mut distinguisher = None;
+    if layout.distinguisher {
+        bits = bits.checked_sub(DISTINGUISHER_BITS).ok_or_else(|| wrong("a prefix shorter than its distinguisher"))?;
+        distinguisher = Some(Distinguisher::from_wire(r.array("a route distinguisher")?));
+    }
+    let address = address(layout.family, r.take(usize::from(bits.div_ceil(8)), "a prefix")?);
+    let prefix = Prefix::new(address, bits).ok_or_else(|| wrong("a prefix that is too long"))?;
+    Ok((LabelledNlri { afi_safi, nlri: Nlri { prefix, path_id, next_hop }, distinguisher, labels }, address))
 }

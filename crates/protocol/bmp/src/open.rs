@@ -131,7 +131,7 @@ fn parameters(body: &mut Reader<'_>) -> Result<Vec<Capability>, DecodeError> {
 }
 
 /// A capability whose value does not fit its code is kept raw: it is the router's business, and it agreed to nothing with us.
-fn capability(code: u8, value: Reader<'_>) -> Capability {
+pub(crate) fn capability(code: u8, value: Reader<'_>) -> Capability {
     known(code, value).unwrap_or_else(|| Capability::Other(code, value.rest().to_vec()))
 }
 

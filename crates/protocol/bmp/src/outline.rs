@@ -173,6 +173,20 @@ impl<'a> BitsOf<'a> {
         self.rest.is_empty()
     }
 
+    /// Says whether everything can be read and reads like prefixes: no bits behind a length, one default route at most.
+    #[must_use]
+    pub fn makes_sense(mut self) -> bool {
+        let mut defaults = 0;
+        while let Some((_, length, bytes)) = self.cut() {
+            defaults += u32::from(length == 0);
+            let spare = bytes.len() * 8 - usize::from(length);
+            if defaults > 1 || bytes.last().is_some_and(|last| u32::from(*last).trailing_zeros() < spare as u32) {
+                return false;
+            }
+        }
+        self.rest.is_empty()
+    }
+
     /// Takes one prefix: identifier, length, bytes.
     fn cut(&mut self) -> Option<(Option<u32>, u8, &'a [u8])> {
         let mut rest = self.rest;

@@ -1,7 +1,9 @@
 //! Known sender faults that are corrected, each with a stable name.
 
 use core::fmt;
+use core::str::FromStr;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeSet;
 
 /// A correction, always shown with what it corrected.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -21,6 +23,8 @@ pub enum Repair {
     RoutesWithoutPeerUp,
     /// NLRI read with path identifiers although no OPEN was seen that agreed on them (RFC 7911 §4): nothing else made sense.
     AddPathGuessed,
+    /// The same in a Loc-RIB whose Peer Up does not say that paths are numbered (GoBGP before 4.4, osrg/gobgp#3499).
+    LocRibAddPath,
     /// A route after policy without next hop; it is kept, its next hop stays absent.
     NextHopMissing,
     /// An IPv6 address under a header without the V flag (RFC 7854 §4.2).
@@ -39,9 +43,77 @@ impl fmt::Display for Repair {
             Self::PeerDownRepeated => "peer_down_repeated",
             Self::RoutesWithoutPeerUp => "routes_without_peer_up",
             Self::AddPathGuessed => "add_path_guessed",
+            Self::LocRibAddPath => "loc_rib_add_path",
             Self::NextHopMissing => "next_hop_missing",
             Self::Ipv6FlagMissing => "ipv6_flag_missing",
             Self::UnknownStatistic(number) => return write!(f, "unknown_statistic_{number}"),
         })
+    }
+}
+
+/// Corrections that change what is read, and can be switched off; the others only name what was odd.
+const SWITCHABLE: [Repair; 6] = [
+    Repair::FrrOwnAsInFront,
+    Repair::TwoOctetAsPath,
+    Repair::FourOctetAsPath,
+    Repair::AddPathGuessed,
+    Repair::LocRibAddPath,
+    Repair::NextHopMissing,
+];
+
+/// A name that is no switchable correction.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{0:?} is no correction that can be switched off; there are frr_own_as_in_front, two_octet_as_path, four_octet_as_path, add_path_guessed, loc_rib_add_path, next_hop_missing"
+)]
+pub struct NoRepair(pub String);
+
+impl FromStr for Repair {
+    type Err = NoRepair;
+
+    fn from_str(text: &str) -> Result<Self, NoRepair> {
+        SWITCHABLE.into_iter().find(|r| r.to_string() == text).ok_or_else(|| NoRepair(text.to_owned()))
+    }
+}
+
+/// Which corrections are made. What is switched off is read as the standard says: the odd message costs what it costs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<String>", into = "Vec<String>")]
+pub struct Switched {
+    off: BTreeSet<Repair>,
+}
+
+impl Switched {
+    /// Switches these corrections off.
+    #[must_use]
+    pub fn off(repairs: impl IntoIterator<Item = Repair>) -> Self {
+        Self { off: repairs.into_iter().collect() }
+    }
+
+    /// Says whether a correction is made.
+    #[must_use]
+    pub fn makes(&self, repair: Repair) -> bool {
+        !self.off.contains(&repair)
+    }
+
+    /// Says whether all corrections are made.
+    #[must_use]
+    pub fn is_all(&self) -> bool {
+        self.off.is_empty()
+    }
+}
+
+impl TryFrom<Vec<String>> for Switched {
+    type Error = NoRepair;
+
+    fn try_from(names: Vec<String>) -> Result<Self, NoRepair> {
+        let off: Result<Vec<Repair>, NoRepair> = names.iter().map(|n| n.parse()).collect();
+        off.map(Self::off)
+    }
+}
+
+impl From<Switched> for Vec<String> {
+    fn from(switched: Switched) -> Self {
+        switched.off.iter().map(ToString::to_string).collect()
     }
 }

@@ -81,7 +81,7 @@ fn counter(kind: u16, name: &str, value: &mut Reader<'_>) -> Result<Option<Count
 
 const UNKNOWN: &str = "unknown";
 
-/// Names of the statistics (RFC 7854 §4.8, RFC 8671 §6.2, IANA "BMP Statistics Types").
+/// Names of the statistics (RFC 7854 §4.8, RFC 8671 §6.2, IANA "BMP Statistics Types"; from 18 on draft-ietf-grow-bmp-bgp-rib-stats).
 const fn statistic_name(kind: u16) -> &'static str {
     match kind {
         0 => "rejected_by_policy",
@@ -102,6 +102,30 @@ const fn statistic_name(kind: u16) -> &'static str {
         15 => "adj_rib_out_post_policy_routes",
         16 => "adj_rib_out_pre_policy_routes_per_family",
         17 => "adj_rib_out_post_policy_routes_per_family",
+        18 => "adj_rib_in_pre_policy_routes",
+        19 => "adj_rib_in_pre_policy_routes_per_family",
+        20 => "adj_rib_in_post_policy_routes",
+        21 => "adj_rib_in_post_policy_routes_per_family",
+        22 => "rejected_by_inbound_policy_per_family",
+        23 => "accepted_by_inbound_policy_per_family",
+        26 => "suppressed_by_damping_per_family",
+        27 => "stale_by_graceful_restart_per_family",
+        28 => "stale_by_long_lived_graceful_restart_per_family",
+        29 => "left_before_prefix_threshold",
+        30 => "left_before_prefix_threshold_per_family",
+        31 => "left_before_license_threshold",
+        32 => "left_before_license_threshold_per_family",
+        33 => "rejected_by_as_path_length",
+        34 => "rejected_by_as_path_length_per_family",
+        35 => "rpki_invalid_in_adj_rib_in_per_family",
+        36 => "rpki_valid_in_adj_rib_in_per_family",
+        37 => "rpki_not_found_in_adj_rib_in_per_family",
+        38 => "rejected_by_outbound_policy_per_family",
+        39 => "filtered_out_by_as_path_length",
+        40 => "filtered_out_by_as_path_length_per_family",
+        41 => "rpki_invalid_in_adj_rib_out_per_family",
+        42 => "rpki_valid_in_adj_rib_out_per_family",
+        43 => "rpki_not_found_in_adj_rib_out_per_family",
         _ => UNKNOWN,
     }
 }

@@ -1,39 +1,47 @@
 //! One UPDATE inside Route Monitoring (RFC 4271 §4.3, RFC 4760).
 
-use crate::attribute::{Attributes, code, name};
+use crate::attribute::{Attributes, Manner, code, name};
 use crate::codec::Codec;
 use crate::error::{Action, DecodeError};
+use crate::evpn;
 use crate::family::AfiSafi;
-use crate::message::{Labelled, MonitoredExtra, Nlri, RouteMonitoring};
-use crate::nlri::{self, Layout};
-use crate::open::bgp_message;
+use crate::message::{Evpn, Labelled, MonitoredExtra, Nlri, RouteMonitoring};
+use crate::nlri::{self, Layout, Writing};
+use crate::open::{Capability, bgp_message};
 use crate::peer::{Peer, View};
 use crate::reader::Reader;
 use crate::repair::Repair;
+use crate::tlv::{RouteTlv, RouteTlvValue};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// Reads the UPDATE of `peer`.
-pub(crate) fn read(r: &mut Reader<'_>, peer: Peer, codec: &Codec) -> Result<RouteMonitoring, DecodeError> {
+/// Reads the UPDATE of `peer`; `tlvs` stood beside it.
+pub(crate) fn read(r: &mut Reader<'_>, peer: Peer, codec: &Codec, tlvs: &[RouteTlv]) -> Result<RouteMonitoring, DecodeError> {
     let mut body = bgp_message(r, 2, "UPDATE")?;
     let length = usize::from(body.u16("the length of the withdrawn routes").map_err(reset)?);
     let withdrawn = body.sub(length, "the withdrawn routes").map_err(reset)?;
-    let length = usize::from(body.u16("the length of the attributes").map_err(reset)?);
-    let attributes = body.sub(length, "the attributes").map_err(reset)?;
+    let manner = Manner { width: peer.as_width, external: codec.is_external(&peer), repairs: codec.repairs() };
+    let mut out = empty(peer);
+    let mut fields = Fields { codec, tlvs, broken: None };
+    fields.collect(&mut out, Ok(Some((AfiSafi::IPV4_UNICAST, None, withdrawn))), false);
+    let length = body.u16("the length of the attributes");
+    let attributes = match length.and_then(|length| body.sub(usize::from(length), "the attributes")) {
+        Ok(attributes) => attributes,
+        // where the attributes end is not known, what was withdrawn before them is
+        Err(error) => return Err(salvaged(out, error.offset, Action::SessionReset, error.what)),
+    };
     let plain = body;
 
-    let mut found = Attributes::read(attributes, peer.as_width)?;
-    let mut out = empty(peer);
-    let four = |next_hop| move |reader| (AfiSafi::IPV4_UNICAST, next_hop, reader);
-    out.collect(codec, Some(withdrawn).map(four(None)), false)?;
-    out.collect(codec, found.unreach.map(unreach).transpose()?, false)?;
-    out.collect(codec, Some(plain).map(four(found.path.next_hop)), true)?;
-    if let Some(value) = found.reach {
-        out.collect(codec, Some(reach(value)?), true)?;
+    let mut found = Attributes::read(attributes, manner);
+    fields.collect(&mut out, found.unreach.map(unreach).transpose(), false);
+    fields.collect(&mut out, Ok(Some((AfiSafi::IPV4_UNICAST, found.path.next_hop, plain))), true);
+    fields.collect(&mut out, found.reach.map(reach).transpose(), true);
+    if let Some(error) = fields.broken {
+        return Err(salvaged(out, error.offset, error.action, error.what));
     }
-    mandatory(&mut found, &mut out, !plain.is_empty(), attributes.offset());
+    mandatory(&mut found, &mut out, !plain.is_empty(), attributes.offset(), codec);
     out.end_of_rib = end_of_rib(&out, attributes.is_empty(), &found);
-    if let Some(fault) = found.withdrawing() {
-        return Err(treat_as_withdraw(out, fault.offset, fault.error.clone()));
+    if let Some(fault) = found.costly() {
+        return Err(salvaged(out, fault.offset, fault.action, fault.error.clone()));
     }
     out.repairs.append(&mut found.repairs);
     take_own_as_off(&mut found, &mut out, codec);
@@ -53,12 +61,14 @@ const fn empty(peer: Peer) -> RouteMonitoring {
         announce: Vec::new(),
         withdraw: Vec::new(),
         labelled: Labelled { announce: Vec::new(), withdraw: Vec::new() },
+        evpn: Evpn { announce: Vec::new(), withdraw: Vec::new() },
         attributes: None,
         extra: MonitoredExtra { ext_communities: Vec::new(), otc: None, aigp: None, unknown: Vec::new() },
         end_of_rib: None,
         unread: Vec::new(),
         repairs: Vec::new(),
         faults: Vec::new(),
+        tlvs: Vec::new(),
     }
 }
 
@@ -69,42 +79,68 @@ fn reset(error: DecodeError) -> DecodeError {
 
 type Routes<'a> = (AfiSafi, Option<IpAddr>, Reader<'a>);
 
-impl RouteMonitoring {
-    fn collect(&mut self, codec: &Codec, routes: Option<Routes<'_>>, announced: bool) -> Result<(), DecodeError> {
-        let Some((afi_safi, next_hop, reader)) = routes else { return Ok(()) };
-        let Some(family) = afi_safi.family() else { return self.collect_labelled(codec, afi_safi, next_hop, reader, announced) };
-        let (found, guessed) = nlri::read(reader, family, codec.writing(&self.peer, afi_safi), next_hop).map_err(reset)?;
-        self.note_guess(guessed);
-        if announced { &mut self.announce } else { &mut self.withdraw }.extend(found);
-        Ok(())
-    }
+/// The fields with NLRI, one after the other. A fault in one does not keep the others from being read.
+struct Fields<'c> {
+    codec: &'c Codec,
+    tlvs: &'c [RouteTlv],
+    broken: Option<DecodeError>,
+}
 
-    fn note_guess(&mut self, guessed: bool) {
-        if guessed && !self.repairs.contains(&Repair::AddPathGuessed) {
-            self.repairs.push(Repair::AddPathGuessed);
+impl Fields<'_> {
+    fn collect(&mut self, out: &mut RouteMonitoring, routes: Result<Option<Routes<'_>>, DecodeError>, announced: bool) {
+        let read = routes.and_then(|routes| routes.map_or(Ok(()), |routes| self.read(out, routes, announced)));
+        if let Err(error) = read {
+            // the first is the one that is told
+            self.broken.get_or_insert(reset(error));
         }
     }
 
-    fn collect_labelled(
-        &mut self,
-        codec: &Codec,
-        afi_safi: AfiSafi,
-        next_hop: Option<IpAddr>,
-        reader: Reader<'_>,
-        announced: bool,
-    ) -> Result<(), DecodeError> {
-        let Some(layout) = Layout::of(afi_safi) else {
-            if !self.unread.contains(&afi_safi) {
-                self.unread.push(afi_safi);
+    fn read(&self, out: &mut RouteMonitoring, (afi_safi, next_hop, reader): Routes<'_>, announced: bool) -> Result<(), DecodeError> {
+        let writing = self.writing(out, afi_safi);
+        let guessed = if let Some(family) = afi_safi.family() {
+            let list = if announced { &mut out.announce } else { &mut out.withdraw };
+            nlri::read(reader, family, writing, next_hop, list)?
+        } else if afi_safi == AfiSafi::EVPN {
+            let list = if announced { &mut out.evpn.announce } else { &mut out.evpn.withdraw };
+            evpn::read(reader, writing == Writing::AddPath, next_hop, list)?;
+            false
+        } else if let Some(layout) = Layout::of(afi_safi) {
+            let list = if announced { &mut out.labelled.announce } else { &mut out.labelled.withdraw };
+            nlri::read_labelled(reader, afi_safi, layout, writing, next_hop, list)?
+        } else {
+            if !out.unread.contains(&afi_safi) {
+                out.unread.push(afi_safi);
             }
-            return Ok(());
+            false
         };
-        let writing = codec.writing(&self.peer, afi_safi);
-        let (found, guessed) = nlri::read_labelled(reader, afi_safi, layout, writing, next_hop).map_err(reset)?;
-        self.note_guess(guessed);
-        if announced { &mut self.labelled.announce } else { &mut self.labelled.withdraw }.extend(found);
+        if guessed {
+            let repair = guess(out, self.codec);
+            if !out.repairs.contains(&repair) {
+                out.repairs.push(repair);
+            }
+        }
         Ok(())
     }
+
+    /// What the session agreed on, or what the message itself says (version 4).
+    fn writing(&self, out: &RouteMonitoring, afi_safi: AfiSafi) -> Writing {
+        let said = |t: &RouteTlv| match &t.value {
+            RouteTlvValue::StatelessParsing(Capability::AddPath(offers)) => offers.iter().any(|o| o.family == afi_safi && o.send),
+            _ => false,
+        };
+        if self.tlvs.iter().any(said) {
+            return Writing::AddPath;
+        }
+        match self.codec.writing(&out.peer, afi_safi) {
+            Writing::Unknown if !self.codec.repairs().makes(guess(out, self.codec)) => Writing::Plain,
+            other => other,
+        }
+    }
+}
+
+/// The name of a guess at path identifiers.
+fn guess(out: &RouteMonitoring, codec: &Codec) -> Repair {
+    if out.peer.view == View::LocRib && codec.is_up(&out.peer) { Repair::LocRibAddPath } else { Repair::AddPathGuessed }
 }
 
 /// MP_UNREACH_NLRI (RFC 4760 §4).
@@ -143,7 +179,7 @@ fn afi_safi(value: &mut Reader<'_>) -> Result<AfiSafi, DecodeError> {
 
 /// Notes a missing well-known attribute (RFC 7606 §3 d). Only before policy is the UPDATE the peer's own; in the other views the router
 /// made it, and some (seen with unnumbered and leaked routes) leave the next hop out although the route stands.
-fn mandatory(found: &mut Attributes<'_>, out: &mut RouteMonitoring, plain: bool, offset: usize) {
+fn mandatory(found: &mut Attributes<'_>, out: &mut RouteMonitoring, plain: bool, offset: usize, codec: &Codec) {
     if !plain && found.reach.is_none() {
         return;
     }
@@ -151,7 +187,7 @@ fn mandatory(found: &mut Attributes<'_>, out: &mut RouteMonitoring, plain: bool,
         if !wanted || found.seen.contains(kind) {
             continue;
         }
-        if kind == code::NEXT_HOP && out.peer.view != View::AdjRibInPre {
+        if kind == code::NEXT_HOP && out.peer.view != View::AdjRibInPre && codec.repairs().makes(Repair::NextHopMissing) {
             out.repairs.push(Repair::NextHopMissing);
         } else {
             found.fault_at(offset, Action::TreatAsWithdraw, format!("{} is missing (RFC 7606 §3 d)", name(kind)));
@@ -161,7 +197,7 @@ fn mandatory(found: &mut Attributes<'_>, out: &mut RouteMonitoring, plain: bool,
 
 /// An UPDATE that withdraws and announces nothing (RFC 4724 §2).
 fn end_of_rib(out: &RouteMonitoring, no_attributes: bool, found: &Attributes<'_>) -> Option<AfiSafi> {
-    if !out.announce.is_empty() || !out.withdraw.is_empty() || !out.labelled.is_empty() {
+    if !out.announce.is_empty() || !out.withdraw.is_empty() || !out.labelled.is_empty() || !out.evpn.is_empty() {
         return None;
     }
     if no_attributes {
@@ -172,11 +208,14 @@ fn end_of_rib(out: &RouteMonitoring, no_attributes: bool, found: &Attributes<'_>
     value.is_empty().then_some(family)
 }
 
-fn treat_as_withdraw(mut out: RouteMonitoring, offset: usize, what: String) -> DecodeError {
+/// What can be kept of a bad UPDATE: what it withdraws, and what it announces as withdrawn.
+fn salvaged(mut out: RouteMonitoring, offset: usize, action: Action, what: String) -> DecodeError {
     let lost = out.announce.drain(..).map(|n| Nlri { next_hop: None, ..n });
     out.withdraw.extend(lost);
     out.labelled.withdraw.append(&mut out.labelled.announce);
-    DecodeError { offset, action: Action::TreatAsWithdraw, what, salvage: Some(Box::new(out)) }
+    out.evpn.withdraw.append(&mut out.evpn.announce);
+    out.end_of_rib = None;
+    DecodeError { offset, action, what, salvage: Some(Box::new(out)) }
 }
 
 /// Takes the router's own AS off the front of an eBGP peer's path.

@@ -65,6 +65,9 @@ fn faults_that_cost_only_the_attribute_leave_the_routes() {
     for (bad, words) in [
         (attribute(0x40, 6, &[1]), "ATOMIC_AGGREGATE attribute has length 1 (RFC 7606 §7.6)"),
         (attribute(0xC0, 7, &[1, 2, 3]), "AGGREGATOR attribute has length 3 (RFC 7606 §7.7)"),
+        (attribute(0xC0, 17, &[2, 3, 0, 0]), "AS4_PATH has a segment of 3 AS numbers with 2 bytes left (RFC 6793 §6)"),
+        (attribute(0xC0, 18, &[1, 2, 3]), "AS4_AGGREGATOR attribute has length 3 (RFC 7606 §7.7)"),
+        (attribute(0x80, 26, &[1, 0, 4, 9]), "AIGP holds no metric of 11 bytes (RFC 7311 §3)"),
     ] {
         let (bytes, at) = with(&bad);
         let m = routes(&bytes);
@@ -75,6 +78,64 @@ fn faults_that_cost_only_the_attribute_leave_the_routes() {
     let m = routes(&monitoring(0, &update(&[], &twice, &NLRI)));
     assert_eq!(m.attributes.unwrap().med, Some(1), "the first counts");
     assert_eq!(m.faults.len(), 1);
+}
+
+#[test]
+fn what_an_external_neighbour_must_not_send_is_discarded() {
+    let mut codec = Codec::new(Some(bgp::Asn(65001)));
+    for (bad, words) in [
+        (attribute(0x40, 5, &[0, 0, 0, 200]), "LOCAL_PREF from an external neighbour (RFC 7606 §7.5)"),
+        (attribute(0x80, 9, &[10, 0, 0, 9]), "ORIGINATOR_ID from an external neighbour (RFC 7606 §7.9)"),
+        (attribute(0x80, 10, &[10, 0, 0, 9]), "CLUSTER_LIST from an external neighbour (RFC 7606 §7.10)"),
+        // not even its length matters then
+        (attribute(0x40, 5, &[200]), "LOCAL_PREF from an external neighbour (RFC 7606 §7.5)"),
+    ] {
+        let (bytes, at) = with(&bad);
+        let Message::RouteMonitoring(m) = bmp::decode(&bytes, &mut codec).unwrap() else { panic!() };
+        assert_eq!((m.faults.len(), m.faults[0].error.as_str(), m.faults[0].offset), (1, words, at));
+        let a = m.attributes.unwrap();
+        assert_eq!((a.local_pref, a.originator_id, a.cluster_list.len()), (None, None, 0));
+    }
+    // after policy it is the router's own word, and an internal neighbour may
+    let (bytes, _) = with(&attribute(0x40, 5, &[0, 0, 0, 200]));
+    let kept = |bytes: &[u8], codec: &mut Codec| match bmp::decode(bytes, codec).unwrap() {
+        Message::RouteMonitoring(m) => m.attributes.unwrap().local_pref,
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(kept(&bytes, &mut Codec::new(Some(bgp::Asn(65002)))), Some(200));
+    let mut after = bytes.clone();
+    after[7] = 0x40;
+    assert_eq!(kept(&after, &mut codec), Some(200));
+}
+
+#[test]
+fn a_bad_prefix_costs_what_stands_behind_it_and_no_more() {
+    // withdrawn: 198.51.100.0/24; announced: 203.0.113.0/24, then a length of 77 bits
+    let bad = [&NLRI[..], &[77, 1, 2]].concat();
+    let error = decode(&monitoring(0, &update(&[24, 198, 51, 100], &good().concat(), &bad))).unwrap_err();
+    assert_eq!(error.action, Action::SessionReset);
+    let withdrawn = |error: DecodeError| -> Vec<String> {
+        let salvage = error.salvage.unwrap();
+        assert!(salvage.announce.is_empty() && salvage.end_of_rib.is_none());
+        salvage.withdraw.iter().map(|n| n.prefix.to_string()).collect()
+    };
+    assert_eq!(withdrawn(error), ["198.51.100.0/24", "203.0.113.0/24"]);
+    // MP_REACH_NLRI twice: the first is read, the routes in the old fields too
+    let reach = attribute(0x80, 14, &[&[0, 2, 1, 16][..], &[0x20; 16], &[0, 16, 0x20, 1]].concat());
+    let twice = [good().concat(), reach.clone(), reach].concat();
+    let error = decode(&monitoring(0, &update(&[24, 198, 51, 100], &twice, &NLRI))).unwrap_err();
+    assert_eq!((error.action, error.what.as_str()), (Action::SessionReset, "attribute 14 stands twice (RFC 7606 §3 g)"));
+    assert_eq!(withdrawn(error), ["198.51.100.0/24", "203.0.113.0/24", "2001::/16"]);
+    // a next hop that cannot be: its prefixes have no place, the others do
+    let reach = attribute(0x80, 14, &[0, 2, 1, 5, 1, 2, 3, 4, 5, 0, 16, 0x20, 1]);
+    let error = decode(&monitoring(0, &update(&[24, 198, 51, 100], &[good().concat(), reach].concat(), &[]))).unwrap_err();
+    assert_eq!(withdrawn(error), ["198.51.100.0/24"]);
+    // attributes that are longer than the message
+    let mut bytes = monitoring(0, &update(&[24, 198, 51, 100], &[], &[]));
+    let at = bytes.len() - 1;
+    bytes[at] = 9;
+    let error = decode(&bytes).unwrap_err();
+    assert_eq!((error.action, withdrawn(error)), (Action::SessionReset, vec!["198.51.100.0/24".to_owned()]));
 }
 
 #[test]

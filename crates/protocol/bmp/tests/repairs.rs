@@ -85,6 +85,72 @@ fn path_identifiers_are_read_where_both_sides_agreed() {
     assert_eq!((m.announce[0].path_id, m.repairs), (Some(200), vec![Repair::RoutesWithoutPeerUp, Repair::AddPathGuessed]));
 }
 
+/// A Loc-RIB session of AS 65001 whose Peer Up says nothing of path identifiers.
+fn loc_rib_up() -> Codec {
+    let mut codec = Codec::default();
+    let open = wire::open(65001, &wire::four_octet(65001));
+    let mut bytes = wire::peer_up(&open, &open);
+    bytes[6] = 3;
+    bmp::decode(&bytes, &mut codec).unwrap();
+    codec
+}
+
+/// Routes of that Loc-RIB.
+fn loc_rib(update: &[u8]) -> Vec<u8> {
+    let mut bytes = monitoring(0, update);
+    bytes[6] = 3;
+    bytes
+}
+
+#[test]
+fn a_loc_rib_with_path_identifiers_that_its_peer_up_hides_is_read_and_named() {
+    // as GoBGP sent it: identifier 1, then 203.0.113.0/24, twice with other numbers
+    let nlri = [&[0, 0, 0, 1][..], &NLRI, &[0, 0, 0, 2], &[24, 198, 51, 100]].concat();
+    let bytes = loc_rib(&update(&[], &good().concat(), &nlri));
+    let m = routes(&bytes, &mut loc_rib_up());
+    assert_eq!(m.peer.view, View::LocRib);
+    let found: Vec<(String, Option<u32>)> = m.announce.iter().map(|n| (n.prefix.to_string(), n.path_id)).collect();
+    assert_eq!(found, [("203.0.113.0/24".to_owned(), Some(1)), ("198.51.100.0/24".to_owned(), Some(2))]);
+    assert_eq!(m.repairs, [Repair::LocRibAddPath]);
+    // identifier 0 reads like default routes; several of them in one UPDATE are none
+    let zero = [&[0, 0, 0, 0][..], &NLRI].concat();
+    let m = routes(&loc_rib(&update(&[], &good().concat(), &zero)), &mut loc_rib_up());
+    assert_eq!((m.announce.len(), m.announce[0].path_id, m.repairs), (1, Some(0), vec![Repair::LocRibAddPath]));
+    // plain routes stay plain, the default route among them
+    let plain = [&[0][..], &NLRI].concat();
+    let m = routes(&loc_rib(&update(&[], &good().concat(), &plain)), &mut loc_rib_up());
+    assert_eq!((m.announce.len(), m.announce[0].path_id, m.repairs.len()), (2, None, 0));
+}
+
+#[test]
+fn a_loc_rib_path_of_two_octets_is_read_and_named() {
+    let mut all = good();
+    all[1] = attribute(0x40, 2, &[2, 3, 0xFD, 0xEA, 0xFB, 0xF4, 0xFB, 0xF5]);
+    let m = routes(&loc_rib(&update(&[], &all.concat(), &NLRI)), &mut loc_rib_up());
+    assert_eq!((m.attributes.unwrap().as_path.to_string().as_str(), m.repairs), ("65002 64500 64501", vec![Repair::TwoOctetAsPath]));
+}
+
+#[test]
+fn a_correction_that_is_switched_off_is_not_made() {
+    let off = |names: &[&str]| bmp::Switched::try_from(names.iter().map(|n| (*n).to_owned()).collect::<Vec<_>>());
+    let without = |codec: Codec, name: &str| codec.with_repairs(off(&[name]).unwrap());
+    let m = routes(&path(&[65001, 65002, 64500]), &mut without(up(&[], &[]), "frr_own_as_in_front"));
+    assert_eq!((m.attributes.unwrap().as_path.to_string().as_str(), m.repairs.len()), ("65001 65002 64500", 0));
+    let mut all = good();
+    all[1] = attribute(0x40, 2, &[2, 2, 0xFD, 0xEA, 0xFB, 0xF4]);
+    let short = monitoring(0, &update(&[], &all.concat(), &NLRI));
+    let error = bmp::decode(&short, &mut without(up(&[], &[]), "two_octet_as_path")).unwrap_err();
+    assert_eq!(error.action, bmp::Action::TreatAsWithdraw);
+    let numbered = loc_rib(&update(&[], &good().concat(), &[&[0, 0, 0, 200][..], &NLRI].concat()));
+    assert!(bmp::decode(&numbered, &mut without(loc_rib_up(), "loc_rib_add_path")).is_err());
+    assert!(bmp::decode(&numbered, &mut loc_rib_up()).is_ok());
+    // what is switched off stays so in the saved state
+    let codec = without(up(&[], &[]), "add_path_guessed");
+    assert_eq!(serde_json::from_str::<Codec>(&serde_json::to_string(&codec).unwrap()).unwrap(), codec);
+    let words = off(&["own_as"]).unwrap_err().to_string();
+    assert!(words.starts_with("\"own_as\" is no correction") && words.contains("next_hop_missing"), "{words}");
+}
+
 #[test]
 fn peers_that_go_down_out_of_turn_are_named() {
     let mut codec = Codec::default();
@@ -118,9 +184,9 @@ fn views_and_families_are_told_apart() {
     let mut codec = Codec::default();
     let view = |flags| routes(&monitoring(flags, &update(&NLRI, &[], &[])), &mut Codec::default()).peer.view;
     assert_eq!([0, 0x40, 0x10, 0x50].map(view), [View::AdjRibInPre, View::AdjRibInPost, View::AdjRibOutPre, View::AdjRibOutPost]);
-    let evpn = attribute(0x80, 15, &[0, 25, 70, 1, 2, 3]);
-    let m = routes(&monitoring(0, &update(&[], &evpn, &[])), &mut codec);
-    assert_eq!((m.unread[0].to_string().as_str(), m.withdraw.len()), ("l2vpn_evpn", 0));
+    let flow = attribute(0x80, 15, &[0, 1, 133, 1, 2, 3]);
+    let m = routes(&monitoring(0, &update(&[], &flow, &[])), &mut codec);
+    assert_eq!((m.unread[0].to_string().as_str(), m.withdraw.len()), ("ipv4_flow_spec", 0));
 }
 
 #[test]

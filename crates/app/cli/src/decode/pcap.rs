@@ -3,14 +3,15 @@
 use crate::exit::Failure;
 use archive::bmp_flows::{BmpFlows, Given};
 use archive::pcap::Flow;
+use bmp::Codec;
 use serde_json::{Value, json};
 use std::io::Write;
 use std::path::Path;
 
 /// Prints a capture's messages in the order in which they were complete; says whether part of it was bad.
-pub fn print(file: &Path, own_as: Option<bgp::Asn>, out: &mut impl Write) -> Result<bool, Failure> {
+pub fn print(file: &Path, fresh: &Codec, out: &mut impl Write) -> Result<bool, Failure> {
     let input = super::input(file)?;
-    let mut flows = BmpFlows::new(own_as);
+    let mut flows = BmpFlows::new(fresh.clone());
     let (mut bad, mut closed, mut printed) = (false, false, false);
     let mut each = |flow: Flow, time: Option<i64>, given: Given| {
         let (value, fault) = object(flow, time, given);

@@ -19,7 +19,7 @@ pub async fn start(data: &Path) -> Engine {
         hostname: "edge-router-01".into(),
         role: DeviceRole::Edge,
         router_id: Ipv4Addr::new(10, 0, 0, 1),
-        bmp: Some(BmpSource { address: FROM.into() }),
+        bmp: Some(BmpSource::at(FROM.into())),
         gnmi: None,
         netconf: None,
     };

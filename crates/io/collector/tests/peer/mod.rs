@@ -78,7 +78,7 @@ pub fn inventory(own_asn: u32, gnmi: Option<GnmiEndpoint>) -> Inventory {
             hostname: "r1".to_owned(),
             role: DeviceRole::Edge,
             router_id: Ipv4Addr::new(10, 0, 0, 1),
-            bmp: Some(BmpSource { address: IpAddr::V4(Ipv4Addr::LOCALHOST) }),
+            bmp: Some(BmpSource::at(IpAddr::V4(Ipv4Addr::LOCALHOST))),
             gnmi,
             netconf: None,
         }],

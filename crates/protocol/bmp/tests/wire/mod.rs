@@ -30,7 +30,11 @@ pub fn bgp(kind: u8, body: &[u8]) -> Vec<u8> {
 }
 
 pub fn attribute(flags: u8, kind: u8, value: &[u8]) -> Vec<u8> {
-    [&[flags, kind, u8::try_from(value.len()).unwrap()][..], value].concat()
+    match u8::try_from(value.len()) {
+        Ok(length) => [&[flags, kind, length][..], value].concat(),
+        // with the bit for a length of two bytes
+        Err(_) => [&[flags | 0x10, kind][..], &u16::try_from(value.len()).unwrap().to_be_bytes(), value].concat(),
+    }
 }
 
 pub fn update(withdrawn: &[u8], attributes: &[u8], nlri: &[u8]) -> Vec<u8> {
