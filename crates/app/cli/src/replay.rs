@@ -17,9 +17,44 @@ pub struct Arguments {
     /// Print the state at the end.
     #[arg(long)]
     state: bool,
-    /// Stop before the first input received at or after this time, nanoseconds since 1970.
-    #[arg(long, value_name = "NS")]
-    until: Option<i64>,
+    /// Stop before the first input received at or after this time: RFC 3339, or nanoseconds since 1970.
+    #[arg(long, value_name = "TIME")]
+    until: Option<String>,
+    /// As fast as it goes (`max`), or so many times real time.
+    #[arg(long, value_name = "max|N", default_value = "max", value_parser = speed_of)]
+    speed: Speed,
+}
+
+/// How fast a capture is played.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Speed {
+    Max,
+    Times(f64),
+}
+
+fn speed_of(text: &str) -> Result<Speed, String> {
+    match text {
+        "max" => Ok(Speed::Max),
+        _ => match text.parse::<f64>() {
+            Ok(times) if times.is_finite() && (0.01..=10_000.0).contains(&times) => Ok(Speed::Times(times)),
+            _ => Err("max, or a number from 0.01 to 10000".to_owned()),
+        },
+    }
+}
+
+/// Waits until an input is due.
+struct Pace {
+    speed: Speed,
+    begun: Option<(std::time::Instant, units::Timestamp)>,
+}
+
+impl Pace {
+    fn wait(&mut self, at: units::Timestamp) {
+        let Speed::Times(times) = self.speed else { return };
+        let (moment, first) = *self.begun.get_or_insert((std::time::Instant::now(), at));
+        let due = moment + std::time::Duration::from_secs_f64(at.since(first).as_secs_f64() / times);
+        std::thread::sleep(due.saturating_duration_since(std::time::Instant::now()));
+    }
 }
 
 /// Arguments of `capture`.
@@ -81,9 +116,15 @@ pub fn capture(context: &Context, arguments: &CaptureArguments) -> Ended {
                 crate::engine::print_json(&info);
             } else {
                 let (first, last) = info.time.clone().unwrap_or_default();
+                let about = &info.about;
+                let site = about.site.as_deref().map(|s| format!(", site {s}")).unwrap_or_default();
+                println!("made by {} {}, inputs of shape {}{site}{}", about.program, about.version, about.schema, redacted(about));
                 println!(
-                    "{} inputs from {first} to {last}\ndigest {}\nunfinished bytes at the end: {}",
-                    info.records, info.digest, info.lost_tail_bytes
+                    "{} inputs from {first} to {last}\ndigest {}\nunfinished bytes at the end: {}; {}",
+                    info.records,
+                    info.digest,
+                    info.lost_tail_bytes,
+                    ended(&info)
                 );
             }
             Ok(Outcome::Done)
@@ -94,7 +135,7 @@ pub fn capture(context: &Context, arguments: &CaptureArguments) -> Ended {
                 Ok(Outcome::Partly)
             }
             Ok(info) => {
-                println!("intact: {} inputs, digest {}", info.records, info.digest);
+                println!("intact: {} inputs, digest {}; {}", info.records, info.digest, ended(&info));
                 Ok(Outcome::Done)
             }
             Err(error @ capture::CaptureError::Damaged { .. }) => {
@@ -113,6 +154,25 @@ pub fn capture(context: &Context, arguments: &CaptureArguments) -> Ended {
         CaptureVerb::Export { file, device, .. } => export_bmp(file, device.as_deref().unwrap_or_default()),
         CaptureVerb::Redact { file, copy } => redact(file, copy),
     }
+}
+
+fn redacted(about: &capture::About) -> &'static str {
+    if about.redacted { ", redacted" } else { "" }
+}
+
+/// Says how the file ends.
+const fn ended(info: &capture::Info) -> &'static str {
+    if info.finished {
+        "closed in order"
+    } else {
+        "no end mark: still being written, its program was stopped, or later frames were cut off"
+    }
+}
+
+/// Reads a time as operators write it.
+fn time_of(text: &str) -> Result<units::Timestamp, Failure> {
+    let told = text.parse::<i64>().ok().map(units::Timestamp::from_nanos).or_else(|| units::Timestamp::parse(text));
+    told.ok_or_else(|| Failure::new("PH-CLI-080", format!("{text:?} is no time: 2026-08-12T10:15:00Z, or nanoseconds since 1970")))
 }
 
 /// Writes the BMP messages of a router to standard output.
@@ -143,7 +203,8 @@ fn export_bmp(file: &Path, device: &str) -> Ended {
 fn redact(file: &Path, copy: &Path) -> Ended {
     let unusable = |e: capture::CaptureError| Failure::from_error("", &e);
     let mut reader = capture::Reader::<serde_json::Value>::open(file).map_err(unusable)?;
-    let mut writer = capture::Writer::create(copy).map_err(unusable)?;
+    let about = capture::About { redacted: true, ..reader.about().clone() };
+    let mut writer = capture::Writer::create_with(copy, &about).map_err(unusable)?;
     let (mut texts, mut inputs) = (0, 0u64);
     for entry in &mut reader {
         let mut entry = match entry {
@@ -158,7 +219,7 @@ fn redact(file: &Path, copy: &Path) -> Ended {
         writer.append(entry.seq, entry.at, &entry.body).map_err(unusable)?;
         inputs += 1;
     }
-    writer.flush_durable().map_err(unusable)?;
+    if reader.finished() { writer.finish() } else { writer.flush_durable() }.map_err(unusable)?;
     println!("{inputs} inputs copied to {}, {texts} texts replaced", copy.display());
     if reader.lost_tail() > 0 {
         eprintln!("{}", capture::cut_short(reader.lost_tail()));
@@ -170,15 +231,21 @@ fn redact(file: &Path, copy: &Path) -> Ended {
 /// Runs `replay`.
 pub fn replay(context: &Context, arguments: &Arguments) -> Ended {
     let mut unwritten = None;
-    let until = arguments.until.map(units::Timestamp::from_nanos);
-    let replay = capture::Replay::run(&arguments.file, until, |event| {
-        if arguments.decisions {
-            match serde_json::to_string(event) {
-                Ok(line) => println!("{line}"),
-                Err(error) => unwritten = Some(error),
+    let until = arguments.until.as_deref().map(time_of).transpose()?;
+    let mut pace = Pace { speed: arguments.speed, begun: None };
+    let replay = capture::Replay::run_paced(
+        &arguments.file,
+        until,
+        |at| pace.wait(at),
+        |event| {
+            if arguments.decisions {
+                match serde_json::to_string(event) {
+                    Ok(line) => println!("{line}"),
+                    Err(error) => unwritten = Some(error),
+                }
             }
-        }
-    })
+        },
+    )
     .map_err(|e| Failure::from_error("", &e))?;
     if let Some(error) = unwritten {
         return Err(Failure::from_error("PH-CLI-006", &error));

@@ -212,7 +212,9 @@ impl Shell {
         tokio::spawn(async move {
             let event = match executor.read(&device, READ_WITHIN).await {
                 Ok(running) => {
-                    ConfigEvent::Read { text: running.native().unwrap_or_default().to_owned(), digest: running.digest().to_owned() }
+                    // the digest is of what the device runs; what is shown, kept and recorded is without its secrets
+                    let (text, _) = config::secret::hide(running.native().unwrap_or_default());
+                    ConfigEvent::Read { text: text.into_owned(), digest: running.digest().to_owned() }
                 }
                 Err(error) => ConfigEvent::Failed { reason: error.to_string() },
             };
@@ -252,7 +254,7 @@ impl Shell {
 
     /// Writes what is pending; nothing follows.
     pub fn close(&mut self) {
-        if let Err(error) = self.writer.flush_durable() {
+        if let Err(error) = self.writer.finish() {
             tracing::error!(error = %chain(&error), "the end of the capture could not be written");
         }
     }

@@ -8,6 +8,7 @@ use crate::tap::Tap;
 use crate::topics::Topics;
 use crate::{recorder, supervise};
 use action::OperatorId;
+use capture::About;
 use collector::BmpListener;
 use core::net::SocketAddr;
 use executor::Executor;
@@ -220,7 +221,9 @@ impl Engine {
 
         let started = now();
         let capture = options.data.join("captures").join(format!("{}.capture", started.nanos()));
-        let writer = capture::Writer::create(&capture).map_err(|source| EngineError::Capture { path: capture.clone(), source })?;
+        let about = About { site: Some(options.inventory.name.clone()), begun: Some(started), ..About::default() };
+        let writer =
+            capture::Writer::create_with(&capture, &about).map_err(|source| EngineError::Capture { path: capture.clone(), source })?;
         let bmp_error = |source| EngineError::Bmp { address: options.bmp, source };
         let listener = BmpListener::bind(options.bmp, &options.inventory).await.map_err(bmp_error)?;
         let bmp = listener.local_address().unwrap_or(options.bmp);

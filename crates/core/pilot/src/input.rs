@@ -6,6 +6,10 @@ use change::{JournalRecord, WireReply};
 use network::Observation;
 use serde::{Deserialize, Serialize};
 
+/// Shape of [`Input`] as JSON. Counted up when an input of before, a state above all, can no longer be read; captures carry it, so that one
+/// of another shape is refused in words. Captures of format 1 have shape 1, which may still be readable.
+pub const INPUT_SCHEMA: u32 = 2;
+
 /// One entry of the ordered log (ARCHITECTURE.md, invariant 1). It is written to the capture before it is handled.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "input")]

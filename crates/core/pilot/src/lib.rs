@@ -17,7 +17,7 @@ mod state;
 pub use effect::Effect;
 pub use event::{Event, Happening};
 pub use guardrail::Mode;
-pub use input::{Command, Input};
+pub use input::{Command, INPUT_SCHEMA, Input};
 pub use pilot::Pilot;
 pub use simulate::{AgreementRow, Decided, JobId, JobKind, SimulationAnswer, SimulationJob, simulate};
 pub use state::{ChangeRecord, PilotState, ProposalRecord, ProposalState, Resume};

@@ -30,6 +30,34 @@ impl Timestamp {
         Self(millis.saturating_mul(1_000_000))
     }
 
+    /// Reads RFC 3339 (`2026-08-12T10:15:00.5Z`, `2026-08-12 12:15:00+02:00`); `None` for anything else and for days that do not exist.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let number = |from: usize, to: usize| text.get(from..to).filter(|t| t.bytes().all(|b| b.is_ascii_digit()))?.parse::<i64>().ok();
+        let mark = |at: usize, any: &[u8]| text.as_bytes().get(at).filter(|b| any.contains(b)).map(|_| ());
+        let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
+        let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
+        (mark(4, b"-")?, mark(7, b"-")?, mark(10, b"Tt ")?, mark(13, b":")?, mark(16, b":")?);
+        let days = days(year, month, day);
+        if civil(days) != (year, month, day) || hour > 23 || minute > 59 || second > 60 {
+            return None;
+        }
+        let rest = text.get(19..)?;
+        let digits = rest.strip_prefix('.').map_or(0, |r| r.bytes().take_while(u8::is_ascii_digit).count());
+        let (fraction, zone) = if digits > 0 { (rest.get(1..1 + digits)?, rest.get(1 + digits..)?) } else { ("", rest) };
+        let nanos = format!("{:0<9.9}", fraction).parse::<i64>().ok()?;
+        let offset = match zone.as_bytes() {
+            [b'Z' | b'z'] => 0,
+            [sign @ (b'+' | b'-'), _, _, b':', _, _] => {
+                let minutes = zone.get(1..3)?.parse::<i64>().ok()? * 60 + zone.get(4..6)?.parse::<i64>().ok()?;
+                if *sign == b'+' { minutes } else { -minutes }
+            }
+            _ => return None,
+        };
+        let seconds = days * 86_400 + hour * 3600 + (minute - offset) * 60 + second;
+        seconds.checked_mul(1_000_000_000)?.checked_add(nanos).map(Self)
+    }
+
     /// Returns nanoseconds since the Unix epoch.
     #[must_use]
     pub const fn nanos(self) -> i64 {
@@ -62,6 +90,15 @@ impl fmt::Display for Timestamp {
         let (y, m, d) = civil(days);
         write!(f, "{y:04}-{m:02}-{d:02}T{:02}:{:02}:{:02}.{nanos:09}Z", sod / 3600, sod / 60 % 60, sod % 60)
     }
+}
+
+/// Year, month and day to days since the epoch (Howard Hinnant's `days_from_civil`).
+const fn days(year: i64, month: i64, day: i64) -> i64 {
+    let y = if month <= 2 { year - 1 } else { year };
+    let era = y.div_euclid(400);
+    let yoe = y - era * 400;
+    let doy = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+    era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719_468
 }
 
 /// Days since the epoch to (year, month, day), proleptic Gregorian (Howard Hinnant's `civil_from_days`).
@@ -143,6 +180,29 @@ mod tests {
         assert_eq!(Timestamp::from_nanos(1_785_579_300_123_456_789).to_string(), "2026-08-01T10:15:00.123456789Z");
         assert_eq!(Timestamp::from_nanos(-1).to_string(), "1969-12-31T23:59:59.999999999Z");
         assert_eq!(Timestamp::from_millis(951_782_400_000).to_string(), "2000-02-29T00:00:00.000000000Z");
+    }
+
+    #[test]
+    fn times_are_read_as_they_are_printed_and_nothing_else_is() {
+        for nanos in [0, -1, 1_785_579_300_123_456_789, 951_782_400_000_000_000, -7_000_000_000_000_000_000] {
+            let at = Timestamp::from_nanos(nanos);
+            assert_eq!(Timestamp::parse(&at.to_string()), Some(at));
+        }
+        let noon = Timestamp::parse("2026-08-12T10:15:00Z");
+        for same in ["2026-08-12 10:15:00.000z", "2026-08-12T12:15:00+02:00", "2026-08-12T05:45:00.0-04:30"] {
+            assert_eq!(Timestamp::parse(same), noon, "{same}");
+        }
+        for bad in [
+            "",
+            "now",
+            "2026-02-30T00:00:00Z",
+            "2026-08-12T10:15:00",
+            "2026-08-12T24:15:00Z",
+            "2026-8-12T10:15:00Z",
+            "+026-08-12T10:15:00Z",
+        ] {
+            assert_eq!(Timestamp::parse(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -2,19 +2,31 @@
 //!
 //! ```text
 //! magic "PHCAP\r\n\x1a" · version u16 · reserved u16
-//! frame*:  length u32 (compressed bytes) · length u32, every bit turned over · checksum [u8; 8] · zstd( records )
+//! about:   length u32 · JSON: who made it, for which site, in which shape of inputs
+//! frame*:  length u32 (compressed bytes) · length u32, every bit turned over · records u32 · seq u64, at i64 of the first record ·
+//!          at i64 of the last · seal [u8; 32] · zstd( records )
 //! records: length u32 · JSON { "seq", "at", "body" }
+//! end:     a frame of no records; its content is JSON { "records" }
 //! ```
-//! Numbers are big-endian. The checksum is the first 8 bytes of a SHA-256 that runs over every record from the start of the file, so a
-//! frame that was changed, dropped or swapped is noticed. The length stands twice, so that a changed one is not taken for the end of the
-//! file. A record is acknowledged once [`Writer::flush_durable`] returned; a file that ends
-//! in the middle of a frame loses that frame and says so. Secrets never enter: inputs do not hold any.
+//! Numbers are big-endian, times nanoseconds since 1970. A frame's seal is the SHA-256 of the seal before it (of `about`: its own), of the
+//! header's other fields and of the content before compression, so a frame that was changed, dropped or swapped is noticed, and the last seal
+//! is the digest of the whole. The length stands twice, so that a changed one is not taken for the end of the file. The headers alone are an
+//! index: [`index`] hops from one to the next. A record is acknowledged once [`Writer::flush_durable`] returned; a file that ends in the
+//! middle of a frame loses that frame and says so; one without an end was not closed in order, or later frames were cut off.
+//!
+//! Format 1, of builds before it, has no `about`, no end, and frame headers of 16 bytes with a running checksum; it is read, not written.
+//! Secrets never enter: configurations are stripped of them where they are read from the device.
 
+mod about;
+mod index;
 mod reader;
 mod redact;
 mod replay;
+mod seal;
 mod writer;
 
+pub use about::About;
+pub use index::{Frames, Place, index};
 pub use reader::{Entry, Info, Mark, Reader, info};
 pub use redact::redact;
 pub use replay::Replay;
@@ -24,12 +36,14 @@ use std::path::PathBuf;
 
 /// First bytes of a capture. The line ending and the control-Z show a transfer in text mode at once.
 pub const MAGIC: [u8; 8] = *b"PHCAP\r\n\x1a";
-/// Version written, and the only one there is: others are refused.
-pub const VERSION: u16 = 1;
-/// Bytes before the first frame.
+/// Version written.
+pub const VERSION: u16 = 2;
+/// Oldest version that is read.
+pub const OLDEST: u16 = 1;
+/// Bytes before `about`.
 const FILE_HEADER: usize = 12;
-/// Bytes before a frame's content.
-const FRAME_HEADER: usize = 16;
+/// Longest `about`, bytes of JSON.
+const ABOUT_MAX: usize = 64 << 10;
 /// Longest record, bytes of JSON. A state of a large network is the longest there is.
 pub const RECORD_MAX: usize = 1 << 30;
 /// Longest frame on disk, bytes.
@@ -64,7 +78,7 @@ pub enum CaptureError {
         found: u16,
     },
     /// Made by a program before the first release.
-    #[error("PH-CAP-007 {path} has format {found}, which no released version wrote; this one reads format {VERSION}")]
+    #[error("PH-CAP-007 {path} has format {found}, which no version wrote; this one reads formats {OLDEST} to {VERSION}")]
     Older {
         /// File.
         path: PathBuf,
@@ -82,6 +96,23 @@ pub enum CaptureError {
         why: String,
         /// Records read before.
         records: u64,
+    },
+    /// Inputs have another shape than when the capture was made.
+    #[error(
+        "PH-CAP-009 {path} was made by version {version} whose inputs have shape {schema}; this version reads shape {}: play it with the version that made it. Record {seq} cannot be read: {why}",
+        pilot::INPUT_SCHEMA
+    )]
+    Shape {
+        /// File.
+        path: PathBuf,
+        /// Version that made it; "before 0.1" where the file does not say.
+        version: String,
+        /// Its shape of inputs.
+        schema: u32,
+        /// Sequence number of the record, counted from the first of the file.
+        seq: u64,
+        /// What the reader said.
+        why: String,
     },
     /// A record is longer than the bound.
     #[error("PH-CAP-005 record {seq} is {length} bytes long, at most {RECORD_MAX} are kept")]

@@ -21,7 +21,20 @@ impl Replay {
     ///
     /// # Errors
     /// [`CaptureError`] naming the byte where the capture cannot be read; what was told before it stands.
-    pub fn run(file: &Path, until: Option<Timestamp>, mut each: impl FnMut(&Event)) -> Result<Self, CaptureError> {
+    pub fn run(file: &Path, until: Option<Timestamp>, each: impl FnMut(&Event)) -> Result<Self, CaptureError> {
+        Self::run_paced(file, until, |_| {}, each)
+    }
+
+    /// The same; `wait` is called with the time of each input before it is handled, for who wants to see it slowly.
+    ///
+    /// # Errors
+    /// As [`Replay::run`].
+    pub fn run_paced(
+        file: &Path,
+        until: Option<Timestamp>,
+        mut wait: impl FnMut(Timestamp),
+        mut each: impl FnMut(&Event),
+    ) -> Result<Self, CaptureError> {
         let mut reader = Reader::<Input>::open(file)?;
         let mut replay = Self::default();
         for entry in &mut reader {
@@ -29,6 +42,7 @@ impl Replay {
             if until.is_some_and(|until| entry.at >= until) {
                 break;
             }
+            wait(entry.at);
             replay.step(entry).iter().for_each(&mut each);
         }
         replay.lost_tail = reader.lost_tail();

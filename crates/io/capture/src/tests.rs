@@ -15,7 +15,10 @@ fn write(path: &Path, flushes: &[usize]) {
 }
 
 fn read(path: &Path) -> (Vec<u64>, u64, Option<CaptureError>) {
-    let mut reader = Reader::<String>::open(path).unwrap();
+    let mut reader = match Reader::<String>::open(path) {
+        Ok(reader) => reader,
+        Err(error) => return (Vec::new(), 0, Some(error)),
+    };
     let (mut seqs, mut error) = (Vec::new(), None);
     for entry in &mut reader {
         match entry {
@@ -27,6 +30,13 @@ fn read(path: &Path) -> (Vec<u64>, u64, Option<CaptureError>) {
         }
     }
     (seqs, reader.lost_tail(), error)
+}
+
+/// Where the first frame starts, and where it ends.
+fn first_frame(path: &Path) -> (usize, usize) {
+    let frames = index(path).unwrap().unwrap().frames;
+    let offset = |n: usize| usize::try_from(frames[n].offset).unwrap();
+    (offset(0), offset(1))
 }
 
 fn folder() -> (tempfile::TempDir, PathBuf) {
@@ -68,7 +78,7 @@ fn every_truncation_keeps_the_frames_before_it() {
     let (_dir, path) = folder();
     write(&path, &[3, 4]);
     let bytes = std::fs::read(&path).unwrap();
-    let first = FILE_HEADER + FRAME_HEADER + usize::try_from(u32::from_be_bytes(bytes[12..16].try_into().unwrap())).unwrap();
+    let (_, first) = first_frame(&path);
     for cut in first..bytes.len() {
         std::fs::write(&path, &bytes[..cut]).unwrap();
         let (seqs, lost, error) = read(&path);
@@ -82,7 +92,7 @@ fn every_flipped_bit_is_noticed_and_what_was_read_before_it_is_kept() {
     let (_dir, path) = folder();
     write(&path, &[3, 4]);
     let bytes = std::fs::read(&path).unwrap();
-    let first = FILE_HEADER + FRAME_HEADER + usize::try_from(u32::from_be_bytes(bytes[12..16].try_into().unwrap())).unwrap();
+    let (_, first) = first_frame(&path);
     for at in FILE_HEADER..bytes.len() {
         for bit in 0..8 {
             let mut bad = bytes.clone();
@@ -114,6 +124,94 @@ fn foreign_and_newer_files_are_refused_in_words() {
     assert!(matches!(Reader::<String>::open(&path), Err(CaptureError::Older { found: 0, .. })));
     std::fs::write(&path, "hello").unwrap();
     assert!(matches!(Reader::<String>::open(&path), Err(CaptureError::NotACapture { .. })));
+}
+
+#[test]
+fn an_orderly_end_is_told_from_a_cut() {
+    let (_dir, path) = folder();
+    write(&path, &[3, 4]);
+    let open = info(&path).unwrap();
+    assert!(!open.finished && open.lost_tail_bytes == 0, "a killed program leaves no end");
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("whole");
+    let mut writer = Writer::create(&path).unwrap();
+    for seq in 0..5 {
+        writer.append(seq, Timestamp::from_nanos(0), &"x").unwrap();
+        writer.flush().unwrap();
+    }
+    writer.finish().unwrap();
+    let whole = info(&path).unwrap();
+    assert_eq!((whole.finished, whole.records), (true, 5));
+    let bytes = std::fs::read(&path).unwrap();
+    let frames = index(&path).unwrap().unwrap();
+    assert_eq!((frames.ended, frames.records(), frames.frames.len()), (true, 5, 5));
+    // cut between two frames: whole frames, and no end
+    let last = usize::try_from(frames.frames[4].offset).unwrap();
+    std::fs::write(&path, &bytes[..last]).unwrap();
+    let cut = info(&path).unwrap();
+    assert_eq!((cut.finished, cut.records, cut.lost_tail_bytes), (false, 4, 0));
+    // a frame taken out of the middle, and something behind the end
+    let second = usize::try_from(frames.frames[1].offset).unwrap()..usize::try_from(frames.frames[2].offset).unwrap();
+    let without: Vec<u8> = bytes.iter().enumerate().filter(|(i, _)| !second.contains(i)).map(|(_, b)| *b).collect();
+    std::fs::write(&path, without).unwrap();
+    assert!(matches!(info(&path), Err(CaptureError::Damaged { records: 1, .. })));
+    std::fs::write(&path, [&bytes[..], b"x"].concat()).unwrap();
+    let error = info(&path).unwrap_err().to_string();
+    assert!(error.contains("something stands behind the end"), "{error}");
+}
+
+#[test]
+fn the_index_is_what_reading_everything_finds() {
+    let (_dir, path) = folder();
+    write(&path, &[3, 4, 1]);
+    let frames = index(&path).unwrap().unwrap();
+    let told: Vec<(u64, i64, i64, u32)> = frames.frames.iter().map(|f| (f.seq, f.at.nanos(), f.until.nanos(), f.records)).collect();
+    assert_eq!(told, [(0, 0, 14, 3), (3, 21, 42, 4), (7, 49, 49, 1)]);
+    assert_eq!(frames.at(Timestamp::from_nanos(15)).unwrap().seq, 3);
+    assert_eq!(frames.at(Timestamp::from_nanos(50)), None);
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
+    let cut = index(&path).unwrap().unwrap();
+    assert!(cut.records() == 7 && cut.lost_tail > 0);
+}
+
+/// A capture as builds of format 1 wrote it.
+fn format_1(records: &[String]) -> Vec<u8> {
+    use sha2::{Digest, Sha256};
+    let content: Vec<u8> =
+        records.iter().flat_map(|r| [&u32::try_from(r.len()).unwrap().to_be_bytes()[..], r.as_bytes()].concat()).collect();
+    let packed = zstd::bulk::compress(&content, 1).unwrap();
+    let length = u32::try_from(packed.len()).unwrap();
+    let checksum = Sha256::digest(&content);
+    [&MAGIC[..], &[0, 1, 0, 0], &length.to_be_bytes(), &(!length).to_be_bytes(), &checksum[..8], &packed].concat()
+}
+
+#[test]
+fn a_capture_of_format_1_is_read_and_one_of_another_shape_is_refused_in_words() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("old");
+    let record = |seq: u64| format!(r#"{{"seq":{seq},"at":7,"body":"input {seq}"}}"#);
+    std::fs::write(&path, format_1(&[record(0), record(1)])).unwrap();
+    let (seqs, _, error) = read(&path);
+    assert_eq!(seqs, [0, 1]);
+    assert!(error.is_none() && index(&path).unwrap().is_none());
+    assert_eq!(info(&path).unwrap().about.version, "before 0.1");
+    // its inputs are of a kind that this program does not know
+    let mut reader = Reader::<pilot::Input>::open(&path).unwrap();
+    let words = reader.next().unwrap().unwrap_err().to_string();
+    assert!(
+        words.starts_with("PH-CAP-009") && words.contains("before 0.1") && words.contains("play it with the version that made it"),
+        "{words}"
+    );
+    assert!(reader.next().is_none());
+    // the same from a later program that says so
+    let path = dir.path().join("later");
+    let about = About { version: "7.1".to_owned(), schema: 99, ..About::default() };
+    let mut writer = Writer::create_with(&path, &about).unwrap();
+    writer.append(0, Timestamp::from_nanos(0), &"x").unwrap();
+    writer.finish().unwrap();
+    let words = Reader::<pilot::Input>::open(&path).unwrap().next().unwrap().unwrap_err().to_string();
+    assert!(words.contains("made by version 7.1 whose inputs have shape 99"), "{words}");
 }
 
 #[test]

@@ -1,8 +1,8 @@
 //! Writing.
 
-use crate::{CaptureError, FRAME_HEADER, MAGIC, RECORD_MAX, VERSION};
+use crate::seal::{self, Head};
+use crate::{About, CaptureError, MAGIC, RECORD_MAX, VERSION};
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::os::unix::fs::DirBuilderExt;
@@ -20,7 +20,10 @@ pub struct Writer {
     path: PathBuf,
     file: File,
     pending: Vec<u8>,
-    digest: Sha256,
+    /// Sequence number and time of the first pending record, time of the last, how many.
+    waiting: Option<(u64, Timestamp, Timestamp, u32)>,
+    seal: [u8; 32],
+    records: u64,
     /// Where the last whole frame ends.
     end: u64,
     spoilt: bool,
@@ -34,11 +37,19 @@ struct Record<'a, T> {
 }
 
 impl Writer {
+    /// Creates a capture that says what this program is and no more.
+    ///
+    /// # Errors
+    /// As [`Writer::create_with`].
+    pub fn create(path: &Path) -> Result<Self, CaptureError> {
+        Self::create_with(path, &About::default())
+    }
+
     /// Creates a capture; its folder is made, a file that exists is refused.
     ///
     /// # Errors
     /// [`CaptureError::Io`].
-    pub fn create(path: &Path) -> Result<Self, CaptureError> {
+    pub fn create_with(path: &Path, about: &About) -> Result<Self, CaptureError> {
         let io = |doing| move |source| CaptureError::Io { doing, path: path.to_owned(), source };
         if let Some(folder) = path.parent() {
             std::fs::DirBuilder::new().recursive(true).mode(0o700).create(folder).map_err(io("making the folder of"))?;
@@ -47,6 +58,9 @@ impl Writer {
         file.write_all(&MAGIC).map_err(io("writing"))?;
         file.write_all(&VERSION.to_be_bytes()).map_err(io("writing"))?;
         file.write_all(&[0, 0]).map_err(io("writing"))?;
+        let json = serde_json::to_vec(about).map_err(|source| CaptureError::NotJson { seq: 0, source })?;
+        let length = u32::try_from(json.len()).unwrap_or(u32::MAX);
+        file.write_all(&length.to_be_bytes()).and_then(|()| file.write_all(&json)).map_err(io("writing"))?;
         file.sync_all().map_err(io("syncing"))?;
         // the name must survive a power loss too
         if let Some(folder) = path.parent().filter(|f| !f.as_os_str().is_empty()) {
@@ -54,7 +68,7 @@ impl Writer {
         }
         let end = file.stream_position().map_err(io("writing"))?;
         let pending = Vec::with_capacity(2 * FRAME_SOFT);
-        Ok(Self { path: path.to_owned(), file, pending, digest: Sha256::new(), end, spoilt: false })
+        Ok(Self { path: path.to_owned(), file, pending, waiting: None, seal: seal::of_about(&json), records: 0, end, spoilt: false })
     }
 
     /// Adds one record.
@@ -67,6 +81,10 @@ impl Writer {
         let length = length.ok_or(CaptureError::TooLong { seq, length: json.len() })?;
         self.pending.extend_from_slice(&length.to_be_bytes());
         self.pending.extend_from_slice(&json);
+        self.waiting = Some(match self.waiting {
+            Some((first, from, _, count)) => (first, from, at, count + 1),
+            None => (seq, at, at, 1),
+        });
         if self.pending.len() >= FRAME_SOFT { self.flush() } else { Ok(()) }
     }
 
@@ -79,27 +97,46 @@ impl Writer {
         if self.spoilt {
             return Err(CaptureError::Spoilt { path: self.path.clone() });
         }
-        if self.pending.is_empty() {
-            return Ok(());
-        }
-        let io = |doing, source| CaptureError::Io { doing, path: self.path.clone(), source };
-        let packed = zstd::bulk::compress(&self.pending, LEVEL).map_err(|e| io("compressing for", e))?;
-        let mut digest = self.digest.clone();
-        digest.update(&self.pending);
-        let length = u32::try_from(packed.len()).unwrap_or(u32::MAX);
-        let mut frame = Vec::with_capacity(packed.len() + FRAME_HEADER);
-        frame.extend_from_slice(&length.to_be_bytes());
-        frame.extend_from_slice(&(!length).to_be_bytes());
-        frame.extend_from_slice(&digest.clone().finalize()[..8]);
-        frame.extend_from_slice(&packed);
-        if let Err(error) = self.file.write_all(&frame) {
+        let Some((seq, from, to, records)) = self.waiting else { return Ok(()) };
+        let content = core::mem::take(&mut self.pending);
+        let written = self.frame(records, seq, (from, to), &content);
+        self.pending = content;
+        written?;
+        self.pending.clear();
+        self.waiting = None;
+        self.records += u64::from(records);
+        Ok(())
+    }
+
+    fn frame(&mut self, records: u32, seq: u64, at: (Timestamp, Timestamp), content: &[u8]) -> Result<(), CaptureError> {
+        let packed = zstd::bulk::compress(content, LEVEL).map_err(|source| CaptureError::Io {
+            doing: "compressing for",
+            path: self.path.clone(),
+            source,
+        })?;
+        let head = Head { length: u32::try_from(packed.len()).unwrap_or(u32::MAX), records, seq, at };
+        let seal = head.seal(&self.seal, content);
+        let frame = [head.written(&seal), packed].concat();
+        if let Err(source) = self.file.write_all(&frame) {
             self.step_back();
-            return Err(CaptureError::Io { doing: "writing", path: self.path.clone(), source: error });
+            return Err(CaptureError::Io { doing: "writing", path: self.path.clone(), source });
         }
         self.end += frame.len() as u64;
-        self.digest = digest;
-        self.pending.clear();
+        self.seal = seal;
         Ok(())
+    }
+
+    /// Writes what is pending and the end, so that a copy whose end is cut off is told from a whole one. Nothing is appended afterwards.
+    ///
+    /// # Errors
+    /// [`CaptureError`].
+    pub fn finish(&mut self) -> Result<(), CaptureError> {
+        self.flush()?;
+        let content = serde_json::json!({"records": self.records}).to_string();
+        self.frame(0, 0, (Timestamp::EPOCH, Timestamp::EPOCH), content.as_bytes())?;
+        // whatever were written now would stand behind the end
+        self.spoilt = true;
+        self.file.sync_data().map_err(|source| CaptureError::Io { doing: "syncing", path: self.path.clone(), source })
     }
 
     /// Cuts off half a frame.

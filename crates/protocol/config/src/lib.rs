@@ -10,6 +10,7 @@ mod evaluate;
 pub mod frr;
 mod model;
 pub mod openconfig;
+pub mod secret;
 
 pub use edit::PolicyEdit;
 pub use evaluate::PolicyOutcome;
