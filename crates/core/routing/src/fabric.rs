@@ -301,6 +301,11 @@ impl Fabric {
         by(&self.ospf).or_else(|| by(&self.isis))
     }
 
+    /// Returns the length of the longest prefix by which a router reaches an address without BGP.
+    pub fn match_length(&self, router: usize, address: IpAddr) -> Option<u8> {
+        (1..=host(address)).rev().find(|length| Prefix::new(address, *length).is_some_and(|p| self.in_force(router, &p).is_some()))
+    }
+
     /// Says which protocol a router's own route to exactly this prefix is of: the one with the lowest distance.
     pub fn in_force(&self, router: usize, prefix: &Prefix) -> Option<Protocol> {
         if self.connected.get(prefix).is_some_and(|p| p.iter().any(|p| self.ports[*p].router == router)) {

@@ -5,6 +5,7 @@
 //! sessions until nothing changes, one message at a time as routers do, so that choices that depend on the order of arrival come out as
 //! with that order, and are found out by another ([`Schedule`]). Prefixes that are announced and treated alike are computed once.
 
+mod anomaly;
 mod arrival;
 mod blueprint;
 mod compare;
@@ -23,7 +24,9 @@ mod solve;
 mod table;
 mod tables;
 mod transfer;
+mod wheel;
 
+pub use anomaly::{Anomaly, Outcome, Repair, Searched, StableState};
 pub use arrival::Arrival;
 pub use blueprint::{Blueprint, Failures, Feed, Flaps, Links, Router};
 pub use compare::{Sort, Step};
@@ -39,3 +42,4 @@ pub use solution::{Solution, Solved};
 pub use solve::{Class, Schedule, Shared, State};
 pub use tables::{OrderDependent, PathRow, Tables};
 pub use transfer::{Side, Stop};
+pub use wheel::{Spoke, Wheel};

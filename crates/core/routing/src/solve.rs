@@ -220,7 +220,7 @@ impl Plane<'_> {
         self.nodes.partition_point(|n| n.slots.end <= slot)
     }
 
-    fn put(&self, slot: u32, route: u32, state: &mut State) -> bool {
+    pub(crate) fn put(&self, slot: u32, route: u32, state: &mut State) -> bool {
         let held = &mut state.slots[slot as usize];
         if held.route == route {
             return false;
@@ -290,7 +290,7 @@ impl Plane<'_> {
     }
 
     /// Carries one message; returns the receiver when it has another path now.
-    fn deliver(&self, class: &Class, h: u32, state: &mut State, shared: &mut Shared) -> Option<usize> {
+    pub(crate) fn deliver(&self, class: &Class, h: u32, state: &mut State, shared: &mut Shared) -> Option<usize> {
         let half = &self.halves[h as usize];
         // what is put there instead, if anything, stays
         if half.to == OUTSIDE || class.withheld.contains(&h) {
@@ -551,7 +551,7 @@ impl Queue {
         }
     }
 
-    fn pop(&mut self) -> Option<u32> {
+    pub(crate) fn pop(&mut self) -> Option<u32> {
         let h = if self.schedule == Schedule::Last { self.waiting.pop_back() } else { self.waiting.pop_front() }?;
         self.queued[h as usize] = false;
         Some(h)

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
 use bgp::{Family, Prefix};
-use routing::{Blueprint, Plane, Profile, Router, Schedule, Solution};
+use routing::{Anomaly, Blueprint, Outcome, Plane, Profile, Router, Schedule, Solution};
 use std::sync::Arc;
 
 fn network(configs: &[(&str, String)]) -> Blueprint {
@@ -44,6 +44,14 @@ fn choice(plane: &Plane<'_>, solution: &Solution, router: usize) -> String {
     plane.choice(solution, router, &prefix()).map_or_else(|| "none".to_owned(), |c| c.as_path)
 }
 
+fn anomalies(blueprint: &Blueprint) -> Vec<Anomaly> {
+    let plane = Plane::new(blueprint, Family::Ipv4Unicast);
+    let mut solution = plane.solve_all(Schedule::First);
+    let told = plane.anomalies(&mut solution);
+    assert_eq!(told.searched, told.of);
+    told.anomalies
+}
+
 #[test]
 fn of_two_stable_states_it_says_that_the_order_decides() {
     let prefers = "route-map HIGH permit 10\n set local-preference 200\n";
@@ -60,6 +68,14 @@ fn of_two_stable_states_it_says_that_the_order_decides() {
     let reverse = plane.solve_all(Schedule::Reverse);
     let states = [&solution, &reverse].map(|s| (choice(&plane, s, 1), choice(&plane, s, 2)));
     assert_ne!(states[0], states[1], "both stable states are found");
+    let [told] = &anomalies(&blueprint)[..] else { panic!() };
+    assert_eq!((told.outcome.name(), &told.routers[..]), ("disagree", &["r1".to_owned(), "r2".to_owned()][..]));
+    let Outcome::Disagree { states, .. } = &told.outcome else { panic!() };
+    assert_eq!(states.len(), 2);
+    let text = told.to_string();
+    let wheel =
+        "wheel: r1 prefers r1-r2 and on by r2 to its own r1-r0 (local_pref); r2 prefers r2-r1 and on by r1 to its own r2-r0 (local_pref)";
+    assert!(text.contains(wheel) && text.contains("r2-r1-r0") && text.contains("r1-r2-r0"), "{text}");
 }
 
 #[test]
@@ -79,6 +95,12 @@ fn where_no_stable_state_is_the_circle_is_named_and_the_search_ends() {
     let solution = plane.solve_all(Schedule::First);
     let circles = plane.circles(&solution);
     assert_eq!(circles, [(prefix(), vec!["r1".to_owned(), "r2".to_owned(), "r3".to_owned()])]);
+    let [told] = &anomalies(&blueprint)[..] else { panic!() };
+    assert_eq!((told.outcome.name(), told.routers.len()), ("bad_gadget", 3));
+    let wheel = told.wheel.as_ref().unwrap();
+    let pivots: Vec<_> = wheel.pivots.iter().map(|p| (p.router.as_str(), p.spoke.join(" "), p.rim.join(" "), p.prefers_by)).collect();
+    let spoke = |a: &'static str, b: &str| (a, format!("{a} r0"), format!("{a} {b}"), "local_pref");
+    assert_eq!(pivots, [spoke("r1", "r2"), spoke("r2", "r3"), spoke("r3", "r1")]);
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use crate::Case;
 use bgp::{Family, Prefix};
-use routing::{Arrival, OrderDependent, PathRow, Plane, Schedule};
+use routing::{Anomaly, Arrival, OrderDependent, PathRow, Plane, Schedule};
 use serde::Serialize;
 use std::collections::BTreeMap;
 use std::io::Write;
@@ -48,6 +48,10 @@ pub struct Answer {
     pub order_dependent: Vec<OrderDependent>,
     /// Destinations without rest.
     pub oscillation: Option<Vec<Oscillation>>,
+    /// Destinations without one state of rest, or whose route cannot come into force: which kind, and the dispute wheel.
+    pub anomalies: Vec<Anomaly>,
+    /// Destinations that were not searched for anomalies: the search is bounded.
+    pub unsearched: usize,
     /// What is not modelled, with its place.
     pub unmodelled: Vec<String>,
     /// Sessions that do not come up.
@@ -79,6 +83,8 @@ fn solved(case: &Case, arrival: Option<&Arrival>) -> Answer {
         converged: true,
         order_dependent: Vec::new(),
         oscillation: None,
+        anomalies: Vec::new(),
+        unsearched: 0,
         unmodelled: case.unmodelled(&blueprint),
         absent_sessions: Vec::new(),
         rounds: 0,
@@ -93,6 +99,9 @@ fn solved(case: &Case, arrival: Option<&Arrival>) -> Answer {
         let mut solution = plane.solve_all(Schedule::First);
         if arrival.is_none() {
             out.order_dependent.extend(plane.order_dependent(&solution));
+            let told = plane.anomalies(&mut solution);
+            out.unsearched += told.of - told.searched;
+            out.anomalies.extend(told.anomalies);
         }
         let circles = plane.circles(&solution).into_iter().map(|(prefix, routers)| Oscillation { prefix, routers });
         let circles: Vec<Oscillation> = circles.collect();
@@ -170,6 +179,12 @@ impl Answer {
         }
         for o in self.oscillation.iter().flatten() {
             writeln!(out, "{}: no stable state: the choices of {} go round in a circle", o.prefix, o.routers.join(", "))?;
+        }
+        for anomaly in &self.anomalies {
+            writeln!(out, "{anomaly}")?;
+        }
+        if self.unsearched > 0 {
+            writeln!(out, "{} destinations were not searched for anomalies", self.unsearched)?;
         }
         for line in &self.unmodelled {
             writeln!(out, "not modelled: {line}")?;

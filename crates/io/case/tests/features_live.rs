@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 #![allow(clippy::print_stdout, reason = "the agreement is what the test is for")]
 
-use case::live::{self, Arrival, Live};
+use case::live::{self, Live};
 use case::{Case, Text, answer, compare};
 use std::collections::BTreeMap;
 use std::sync::Mutex;
@@ -48,7 +48,7 @@ fn agrees(name: &str, case: &Case, then: impl FnOnce(&Live<'_>, &answer::Answer)
     let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let ours = answer::solve(case);
     let stop = AtomicBool::new(false);
-    let live = Live::start(case, name, &Arrival::default(), &stop).unwrap();
+    let live = Live::start(case, name, &live::Arrival::default(), &stop).unwrap();
     let (shown, unfinished) = live.tables(ours.session_sides).unwrap();
     then(&live, &ours);
     drop(live);
@@ -312,4 +312,71 @@ fn further_paths_only_to_who_takes_them() {
         let count = |router| row(ours, router, "203.0.113.0/24").unwrap().len();
         assert_eq!((count("r4"), count("r5")), (2, 1));
     });
+}
+
+/// zebra does not install a route that would lead to its own next hop; the table of BGP has it all the same.
+#[test]
+fn a_route_over_its_own_next_hop_stays_out_of_force() {
+    let r2 = port("r2-eth0", "10.1.23.2/24") + "ip route 10.0.0.0/8 10.1.23.3\n" + &bgp(65002, "2.2.2.2", &[("10.9.9.3", "65002")], "", "");
+    let r3 = port("r3-eth0", "10.1.23.3/24")
+        + "interface lo\n ip address 10.9.9.3/32\nexit\n"
+        + &bgp(
+            65002,
+            "3.3.3.3",
+            &[("10.1.23.2", "65002")],
+            " neighbor 10.1.23.2 update-source lo\n",
+            "  network 10.9.0.0/16\n  network 203.0.113.0/24\n",
+        );
+    let case = network(&[("r2", r2), ("r3", r3)], &[("s1", &["r2", "r3"])]);
+    agrees("own", &case, |live, ours| {
+        let told: Vec<String> = ours.anomalies.iter().map(ToString::to_string).collect();
+        assert_eq!(told, ["10.9.0.0/16: at r2 the route covers its own next hop 10.9.9.3 and cannot come into force"]);
+        let shown = live.ask("r2", "show ip route bgp").unwrap();
+        let line = |prefix: &str| shown.lines().find(|l| l.contains(prefix)).unwrap_or_default().to_owned();
+        println!("{shown}");
+        assert!(line("203.0.113.0/24").starts_with("B>"), "{shown}");
+        assert!(!line("10.9.0.0/16").starts_with("B>"), "{shown}");
+    });
+}
+
+/// Real routers come to rest in one of the states that are told.
+#[test]
+fn disagree_comes_to_rest_in_one_of_the_states_told() {
+    let rim = |n: u32, other: u32| {
+        port(&format!("r{n}-eth0"), &format!("10.1.0{n}.2/24").replace("10.1.0", "10.1.1"))
+            + &port(&format!("r{n}-eth1"), &format!("10.1.30.{n}/24"))
+            + "route-map HIGH permit 10\n set local-preference 200\nexit\n"
+            + &bgp(
+                65000 + n,
+                &format!("{n}.{n}.{n}.{n}"),
+                &[(&format!("10.1.1{n}.1"), "65000"), (&format!("10.1.30.{other}"), &(65000 + other).to_string())],
+                "",
+                &format!("  neighbor 10.1.30.{other} route-map HIGH in\n"),
+            )
+    };
+    let r0 = port("r0-eth0", "10.1.11.1/24")
+        + &port("r0-eth1", "10.1.12.1/24")
+        + &bgp(65000, "9.9.9.9", &[("10.1.11.2", "65001"), ("10.1.12.2", "65002")], "", "  network 203.0.113.0/24\n");
+    let case = network(
+        &[("r0", r0), ("r1", rim(1, 2)), ("r2", rim(2, 1))],
+        &[("s1", &["r0", "r1"]), ("s2", &["r0", "r2"]), ("s3", &["r1", "r2"])],
+    );
+    if let Some(why) = live::missing() {
+        println!("skipped: {why}");
+        return;
+    }
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let ours = answer::solve(&case);
+    let routing::Outcome::Disagree { states, .. } = &ours.anomalies[0].outcome else { panic!("{:?}", ours.anomalies) };
+    let stop = AtomicBool::new(false);
+    let live = Live::start(&case, "dis", &live::Arrival::default(), &stop).unwrap();
+    let (shown, _) = live.tables(ours.session_sides).unwrap();
+    drop(live);
+    let path = |r: &str| {
+        let best = shown[r].detail["203.0.113.0/24"].paths.iter().find(|p| p.is_best()).unwrap();
+        best.as_path().split(' ').map(|asn| format!("r{}", asn.parse::<u32>().unwrap() - 65000)).collect::<Vec<_>>()
+    };
+    let real = ["r1", "r2"].map(|r| (r.to_owned(), [vec![r.to_owned()], path(r)].concat()));
+    assert!(states.iter().any(|s| real.iter().all(|(r, way)| &s.ways[r] == way)), "{real:?} is not among {states:?}");
+    println!("dis: {real:?} is one of {} states told", states.len());
 }
