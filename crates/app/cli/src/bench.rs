@@ -1,6 +1,7 @@
 //! `pilotctl bench`: figures of this build on this machine.
 
 mod feed;
+mod flaps;
 mod gnmi;
 mod ingest;
 mod replay;

@@ -38,6 +38,12 @@ pub struct Arguments {
     /// Loads so many full feeds (1.05 M IPv4 and 230 k IPv6), before and after policy, too; up to 200.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u8).range(1..=200))]
     feeds: Option<u8>,
+    /// Measures a storm of so many flaps a second through the whole engine instead.
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=200_000))]
+    flaps: Option<u32>,
+    /// Length of that storm.
+    #[arg(long, value_name = "SECONDS", default_value_t = 60, requires = "flaps", value_parser = clap::value_parser!(u64).range(1..=3600))]
+    flap_seconds: u64,
     /// The program that measures the parsers of others; without it the one beside this program.
     #[arg(long, value_name = "PROGRAM")]
     reference: Option<PathBuf>,
@@ -107,6 +113,9 @@ struct Report {
 
 /// Runs `bench ingest`.
 pub fn run(context: &Context, arguments: &Arguments) -> Ended {
+    if let Some(flaps) = arguments.flaps {
+        return super::flaps::run(context, flaps, arguments.flap_seconds);
+    }
     // first, while nothing else has touched the heap
     let memory = memory(arguments.routes)?;
     let (source, bytes) = stream(arguments)?;
