@@ -171,7 +171,7 @@ impl Plane<'_> {
             let (class, prefixes) = (&solved.class, &solved.prefixes);
             if let Some((outcome, routers, wheel)) = self.rest(class, &mut solution.shared, &mut left, &mut calm) {
                 let routers = routers.into_iter().map(|r| self.network.routers[r].name.clone()).collect();
-                out.anomalies.push(Anomaly { prefixes: prefixes.clone(), routers, outcome, wheel });
+                out.anomalies.push(Anomaly { prefixes: prefixes.to_vec(), routers, outcome, wheel });
             }
         }
         out.anomalies.extend(self.self_resolution(solution));
@@ -258,7 +258,7 @@ impl Plane<'_> {
     fn without_med(&self) -> Plane<'_> {
         let mut calm = Plane::new(self.network, self.family);
         for node in &mut calm.nodes {
-            node.rules.ignores_med = true;
+            std::sync::Arc::make_mut(node).rules.ignores_med = true;
         }
         calm
     }
@@ -330,7 +330,7 @@ impl Plane<'_> {
     /// route itself (zebra, `nexthop_active`: such a route is not installed).
     fn self_resolution(&self, solution: &Solution) -> Vec<Anomaly> {
         let mut found: BTreeMap<(core::net::IpAddr, Prefix), Vec<String>> = BTreeMap::new();
-        for (prefix, number) in &solution.by_prefix {
+        for (prefix, number) in solution.by_prefix.iter() {
             let state = &solution.classes[*number as usize].state;
             for (router, best) in state.best.iter().enumerate().filter(|(_, b)| **b != NONE) {
                 let route = solution.shared.routes.get(state.slots[*best as usize].route);

@@ -60,8 +60,9 @@ impl<'n> Plane<'n> {
     #[must_use]
     pub fn sides_up(&self, solution: &Solution, stage: u16) -> usize {
         let inside = |h: &crate::session::Half| h.from != crate::session::OUTSIDE && h.to != crate::session::OUTSIDE;
-        let all = (0..).zip(&self.halves).zip(&self.stage);
-        all.filter(|((n, h), s)| inside(h) && **s <= stage && !solution.down.contains(n)).count()
+        let stages = self.stage.iter().copied().chain(core::iter::repeat(0));
+        let all = (0..).zip(self.halves.iter()).zip(stages);
+        all.filter(|((n, h), s)| inside(h) && *s <= stage && !solution.down.contains(n)).count()
     }
 
     /// Returns a plane of the same network in which sessions come up in an order.

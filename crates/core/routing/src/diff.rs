@@ -1,11 +1,12 @@
-//! What a change did: two solutions, destination by destination.
+//! What a change did: two solutions, destination by destination. What both share is not looked at.
 
 use crate::plane::{NONE, Plane};
-use crate::solution::Solution;
+use crate::solution::{Solution, Solved};
 use bgp::Prefix;
 use core::net::IpAddr;
 use serde::Serialize;
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// How a router reaches a destination.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -31,46 +32,111 @@ pub struct Moved {
     pub after: Option<Choice>,
 }
 
+/// The same without words: routers and destinations by position.
+#[derive(Clone, Debug)]
+pub struct Move {
+    /// Router by position.
+    pub router: usize,
+    /// Prefixes that changed alike.
+    pub prefixes: Arc<Vec<Prefix>>,
+    /// Destination before; absent: it was not known.
+    pub before: Option<usize>,
+    /// Destination after; absent: it is not known any more.
+    pub after: Option<usize>,
+}
+
 impl Plane<'_> {
     /// Returns a router's choice.
     #[must_use]
     pub fn choice(&self, solution: &Solution, router: usize, prefix: &Prefix) -> Option<Choice> {
-        self.choice_in(solution, router, solution.number_of(prefix)?)
+        self.choice_at(solution, router, solution.number_of(prefix)? as usize)
     }
 
-    fn choice_in(&self, solution: &Solution, router: usize, number: u32) -> Option<Choice> {
-        let state = &solution.classes[number as usize].state;
-        let best = *state.best.get(router)?;
+    /// Returns a router's choice for a destination by its position.
+    #[must_use]
+    pub fn choice_at(&self, solution: &Solution, router: usize, destination: usize) -> Option<Choice> {
+        let (from, route) = self.exit(solution.classes.get(destination)?, router)?;
+        let a = &solution.shared.routes.get(route).attributes;
+        Some(Choice { from, next_hop: a.next_hop, as_path: a.as_path.to_string() })
+    }
+
+    /// Neighbour of the best path, and its route.
+    #[inline]
+    fn exit(&self, solved: &Solved, router: usize) -> Option<(Option<IpAddr>, u32)> {
+        let best = *solved.state.best.get(router)?;
         if best == NONE {
             return None;
         }
-        let route = solution.shared.routes.get(state.slots[best as usize].route);
         let h = self.slot_half[best as usize];
         let from = (h != NONE).then(|| self.halves[h as usize].from_address);
-        Some(Choice { from, next_hop: route.attributes.next_hop, as_path: route.attributes.as_path.to_string() })
+        Some((from, solved.state.slots[best as usize].route))
     }
 
     /// Compares this plane's solution with what another made of the network after a change; routers are the same, in the same order.
     #[must_use]
     pub fn moved(&self, before: &Solution, plane: &Plane<'_>, after: &Solution) -> Vec<Moved> {
+        let told = |m: Move| Moved {
+            router: self.network.routers[m.router].name.clone(),
+            prefixes: m.prefixes.to_vec(),
+            before: m.before.and_then(|n| self.choice_at(before, m.router, n)),
+            after: m.after.and_then(|n| plane.choice_at(after, m.router, n)),
+        };
+        self.moves(before, plane, after).into_iter().map(told).collect()
+    }
+
+    /// The same without words. Destinations that both solutions share are not looked at.
+    #[must_use]
+    pub fn moves(&self, before: &Solution, plane: &Plane<'_>, after: &Solution) -> Vec<Move> {
         // prefixes that stand in one destination before and one after are compared once
-        let mut pairs: BTreeMap<(u32, u32), Vec<Prefix>> = BTreeMap::new();
-        let prefixes: std::collections::BTreeSet<Prefix> = before.prefixes().chain(after.prefixes()).collect();
-        for prefix in prefixes {
-            let pair = (before.number_of(&prefix).unwrap_or(NONE), after.number_of(&prefix).unwrap_or(NONE));
-            pairs.entry(pair).or_default().push(prefix);
+        let mut pairs: BTreeMap<(u32, u32), Arc<Vec<Prefix>>> = BTreeMap::new();
+        let mut others: BTreeMap<(u32, u32), Vec<Prefix>> = BTreeMap::new();
+        for (n, is) in (0..).zip(&after.classes) {
+            match before.classes.get(n as usize) {
+                Some(was) if Arc::ptr_eq(was, is) => {}
+                Some(was) if Arc::ptr_eq(&was.prefixes, &is.prefixes) => {
+                    pairs.insert((n, n), Arc::clone(&is.prefixes));
+                }
+                _ => {
+                    for prefix in is.prefixes.iter() {
+                        others.entry((before.number_of(prefix).unwrap_or(NONE), n)).or_default().push(*prefix);
+                    }
+                }
+            }
         }
+        for (n, was) in (0..).zip(&before.classes) {
+            let same = |is: &Arc<Solved>| Arc::ptr_eq(was, is) || Arc::ptr_eq(&was.prefixes, &is.prefixes);
+            if !after.classes.get(n as usize).is_some_and(same) {
+                let gone = was.prefixes.iter().filter(|p| after.number_of(p).is_none());
+                gone.for_each(|p| others.entry((n, NONE)).or_default().push(*p));
+            }
+        }
+        pairs.extend(others.into_iter().map(|(pair, prefixes)| (pair, Arc::new(prefixes))));
         let mut out = Vec::new();
         for ((old, new), prefixes) in pairs {
+            let (was, is) = (before.classes.get(old as usize), after.classes.get(new as usize));
             for router in 0..self.nodes.len() {
-                let was = (old != NONE).then(|| self.choice_in(before, router, old)).flatten();
-                let is = (new != NONE).then(|| plane.choice_in(after, router, new)).flatten();
-                if was != is {
-                    let router = self.network.routers[router].name.clone();
-                    out.push(Moved { router, prefixes: prefixes.clone(), before: was, after: is });
+                let (a, b) = (was.and_then(|w| self.exit(w, router)), is.and_then(|i| plane.exit(i, router)));
+                let same = match (a, b) {
+                    (None, None) => true,
+                    (Some((from, x)), Some((to, y))) => from == to && is_same_way(before, x, after, y),
+                    _ => false,
+                };
+                if !same {
+                    let place = |n: u32| (n != NONE).then_some(n as usize);
+                    out.push(Move { router, prefixes: Arc::clone(&prefixes), before: place(old), after: place(new) });
                 }
             }
         }
         out
     }
+}
+
+/// Says whether two routes lead the same way: next hop and AS path.
+fn is_same_way(before: &Solution, a: u32, after: &Solution, b: u32) -> bool {
+    // one that both know is one
+    if a == b && before.shared.routes.is_below(&after.shared.routes, a) {
+        return true;
+    }
+    let (a, b) = (&before.shared.routes.get(a).attributes, &after.shared.routes.get(b).attributes);
+    a.next_hop == b.next_hop && a.as_path == b.as_path
 }

@@ -1,11 +1,14 @@
 //! Interfaces, segments and the IGP: who reaches which address at which cost.
 
+mod spf;
+
 use crate::blueprint::Blueprint;
 use bgp::{Family, Prefix};
 use config::{InterfaceConfig, Protocol, RouterConfig};
 use core::cmp::Reverse;
 use core::net::IpAddr;
-use std::collections::{BTreeMap, BinaryHeap};
+use std::collections::BTreeMap;
+use std::sync::Arc;
 
 /// Cost of an interface without one (FRR on an interface whose speed is 10 Gbit/s or not known; isisd's default metric).
 const DEFAULT_COST: u32 = 10;
@@ -56,11 +59,25 @@ pub(crate) struct Fabric {
     wires: BTreeMap<usize, Vec<(usize, String)>>,
     /// Routers that have an interface whose neighbour is held under this link-local address ([`config::Neighbor::on_interface`]).
     link_locals: BTreeMap<IpAddr, Vec<usize>>,
+    /// Lengths of prefixes there are, one bit each: OSPF, IS-IS, connected.
+    lengths: [u128; 3],
 }
 
 /// Says whether an address means something on one link only.
 pub(crate) const fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(a) if a.segments()[0] & 0xFFC0 == 0xFE80)
+}
+
+/// Costs to announced prefixes, by IGP (0: OSPF, 1: IS-IS) and prefix, of every router.
+pub(crate) type Trees = BTreeMap<(u8, Prefix), Arc<Vec<u32>>>;
+
+fn lengths<T>(map: &BTreeMap<Prefix, T>) -> u128 {
+    map.keys().fold(0, |mask, p| mask | (1_u128 << (p.length().min(128) - u8::from(p.length() > 0))))
+}
+
+/// The lengths of a mask that an address can have, longest first; the default route is left out.
+fn each_length(mask: u128, address: IpAddr) -> impl Iterator<Item = u8> {
+    (1..=host(address)).rev().filter(move |length| mask >> (length - 1) & 1 == 1)
 }
 
 fn host(address: IpAddr) -> u8 {
@@ -80,6 +97,7 @@ impl Fabric {
             with_statics: Vec::new(),
             wires: BTreeMap::new(),
             link_locals: BTreeMap::new(),
+            lengths: [0; 3],
         };
         let segments = segments(network);
         for ((r, name), segment) in segments.iter().flatten() {
@@ -112,6 +130,7 @@ impl Fabric {
             }
         }
         out.run_igps(network, segments.is_some());
+        out.lengths = [lengths(&out.ospf.prefixes), lengths(&out.isis.prefixes), lengths(&out.connected)];
         out
     }
 
@@ -209,14 +228,13 @@ impl Fabric {
 
     /// Returns the router's own address on the subnet of another address.
     pub fn beside(&self, router: usize, address: IpAddr) -> Option<IpAddr> {
-        self.covering(&self.connected, address)
+        self.covering(address)
             .find_map(|ports| ports.iter().map(|p| &self.ports[*p]).find(|p| p.router == router && p.address != address).map(|p| p.address))
     }
 
     /// Says whether two addresses lie in one connected subnet of a router.
     pub fn share_subnet(&self, router: usize, a: IpAddr, b: IpAddr) -> bool {
-        self.covering(&self.connected, a)
-            .any(|ports| ports.iter().map(|p| &self.ports[*p]).any(|p| p.router == router && p.subnet.contains(b)))
+        self.covering(a).any(|ports| ports.iter().map(|p| &self.ports[*p]).any(|p| p.router == router && p.subnet.contains(b)))
     }
 
     /// Returns an address of the family on a named interface of the router.
@@ -229,13 +247,13 @@ impl Fabric {
         self.ports.iter().filter(move |p| p.router == router).map(|p| p.subnet)
     }
 
-    /// The values of all prefixes that contain an address, longest first; the default route is left out.
-    fn covering<'m, T>(&self, map: &'m BTreeMap<Prefix, T>, address: IpAddr) -> impl Iterator<Item = &'m T> {
-        (1..=host(address)).rev().filter_map(move |length| map.get(&Prefix::new(address, length)?))
+    /// The ports of all connected prefixes that contain an address, longest first; the default route is left out.
+    fn covering(&self, address: IpAddr) -> impl Iterator<Item = &Vec<usize>> {
+        each_length(self.lengths[2], address).filter_map(move |length| self.connected.get(&Prefix::new(address, length)?))
     }
 
-    fn longest<T>(map: &BTreeMap<Prefix, T>, address: IpAddr) -> Option<(Prefix, &T)> {
-        (1..=host(address)).rev().find_map(|length| {
+    fn longest<T>(map: &BTreeMap<Prefix, T>, mask: u128, address: IpAddr) -> Option<(Prefix, &T)> {
+        each_length(mask, address).find_map(|length| {
             let prefix = Prefix::new(address, length)?;
             map.get(&prefix).map(|v| (prefix, v))
         })
@@ -243,10 +261,30 @@ impl Fabric {
 
     /// Returns for every router the cost to an address, [`UNREACHABLE`] without a route, with [`CONNECTED`] where it is on an own interface.
     pub fn costs_to(&self, address: IpAddr) -> Vec<u32> {
-        self.costs_at(address, STATIC_DEPTH_MAX)
+        self.costs_by(address, &mut Trees::new())
     }
 
-    fn costs_at(&self, address: IpAddr, depth: u8) -> Vec<u32> {
+    /// The same, with the trees that are known already; new ones are added.
+    pub fn costs_by(&self, address: IpAddr, trees: &mut Trees) -> Vec<u32> {
+        let mut tree = |igp: u8, domain: &Domain, prefix: Prefix, announcers: &[(u32, u32)]| {
+            Arc::clone(trees.entry((igp, prefix)).or_insert_with(|| Arc::new(domain.costs(announcers))))
+        };
+        self.costs_at(address, STATIC_DEPTH_MAX, &mut tree)
+    }
+
+    /// Returns which routers have a route to an address: 0, or [`CONNECTED`], or [`UNREACHABLE`].
+    pub fn reach(&self, address: IpAddr, parts: &Parts) -> Vec<u32> {
+        let mut tree = |igp: u8, domain: &Domain, _, announcers: &[(u32, u32)]| match &parts.0[usize::from(igp)] {
+            Some(part) => {
+                let reached = |p: &u32| announcers.iter().any(|(r, _)| part[*r as usize] == *p);
+                Arc::new(part.iter().map(|p| if reached(p) { 0 } else { UNREACHABLE }).collect())
+            }
+            None => Arc::new(domain.costs(announcers)),
+        };
+        self.costs_at(address, STATIC_DEPTH_MAX, &mut tree)
+    }
+
+    fn costs_at(&self, address: IpAddr, depth: u8, tree: &mut Grow<'_>) -> Vec<u32> {
         if is_link_local(address) {
             let mut out = vec![UNREACHABLE; self.routers];
             for router in self.link_locals.get(&address).into_iter().flatten() {
@@ -257,11 +295,11 @@ impl Fabric {
         let mut best: Vec<(u8, u32)> = vec![(0, UNREACHABLE); self.routers];
         let mut distances = vec![0; self.routers];
         // the longer match wins; of equal ones the lower distance
-        for (domain, distance) in [(&self.ospf, OSPF_DISTANCE), (&self.isis, ISIS_DISTANCE)] {
-            if let Some((prefix, announcers)) = Self::longest(&domain.prefixes, address) {
-                for (router, cost) in domain.costs(announcers).into_iter().enumerate() {
-                    if cost != UNREACHABLE && (best[router].1 == UNREACHABLE || prefix.length() > best[router].0) {
-                        best[router] = (prefix.length(), cost);
+        for (igp, domain, distance) in [(0, &self.ospf, OSPF_DISTANCE), (1, &self.isis, ISIS_DISTANCE)] {
+            if let Some((prefix, announcers)) = Self::longest(&domain.prefixes, self.lengths[usize::from(igp)], address) {
+                for (router, cost) in tree(igp, domain, prefix, announcers).iter().enumerate() {
+                    if *cost != UNREACHABLE && (best[router].1 == UNREACHABLE || prefix.length() > best[router].0) {
+                        best[router] = (prefix.length(), *cost);
                         distances[router] = distance;
                     }
                 }
@@ -273,11 +311,11 @@ impl Fabric {
             if let Some((prefix, via, distance)) = self.statics[router].iter().filter(covers).max_by_key(by_length)
                 && (best[router].1 == UNREACHABLE || (prefix.length(), distances[router]) > (best[router].0, *distance))
             {
-                let there = via.filter(|_| depth > 0).map_or(UNREACHABLE, |via| self.costs_at(via, depth - 1)[router]);
+                let there = via.filter(|_| depth > 0).map_or(UNREACHABLE, |via| self.costs_at(via, depth - 1, tree)[router]);
                 best[router] = (prefix.length(), if there == UNREACHABLE { UNREACHABLE } else { 0 });
             }
         }
-        for length in (1..=host(address)).rev() {
+        for length in each_length(self.lengths[2], address) {
             let Some(ports) = Prefix::new(address, length).and_then(|p| self.connected.get(&p)) else { continue };
             for port in ports.iter().map(|p| &self.ports[*p]) {
                 let entry = &mut best[port.router];
@@ -287,6 +325,57 @@ impl Fabric {
             }
         }
         best.into_iter().map(|(_, cost)| cost).collect()
+    }
+
+    /// Returns which routers of each IGP reach each other.
+    pub fn parts(&self) -> Parts {
+        Parts([self.ospf.parts(), self.isis.parts()])
+    }
+
+    /// Returns the trees of a network as they are here, where it differs in some wires or costs: only what hangs on those is worked out anew.
+    pub fn repaired(&self, before: &Self, trees: &Trees) -> Trees {
+        let mut out = Trees::new();
+        for (igp, new, old) in [(0, &self.ospf, &before.ospf), (1, &self.isis, &before.isis)] {
+            let moves = spf::Moves::between(&old.reverse, &new.reverse);
+            for ((_, prefix), tree) in trees.iter().filter(|((n, _), _)| *n == igp) {
+                // who does not announce it any more has no tree; where others do, the roots are others
+                if let (Some(is), true) = (new.prefixes.get(prefix), new.prefixes.get(prefix) == old.prefixes.get(prefix)) {
+                    out.insert((igp, *prefix), moves.repair(tree, is, &new.reverse));
+                }
+            }
+        }
+        out
+    }
+
+    /// Says whether some router has static routes.
+    pub const fn has_statics(&self) -> bool {
+        !self.with_statics.is_empty()
+    }
+
+    /// Returns the routers on wires that have other ends in another network.
+    pub fn plugged_otherwise(&self, other: &Self) -> Vec<usize> {
+        let here = |a: &Self, b: &Self| -> Vec<usize> {
+            let differs = |(segment, ends): &(&usize, &Vec<(usize, String)>)| b.wires.get(*segment) != Some(*ends);
+            a.wires.iter().filter(differs).flat_map(|(_, ends)| ends.iter().map(|(r, _)| *r)).collect()
+        };
+        let mut out = here(self, other);
+        out.extend(here(other, self));
+        out
+    }
+
+    /// Returns the routers that have an interface here and not in the other.
+    pub fn ports_beside(&self, other: &Self) -> BTreeMap<usize, Vec<Prefix>> {
+        let mut out: BTreeMap<usize, Vec<Prefix>> = BTreeMap::new();
+        for port in &self.ports {
+            let there = other.owners.get(&port.address).into_iter().flatten().any(|p| {
+                let p = &other.ports[*p];
+                (p.router, p.subnet) == (port.router, port.subnet)
+            });
+            if !there {
+                out.entry(port.router).or_default().push(port.subnet);
+            }
+        }
+        out
     }
 
     /// Returns the metric of the router's own route to exactly this prefix, when it has one that is not from BGP.
@@ -333,24 +422,58 @@ impl Fabric {
     }
 }
 
+/// Makes the tree of an announced prefix.
+type Grow<'g> = dyn FnMut(u8, &Domain, Prefix, &[(u32, u32)]) -> Arc<Vec<u32>> + 'g;
+
+/// For each IGP the part of the network that each router is in; `None`: not everyone who is reached reaches back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Parts([Option<Vec<u32>>; 2]);
+
+impl Parts {
+    /// Says whether the same routers reach each other in both, apart from some.
+    pub fn is_like(&self, other: &Self, apart: &std::collections::BTreeSet<usize>) -> bool {
+        self.0.iter().zip(&other.0).all(|pair| {
+            let (Some(a), Some(b)) = pair else { return false };
+            let (mut there, mut back) = (BTreeMap::new(), BTreeMap::new());
+            let stay = |(router, _): &(usize, (&u32, &u32))| !apart.contains(router);
+            a.iter()
+                .zip(b)
+                .enumerate()
+                .filter(stay)
+                .all(|(_, (a, b))| there.entry(a).or_insert(b) == &b && back.entry(b).or_insert(a) == &a)
+        })
+    }
+}
+
 impl Domain {
-    /// Dijkstra's algorithm from the announcers outward, against the direction of traffic.
-    fn costs(&self, announcers: &[(u32, u32)]) -> Vec<u32> {
+    /// Numbers the parts: each router has the lowest router of its own.
+    fn parts(&self) -> Option<Vec<u32>> {
         let mut out = vec![UNREACHABLE; self.reverse.len()];
-        let mut heap: BinaryHeap<Reverse<(u32, u32)>> = announcers.iter().map(|(r, c)| Reverse((*c, *r))).collect();
-        while let Some(Reverse((cost, router))) = heap.pop() {
-            if cost >= out[router as usize] {
+        let mut waiting = Vec::new();
+        for first in 0..self.reverse.len() {
+            if out[first] != UNREACHABLE {
                 continue;
             }
-            out[router as usize] = cost;
-            for (from, more) in &self.reverse[router as usize] {
-                let cost = cost.saturating_add(*more).min(CONNECTED - 1);
-                if cost < out[*from as usize] {
-                    heap.push(Reverse((cost, *from)));
+            waiting.push(first as u32);
+            out[first] = first as u32;
+            while let Some(at) = waiting.pop() {
+                for (from, _) in &self.reverse[at as usize] {
+                    if !self.reverse[*from as usize].iter().any(|(back, _)| *back == at) {
+                        return None;
+                    }
+                    if out[*from as usize] == UNREACHABLE {
+                        out[*from as usize] = first as u32;
+                        waiting.push(*from);
+                    }
                 }
             }
         }
-        out
+        Some(out)
+    }
+
+    /// Returns the costs to the nearest announcer.
+    fn costs(&self, announcers: &[(u32, u32)]) -> Vec<u32> {
+        spf::grown(vec![UNREACHABLE; self.reverse.len()], announcers.iter().map(|(r, c)| (*c, *r)), &self.reverse)
     }
 }
 

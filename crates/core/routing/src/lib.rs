@@ -5,7 +5,6 @@
 //! sessions until nothing changes, one message at a time as routers do, so that choices that depend on the order of arrival come out as
 //! with that order, and are found out by another ([`Schedule`]). Prefixes that are announced and treated alike are computed once.
 
-mod advertised;
 mod anomaly;
 mod arrival;
 mod blueprint;
@@ -15,9 +14,11 @@ mod diff;
 mod explain;
 mod fabric;
 mod origin;
+mod overlay;
 mod plane;
 mod policy;
 mod profile;
+mod resume;
 mod route;
 mod session;
 mod solution;
@@ -32,7 +33,7 @@ pub use arrival::Arrival;
 pub use blueprint::{Blueprint, Failures, Feed, Flaps, Links, Router};
 pub use compare::{Sort, Step};
 pub use dampening::{Figure, Flap, FlapKind, figure};
-pub use diff::{Choice, Moved};
+pub use diff::{Choice, Move, Moved};
 pub use explain::{Explanation, Hop, Loser, Stopped};
 pub use plane::Plane;
 pub use policy::{NextHop, Policies, Question, Verdict};

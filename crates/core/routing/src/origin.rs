@@ -23,46 +23,56 @@ fn local_with(attributes: PathAttributes) -> Route {
     Route { attributes, weight: LOCAL_WEIGHT, kind, otc: None, tag: 0, extended: Vec::new(), aigp: None, next_hop: crate::NextHop::NotSaid }
 }
 
+/// A route as a neighbour outside announces it.
+pub(crate) fn on_the_wire(attributes: &PathAttributes) -> Route {
+    Route { weight: 0, kind: Kind::Learned, ..local_with(attributes.clone()) }
+}
+
 impl Plane<'_> {
     /// Returns what routers originate by themselves and what neighbours outside announce.
     pub(crate) fn origins(&self, shared: &mut Shared) -> Origins {
         let mut out = Origins::new();
-        for (router, node) in self.network.routers.iter().enumerate() {
-            let Some(bgp) = node.config.bgp.as_ref().filter(|_| !self.network.failures.routers.contains(&router)) else { continue };
-            let mut made: BTreeMap<(Prefix, u32), u32> = BTreeMap::new();
-            let mut take = |prefix: Prefix, route: Route, policy: Option<&str>| {
-                if let Some(route) = self.originates(router, &prefix, route, policy) {
-                    let slot = self.local_slot(router, route.kind);
-                    made.entry((prefix, slot)).or_insert_with(|| shared.routes.number(route));
-                }
-            };
-            for network in bgp.networks.iter().filter(|n| n.prefix.family() == self.family) {
-                let metric = self.fabric.exact(router, &network.prefix);
-                if metric.is_some() || bgp.wider.no_import_check {
-                    take(network.prefix, local(Kind::Network, Origin::Igp, Some(metric.unwrap_or(0))), network.policy.as_deref());
-                }
-            }
-            for from in bgp.wider.redistribute.get(&self.family).into_iter().flatten() {
-                for (prefix, metric, via, tag) in self.others(router, from.protocol) {
-                    let mut route = local(Kind::Redistributed(from.protocol), Origin::Incomplete, Some(from.metric.unwrap_or(metric)));
-                    route.attributes.next_hop = via;
-                    route.tag = tag;
-                    take(prefix, route, from.policy.as_deref());
-                }
-            }
-            out.extend(made.into_iter().map(|((prefix, slot), route)| (prefix, slot, route)));
+        for router in 0..self.network.routers.len() {
+            out.extend(self.made_by(router, shared).into_iter().map(|((prefix, slot), route)| (prefix, slot, route)));
         }
         for feed in &self.network.feeds {
             let inward = |h: &&crate::session::Half| h.from == OUTSIDE && h.to as usize == feed.router && h.from_address == feed.neighbor;
             let Some((h, _)) = self.halves.iter().enumerate().find(|(_, h)| inward(h)) else { continue };
             let (slot, _) = self.half_slots[h];
-            let wire = |a: &PathAttributes| Route { weight: 0, kind: Kind::Learned, ..local_with(a.clone()) };
-            let numbers: Vec<u32> = feed.attributes.iter().map(|a| shared.routes.number(wire(a))).collect();
+            let numbers: Vec<u32> = feed.attributes.iter().map(|a| shared.routes.number(on_the_wire(a))).collect();
             let known = feed.routes.iter().filter(|(p, _)| p.family() == self.family);
             out.extend(known.filter_map(|(p, a)| Some((*p, slot, *numbers.get(*a as usize)?))));
         }
         out.sort_by_key(|(prefix, ..)| *prefix);
         out
+    }
+
+    /// Returns what a router originates by itself: prefix and place, route.
+    pub(crate) fn made_by(&self, router: usize, shared: &mut Shared) -> BTreeMap<(Prefix, u32), u32> {
+        let mut made: BTreeMap<(Prefix, u32), u32> = BTreeMap::new();
+        let up = |_: &&config::BgpConfig| !self.network.failures.routers.contains(&router);
+        let Some(bgp) = self.network.routers[router].config.bgp.as_ref().filter(up) else { return made };
+        let mut take = |prefix: Prefix, route: Route, policy: Option<&str>| {
+            if let Some(route) = self.originates(router, &prefix, route, policy) {
+                let slot = self.local_slot(router, route.kind);
+                made.entry((prefix, slot)).or_insert_with(|| shared.routes.number(route));
+            }
+        };
+        for network in bgp.networks.iter().filter(|n| n.prefix.family() == self.family) {
+            let metric = self.fabric.exact(router, &network.prefix);
+            if metric.is_some() || bgp.wider.no_import_check {
+                take(network.prefix, local(Kind::Network, Origin::Igp, Some(metric.unwrap_or(0))), network.policy.as_deref());
+            }
+        }
+        for from in bgp.wider.redistribute.get(&self.family).into_iter().flatten() {
+            for (prefix, metric, via, tag) in self.others(router, from.protocol) {
+                let mut route = local(Kind::Redistributed(from.protocol), Origin::Incomplete, Some(from.metric.unwrap_or(metric)));
+                route.attributes.next_hop = via;
+                route.tag = tag;
+                take(prefix, route, from.policy.as_deref());
+            }
+        }
+        made
     }
 
     /// The router's routes of another protocol that are in force, which is where no other protocol has the same prefix at a lower distance:
@@ -123,10 +133,6 @@ impl Plane<'_> {
             communities.sort_unstable();
             communities.dedup();
             a.communities = communities;
-            let mut large: Vec<_> = contributors.iter().flat_map(|r| r.attributes.large_communities.iter().copied()).collect();
-            large.sort_unstable();
-            large.dedup();
-            a.large_communities = large;
             a.atomic_aggregate = contributors.iter().any(|r| r.attributes.atomic_aggregate);
         } else {
             a.atomic_aggregate = true;

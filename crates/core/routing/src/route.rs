@@ -1,6 +1,6 @@
 //! Routes as routers hold them, each once.
 
-use crate::table::Interner;
+use crate::table::{Interner, Stack};
 use bgp::{Asn, ExtendedCommunity, PathAttributes, Segment};
 use config::Protocol;
 use core::net::IpAddr;
@@ -80,7 +80,7 @@ pub(crate) const OWN: u32 = 0;
 #[derive(Clone, Debug)]
 pub(crate) struct Routes {
     routes: Interner<Route>,
-    keys: Vec<Key>,
+    keys: Stack<Key>,
     paths: Interner<bgp::AsPath>,
     next_hops: Interner<Option<IpAddr>>,
 }
@@ -89,7 +89,7 @@ impl Default for Routes {
     fn default() -> Self {
         let mut next_hops = Interner::default();
         next_hops.number(None);
-        Self { routes: Interner::default(), keys: Vec::new(), paths: Interner::default(), next_hops }
+        Self { routes: Interner::default(), keys: Stack::default(), paths: Interner::default(), next_hops }
     }
 }
 
@@ -140,7 +140,7 @@ impl Routes {
 
     #[inline]
     pub fn key(&self, number: u32) -> &Key {
-        &self.keys[number as usize]
+        self.keys.get(number)
     }
 
     pub fn hop_number(&mut self, address: IpAddr) -> u32 {
@@ -153,5 +153,54 @@ impl Routes {
 
     pub const fn len(&self) -> usize {
         self.routes.len()
+    }
+
+    /// Returns how many next hops there are.
+    pub const fn hops(&self) -> usize {
+        self.next_hops.len()
+    }
+
+    /// Puts what is known below; copies share it from now on.
+    pub fn freeze(&mut self) {
+        self.routes.freeze();
+        self.keys.freeze();
+        self.paths.freeze();
+        self.next_hops.freeze();
+    }
+
+    /// Says whether a number means the same route here and in a copy that was made from this.
+    pub fn is_below(&self, copy: &Self, number: u32) -> bool {
+        self.routes.is_below(&copy.routes, number)
+    }
+
+    /// Takes what another, copied from this one when it was frozen, knows more. Returns how its numbers are said here.
+    pub fn absorb(&mut self, mut other: Self) -> Renumbered {
+        let (hops, routes) = (other.next_hops.take_own(), other.routes.take_own());
+        Renumbered {
+            routes_from: other.routes.len() as u32,
+            hops_from: other.next_hops.len() as u32,
+            hops: hops.into_iter().map(|h| self.next_hops.number(h)).collect(),
+            routes: routes.into_iter().map(|r| self.number(r)).collect(),
+        }
+    }
+}
+
+/// How numbers of a copy are said where it was absorbed; lower ones are the same.
+pub(crate) struct Renumbered {
+    routes_from: u32,
+    routes: Vec<u32>,
+    hops_from: u32,
+    hops: Vec<u32>,
+}
+
+impl Renumbered {
+    /// Says the number of a route.
+    pub fn route(&self, number: u32) -> u32 {
+        number.checked_sub(self.routes_from).and_then(|n| self.routes.get(n as usize)).copied().unwrap_or(number)
+    }
+
+    /// Says the number of a next hop.
+    pub fn hop(&self, number: u32) -> u32 {
+        number.checked_sub(self.hops_from).and_then(|n| self.hops.get(n as usize)).copied().unwrap_or(number)
     }
 }

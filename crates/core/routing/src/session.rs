@@ -2,7 +2,7 @@
 
 use crate::blueprint::Blueprint;
 use crate::compare::Sort;
-use crate::fabric::{Fabric, UNREACHABLE};
+use crate::fabric::{Fabric, Parts, UNREACHABLE};
 use bgp::{Asn, Family};
 use config::{BgpConfig, Neighbor, NeighborFamily, Role};
 use core::cell::RefCell;
@@ -10,7 +10,7 @@ use core::net::{IpAddr, Ipv4Addr};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// One direction of a session: what `from` sends, `to` receives.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Half {
     /// Sender by position; [`OUTSIDE`] for a neighbour outside the network.
     pub from: u32,
@@ -126,7 +126,11 @@ pub(crate) struct Sessions<'n> {
     pub network: &'n Blueprint,
     pub fabric: &'n Fabric,
     pub family: Family,
-    /// Costs that were asked for, by address.
+    /// Which routers reach each other.
+    pub parts: &'n Parts,
+    /// Only sessions of these routers are looked for, with the network below as it was before; absent: all.
+    pub only: Option<(&'n BTreeSet<usize>, &'n Fabric)>,
+    /// Who reaches an address that was asked for.
     pub costs: RefCell<BTreeMap<IpAddr, Vec<u32>>>,
 }
 
@@ -138,7 +142,7 @@ impl Sessions<'_> {
         for (router, node) in self.network.routers.iter().enumerate() {
             let Some(bgp) = node.config.bgp.as_ref().filter(|_| !self.network.failures.routers.contains(&router)) else { continue };
             for (address, neighbor) in &bgp.neighbors {
-                if neighbor.shutdown || !neighbor.families.contains_key(&self.family) {
+                if neighbor.shutdown || !neighbor.families.contains_key(&self.family) || !self.wants(router, *address) {
                     continue;
                 }
                 match self.pair(router, bgp, *address, neighbor) {
@@ -156,6 +160,15 @@ impl Sessions<'_> {
             }
         }
         (halves, absent)
+    }
+
+    /// Says whether a session is to be looked at.
+    pub fn wants(&self, router: usize, neighbor: IpAddr) -> bool {
+        self.only.is_none_or(|(routers, before)| {
+            routers.contains(&router)
+                || self.fabric.owners(neighbor).any(|o| routers.contains(&o))
+                || before.owners(neighbor).any(|o| routers.contains(&o))
+        })
     }
 
     fn outside(
@@ -211,7 +224,7 @@ impl Sessions<'_> {
     }
 
     fn cost(&self, router: usize, address: IpAddr) -> u32 {
-        self.costs.borrow_mut().entry(address).or_insert_with(|| self.fabric.costs_to(address))[router]
+        self.costs.borrow_mut().entry(address).or_insert_with(|| self.fabric.reach(address, self.parts))[router]
     }
 
     /// The address that a router opens the session from.

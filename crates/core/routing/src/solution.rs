@@ -6,12 +6,13 @@ use crate::plane::{NONE, Plane};
 use crate::policy::{Question, Verdict};
 use crate::route::{Kind, Route};
 use crate::session::family_of;
-use crate::solve::{Class, Schedule, Shared, State};
+use crate::solve::{Class, Queue, Schedule, Shared, State};
 use crate::table::Interner;
 use crate::transfer::Transfer;
 use bgp::{Origin, Prefix};
 use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Rounds in which aggregates, default routes and conditions must come to rest.
 const ROUNDS_MAX: usize = 24;
@@ -20,17 +21,18 @@ const ROUNDS_MAX: usize = 24;
 #[derive(Clone, Debug)]
 pub struct Solved {
     /// The destination.
-    pub class: Class,
-    /// Its prefixes.
-    pub prefixes: Vec<Prefix>,
+    pub class: Arc<Class>,
+    /// Its prefixes; none: all of them have become other destinations.
+    pub prefixes: Arc<Vec<Prefix>>,
     /// What routers hold.
     pub state: State,
 }
 
-/// All destinations of a plane.
+/// All destinations of a plane. A solution that continues another shares with it every destination that is the same.
+#[derive(Clone)]
 pub struct Solution {
     /// Destinations.
-    pub classes: Vec<Solved>,
+    pub classes: Vec<Arc<Solved>>,
     /// Routes and transfers.
     pub shared: Shared,
     /// Rounds of what depends on other destinations; 1 when nothing does.
@@ -40,45 +42,56 @@ pub struct Solution {
     /// Directions of sessions that went down because a neighbour announced more than allowed.
     pub(crate) down: BTreeSet<u32>,
     /// Prefixes in order, each with the place of its destination.
-    pub(crate) by_prefix: Vec<(Prefix, u32)>,
+    pub(crate) by_prefix: Arc<Vec<(Prefix, u32)>>,
+    /// What destinations say to others.
+    pub(crate) depends: Arc<Dependent>,
 }
 
 /// What one destination's table says to others.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-struct Dependent {
+pub(crate) struct Dependent {
     /// Aggregates and injected default routes: prefix to (place, route).
-    made: BTreeMap<Prefix, Vec<(u32, Route)>>,
+    pub made: BTreeMap<Prefix, Vec<(u32, Route)>>,
     /// Destinations that are not announced by a router.
-    suppressed: BTreeMap<Prefix, BTreeSet<usize>>,
+    pub suppressed: BTreeMap<Prefix, BTreeSet<usize>>,
     /// Destinations that a condition lets out over a direction.
-    granted: BTreeMap<Prefix, BTreeSet<u32>>,
+    pub granted: BTreeMap<Prefix, BTreeSet<u32>>,
     /// Destinations that are not sent over a direction.
-    withheld: BTreeMap<Prefix, BTreeSet<u32>>,
+    pub withheld: BTreeMap<Prefix, BTreeSet<u32>>,
     /// Directions of sessions over their limit.
-    down: BTreeSet<u32>,
+    pub down: BTreeSet<u32>,
     /// Next hops that routers reach by BGP itself: address, router, metric.
-    resolved: BTreeMap<IpAddr, BTreeMap<usize, u32>>,
+    pub resolved: BTreeMap<IpAddr, BTreeMap<usize, u32>>,
 }
 
 impl Plane<'_> {
     /// Solves every destination.
     #[must_use]
     pub fn solve_all(&self, schedule: Schedule) -> Solution {
+        self.solve_all_by(schedule, 1)
+    }
+
+    /// The same on a number of threads, which the caller chooses; the result is the same with any.
+    #[must_use]
+    pub fn solve_all_by(&self, schedule: Schedule, threads: usize) -> Solution {
         let mut shared = Shared::default();
         let base = self.origins(&mut shared);
         let mut depends = Dependent::default();
-        let mut solution = self.solve_origins(&base, &depends, schedule, shared, None);
-        if !self.has_dependents() && self.resolved_by_bgp(&solution).is_empty() {
-            return solution;
+        let how = (schedule, threads);
+        let mut solution = self.solve_origins(&base, &depends, how, shared, None);
+        let done = |mut solution: Solution, depends: Dependent, rounds: usize| {
+            solution.rounds = rounds;
+            solution.down.clone_from(&depends.down);
+            solution.depends = Arc::new(depends);
+            solution.shared.freeze();
+            solution
+        };
+        if !self.has_dependents() && self.resolved_by_bgp(&mut solution).is_empty() {
+            return done(solution, depends, 1);
         }
         let mut rounds = 1;
         loop {
-            let mut next = self.dependents(&solution);
-            next.down.clone_from(&depends.down);
-            if next == depends {
-                // a limit is looked at when everything else is at rest; what went down stays down
-                next.down.extend(self.over_limit(&solution));
-            }
+            let next = self.dependents(&mut solution);
             if next == depends {
                 break;
             }
@@ -88,22 +101,20 @@ impl Plane<'_> {
             let keep = next.resolved == depends.resolved;
             depends = next;
             shared.resolve(depends.resolved.clone());
-            solution = self.solve_origins(&base, &depends, schedule, shared, Some(&solution).filter(|_| keep));
+            solution = self.solve_origins(&base, &depends, how, shared, Some(&solution).filter(|_| keep));
             if rounds > ROUNDS_MAX {
                 solution.restless = true;
                 break;
             }
         }
-        solution.rounds = rounds;
-        solution.down = depends.down;
-        solution
+        done(solution, depends, rounds)
     }
 
     fn solve_origins(
         &self,
         base: &Origins,
         depends: &Dependent,
-        schedule: Schedule,
+        how: (Schedule, usize),
         mut shared: Shared,
         before: Option<&Solution>,
     ) -> Solution {
@@ -124,8 +135,8 @@ impl Plane<'_> {
             std::borrow::Cow::Owned(all)
         };
         let mut keys: Interner<ClassKey> = Interner::default();
-        let mut classes: Vec<Solved> = Vec::new();
-        let mut by_prefix = Vec::new();
+        let mut classes: Vec<(Arc<Class>, Vec<Prefix>)> = Vec::new();
+        let mut by_prefix = Vec::with_capacity(origins.len());
         for same in origins.chunk_by(|a, b| a.0 == b.0) {
             let prefix = same[0].0;
             let key = ClassKey {
@@ -133,37 +144,67 @@ impl Plane<'_> {
                 marks: self.marks(&prefix),
                 suppressed: depends.suppressed.get(&prefix).cloned().unwrap_or_default(),
                 granted: depends.granted.get(&prefix).cloned().unwrap_or_default(),
-                withheld: depends.withheld.get(&prefix).into_iter().flatten().chain(&depends.down).copied().collect(),
+                withheld: depends.withheld.get(&prefix).cloned().unwrap_or_default(),
             };
             let number = keys.number(key);
             if number as usize == classes.len() {
                 let key = keys.get(number);
                 let (suppressed, granted, withheld) = (key.suppressed.clone(), key.granted.clone(), key.withheld.clone());
                 let class = Class { prefix, number, origins: key.origins.clone(), suppressed, granted, withheld };
-                classes.push(Solved { class, prefixes: Vec::new(), state: State::default() });
+                classes.push((Arc::new(class), Vec::new()));
             }
-            classes[number as usize].prefixes.push(prefix);
+            classes[number as usize].1.push(prefix);
             by_prefix.push((prefix, number));
         }
-        for solved in &mut classes {
-            let old = before.and_then(|b| b.class_of(&solved.class.prefix));
-            let same = old.filter(|o| {
-                let parts = |c: &Class| (c.origins.clone(), c.suppressed.clone(), c.granted.clone(), c.withheld.clone());
-                parts(&o.class) == parts(&solved.class)
-            });
-            solved.state = match same {
-                Some(old) => old.state.clone(),
-                None => self.solve(&solved.class, schedule, &mut shared),
-            };
+        drop(keys);
+        drop(origins);
+        by_prefix.shrink_to_fit();
+        let states = self.solve_classes(&classes, how, &mut shared, before);
+        let solved = classes.into_iter().zip(states).map(|((class, mut prefixes), state)| {
+            prefixes.shrink_to_fit();
+            Arc::new(Solved { class, prefixes: Arc::new(prefixes), state })
+        });
+        Solution {
+            classes: solved.collect(),
+            shared,
+            rounds: 1,
+            restless: false,
+            down: BTreeSet::new(),
+            by_prefix: Arc::new(by_prefix),
+            depends: Arc::default(),
         }
-        Solution { classes, shared, rounds: 1, restless: false, down: BTreeSet::new(), by_prefix }
+    }
+
+    fn solve_classes(
+        &self,
+        classes: &[(Arc<Class>, Vec<Prefix>)],
+        (schedule, threads): (Schedule, usize),
+        shared: &mut Shared,
+        before: Option<&Solution>,
+    ) -> Vec<State> {
+        let solve = |all: &[(Arc<Class>, Vec<Prefix>)], shared: &mut Shared| -> Vec<State> {
+            let mut queue = Queue::new(schedule, self.halves.len());
+            let one = |class: &Class, shared: &mut Shared| {
+                let old = before.and_then(|b| b.class_of(&class.prefix));
+                let parts = |c: &Class| (c.origins.clone(), c.suppressed.clone(), c.granted.clone(), c.withheld.clone());
+                let same = old.filter(|o| parts(&o.class) == parts(class));
+                same.map_or_else(|| self.solve_with(class, shared, &mut queue), |old| old.state.clone())
+            };
+            let mut one = one;
+            all.iter().map(|(class, _)| one(class, shared)).collect()
+        };
+        let out = in_parts(classes, threads, shared, solve, |state, said| state.renumber(said));
+        shared.know(self);
+        out
     }
 
     /// How policies and filters see a prefix: where two prefixes have the same marks, they are treated alike.
-    fn marks(&self, prefix: &Prefix) -> Vec<u64> {
-        if !self.prefixes_matter {
-            return Vec::new();
-        }
+    pub(crate) fn marks(&self, prefix: &Prefix) -> Vec<u64> {
+        if self.prefixes_matter { self.marks_at(0..self.nodes.len(), prefix) } else { Vec::new() }
+    }
+
+    /// How the policies and filters of some routers see a prefix.
+    pub(crate) fn marks_at(&self, routers: impl Iterator<Item = usize>, prefix: &Prefix) -> Vec<u64> {
         let mut bits = Vec::new();
         let mut n = 0_usize;
         let mut push = |bit: bool| {
@@ -175,7 +216,7 @@ impl Plane<'_> {
             }
             n += 1;
         };
-        for node in &self.nodes {
+        for node in routers.map(|r| &self.nodes[r]) {
             let model = node.policies.model();
             for name in model.prefix_sets.keys().chain(model.wider.prefix_sets_v6.keys()) {
                 push(node.policies.prefix_list(name, prefix).unwrap_or(false));
@@ -192,7 +233,7 @@ impl Plane<'_> {
         bits
     }
 
-    fn has_dependents(&self) -> bool {
+    pub(crate) fn has_dependents(&self) -> bool {
         let bgp = self.network.routers.iter().filter_map(|r| r.config.bgp.as_ref());
         bgp.into_iter().any(|b| {
             let families = b.neighbors.values().chain(b.wider.groups.values()).filter_map(|n| n.families.get(&self.family));
@@ -204,7 +245,7 @@ impl Plane<'_> {
     }
 
     /// Works out what the present tables make of aggregates, default routes and conditions.
-    fn dependents(&self, solution: &Solution) -> Dependent {
+    pub(crate) fn dependents(&self, solution: &mut Solution) -> Dependent {
         let mut out = Dependent::default();
         for router in 0..self.nodes.len() {
             let Some(bgp) = &self.network.routers[router].config.bgp else { continue };
@@ -243,38 +284,29 @@ impl Plane<'_> {
                     }
                 }
             }
+            self.over_limit(solution, h, &mut out);
         }
         out.resolved = self.resolved_by_bgp(solution);
         out
     }
 
     /// Finds next hops that no other protocol reaches and a BGP route of the router does; a route never reaches its own next hop.
-    fn resolved_by_bgp(&self, solution: &Solution) -> BTreeMap<IpAddr, BTreeMap<usize, u32>> {
+    pub(crate) fn resolved_by_bgp(&self, solution: &mut Solution) -> BTreeMap<IpAddr, BTreeMap<usize, u32>> {
         let mut out: BTreeMap<IpAddr, BTreeMap<usize, u32>> = BTreeMap::new();
-        let mut asked = vec![Vec::new(); self.nodes.len()];
-        let mut costs: BTreeMap<IpAddr, Vec<u32>> = BTreeMap::new();
-        for solved in &solution.classes {
-            for (router, node) in self.nodes.iter().enumerate() {
-                for slot in node.slots.clone() {
-                    let route = solved.state.slots[slot as usize].route;
-                    if route == NONE {
-                        continue;
-                    }
-                    let number = solution.shared.routes.key(route).next_hop as usize;
-                    let asked: &mut Vec<bool> = &mut asked[router];
-                    if asked.len() <= number {
-                        asked.resize(number + 1, false);
-                    }
-                    if number as u32 == solved.state.self_hop || core::mem::replace(&mut asked[number], true) {
-                        continue;
-                    }
-                    let Some(hop) = solution.shared.routes.next_hop(number as u32) else { continue };
-                    let cost = costs.entry(hop).or_insert_with(|| self.fabric.costs_to(hop))[router];
-                    if cost == UNREACHABLE
-                        && let Some(metric) = self.by_bgp(solution, router, hop)
-                    {
-                        out.entry(hop).or_default().insert(router, metric);
-                    }
+        for number in 1..solution.shared.routes.hops() as u32 {
+            let Some(hop) = solution.shared.routes.next_hop(number).filter(|hop| solution.covers(*hop)) else { continue };
+            // what another protocol says of it; the costs that are known may come from here
+            let costs = self.fabric.costs_by(hop, &mut solution.shared.trees);
+            for (router, node) in self.nodes.iter().enumerate().filter(|(r, _)| costs[*r] == UNREACHABLE) {
+                let holds = |s: &&Arc<Solved>| {
+                    let here = |slot: u32| s.state.slots[slot as usize].route;
+                    let has = |r: u32| r != NONE && solution.shared.routes.key(r).next_hop == number;
+                    s.state.self_hop != number && !s.prefixes.is_empty() && node.slots.clone().any(|slot| has(here(slot)))
+                };
+                if solution.classes.iter().any(|s| holds(&s))
+                    && let Some(metric) = self.by_bgp(solution, router, hop)
+                {
+                    out.entry(hop).or_default().insert(router, metric);
                 }
             }
         }
@@ -293,21 +325,21 @@ impl Plane<'_> {
         })
     }
 
-    /// Directions of sessions that go down because the neighbour announces more prefixes than allowed (RFC 4271 §8.2.1, `maximum-prefix`).
-    fn over_limit(&self, solution: &Solution) -> BTreeSet<u32> {
-        let mut out = BTreeSet::new();
-        for (h, half) in self.halves.iter().enumerate() {
-            let bgp = self.network.routers.get(half.to as usize).and_then(|r| r.config.bgp.as_ref());
-            let Some(settings) = bgp.and_then(|b| family_of(b, half.from_address, self.family)) else { continue };
-            let Some(limit) = settings.max_prefix.filter(|_| !settings.wider.max_prefix_warning_only) else { continue };
-            let (first, _) = self.half_slots[h];
-            let there = |s: &&Solved| s.state.slots[first as usize].route != NONE;
-            let accepted: usize = solution.classes.iter().filter(there).map(|s| s.prefixes.len()).sum();
-            if accepted > limit as usize {
-                out.extend([h as u32, half.reverse]);
+    /// A session whose neighbour announces more prefixes than allowed goes down (RFC 4271 §8.2.1, `maximum-prefix`).
+    fn over_limit(&self, solution: &Solution, h: usize, out: &mut Dependent) {
+        let half = &self.halves[h];
+        let Some(bgp) = self.network.routers.get(half.to as usize).and_then(|r| r.config.bgp.as_ref()) else { return };
+        let Some(settings) = family_of(bgp, half.from_address, self.family) else { return };
+        let Some(limit) = settings.max_prefix.filter(|_| !settings.wider.max_prefix_warning_only) else { return };
+        let (first, _) = self.half_slots[h];
+        let there = |s: &&Arc<Solved>| s.state.slots[first as usize].route != NONE || s.class.withheld.contains(&(h as u32));
+        let accepted: usize = solution.classes.iter().filter(there).map(|s| s.prefixes.len()).sum();
+        if accepted > limit as usize {
+            out.down.extend([h as u32, half.reverse]);
+            for (prefix, _) in solution.by_prefix.iter() {
+                out.withheld.entry(*prefix).or_default().extend([h as u32, half.reverse]);
             }
         }
-        out
     }
 
     fn aggregate_of(&self, solution: &Solution, router: usize, aggregate: &config::Aggregate, out: &mut Dependent) {
@@ -375,6 +407,43 @@ impl Plane<'_> {
     }
 }
 
+/// Does work in as many parts as there are threads, each with a copy of what is shared, and brings the results into one numbering. Parts are
+/// put together in their order, so that routes have the numbers that one thread gives them.
+pub(crate) fn in_parts<T: Sync, R: Send>(
+    all: &[T],
+    threads: usize,
+    shared: &mut Shared,
+    work: impl Fn(&[T], &mut Shared) -> Vec<R> + Sync,
+    renumber: impl Fn(&mut R, &crate::route::Renumbered),
+) -> Vec<R> {
+    if threads < 2 || all.len() < threads {
+        return work(all, shared);
+    }
+    shared.freeze();
+    let copies: Vec<(Shared, Vec<R>)> = std::thread::scope(|scope| {
+        let part = |part| {
+            let mut own = shared.clone();
+            let work = &work;
+            scope.spawn(move || {
+                let out = work(part, &mut own);
+                (own, out)
+            })
+        };
+        let running: Vec<_> = all.chunks(all.len().div_ceil(threads)).map(part).collect();
+        // a part that panicked takes everything with it, as it would on one thread
+        running.into_iter().map(|r| r.join().unwrap_or_else(|why| std::panic::resume_unwind(why))).collect()
+    });
+    let mut out = Vec::with_capacity(all.len());
+    for (own, results) in copies {
+        let said = shared.absorb(own);
+        for mut result in results {
+            renumber(&mut result, &said);
+            out.push(result);
+        }
+    }
+    out
+}
+
 fn question(prefix: &Prefix) -> Question<'_> {
     Question { prefix, neighbor: None, local: None, outbound: true, rpki: None }
 }
@@ -388,7 +457,13 @@ impl Solution {
     /// Returns the destination of a prefix.
     #[must_use]
     pub fn class_of(&self, prefix: &Prefix) -> Option<&Solved> {
-        self.number_of(prefix).map(|n| &self.classes[n as usize])
+        self.number_of(prefix).map(|n| &*self.classes[n as usize])
+    }
+
+    /// Says whether a prefix, not the default route, contains an address.
+    fn covers(&self, address: IpAddr) -> bool {
+        let longest = if address.is_ipv4() { 32 } else { 128 };
+        (1..=longest).rev().any(|length| Prefix::new(address, length).is_some_and(|p| self.number_of(&p).is_some()))
     }
 
     pub(crate) fn number_of(&self, prefix: &Prefix) -> Option<u32> {

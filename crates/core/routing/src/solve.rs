@@ -1,16 +1,17 @@
 //! The fixed point of one destination: messages go along the sessions until nothing changes, as routers do it, one at a time.
 
 use crate::compare::{Candidate, Selection, Step};
-use crate::fabric::UNREACHABLE;
+use crate::fabric::{Trees, UNREACHABLE};
 use crate::plane::{LOCAL_SLOTS, NONE, Plane, add_path};
-use crate::route::{OWN, Route, Routes};
+use crate::route::{OWN, Renumbered, Route, Routes};
 use crate::session::OUTSIDE;
 use crate::table::{NumberTable, hash_of};
 use crate::transfer::{Special, Stop, Transfer};
 use bgp::Prefix;
 use config::AddPathSend;
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::sync::Arc;
 
 /// Messages per direction after which a state is remembered, to see whether it comes again.
 const SUSPICIOUS: usize = 40;
@@ -61,22 +62,69 @@ pub struct State {
     pub(crate) gave_up: bool,
 }
 
-/// What the computation of many destinations shares.
-#[derive(Default)]
+impl Class {
+    /// A destination that nobody announces.
+    pub(crate) const fn of(prefix: Prefix) -> Self {
+        Self { prefix, number: NONE, origins: Vec::new(), suppressed: BTreeSet::new(), granted: BTreeSet::new(), withheld: BTreeSet::new() }
+    }
+}
+
+impl State {
+    /// Takes choices and counts of a state whose places had other numbers.
+    pub(crate) fn take_over(&mut self, old: &Self, place: impl Fn(u32) -> u32) {
+        self.best = old.best.iter().map(|p| place(*p)).collect();
+        self.said = old.said.iter().map(|(step, against)| (*step, place(*against))).collect();
+        (self.seq, self.self_hop, self.messages) = (old.seq, old.self_hop, old.messages);
+        (self.cycle, self.gave_up) = (old.cycle.clone(), old.gave_up);
+    }
+
+    /// Says whether it did not come to rest.
+    pub(crate) const fn is_restless(&self) -> bool {
+        !self.cycle.is_empty() || self.gave_up
+    }
+
+    /// Says routes and next hops by other numbers.
+    pub(crate) fn renumber(&mut self, said: &Renumbered) {
+        for slot in self.slots.iter_mut().filter(|s| s.route != NONE) {
+            slot.route = said.route(slot.route);
+        }
+        if self.self_hop != NONE {
+            self.self_hop = said.hop(self.self_hop);
+        }
+    }
+}
+
+/// What the computation of many destinations shares. A copy shares what was known when this was frozen.
+#[derive(Clone, Default)]
 pub struct Shared {
     pub(crate) routes: Routes,
     transfers: NumberTable,
+    /// The transfer asked for last: most often the next is the same, to another client.
+    last: Option<Carried>,
     /// Costs of each next hop, by router.
-    costs: Vec<Vec<u32>>,
+    pub(crate) costs: Vec<Arc<Vec<u32>>>,
+    /// What they come from.
+    pub(crate) trees: Trees,
     candidates: Vec<Candidate>,
     /// Who owns each next hop.
     owners: Vec<u32>,
     /// Next hops that routers reach by BGP itself.
-    resolved: BTreeMap<IpAddr, BTreeMap<usize, u32>>,
+    resolved: Arc<BTreeMap<IpAddr, BTreeMap<usize, u32>>>,
+}
+
+/// What arrives of a route, as far as it does not depend on the receiver.
+#[derive(Clone)]
+struct Carried {
+    key: (u64, u64),
+    made: u32,
+    originator: Option<u32>,
+    /// Router that owns the next hop.
+    owner: u32,
+    clusters: Vec<Ipv4Addr>,
 }
 
 /// A destination: prefixes that are announced and treated alike.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Class {
     /// Any of them; policies are asked about this one.
     pub prefix: Prefix,
@@ -112,21 +160,21 @@ impl Shared {
         }
         while self.costs.len() <= next_hop as usize {
             let address = self.routes.next_hop(self.costs.len() as u32);
-            let mut costs = address.map_or_else(|| vec![0; plane.nodes.len()], |a: IpAddr| plane.fabric.costs_to(a));
+            let mut costs = address.map_or_else(|| vec![0; plane.nodes.len()], |a: IpAddr| plane.fabric.costs_by(a, &mut self.trees));
             for (router, metric) in address.and_then(|a| self.resolved.get(&a)).into_iter().flatten() {
                 if costs[*router] == UNREACHABLE {
                     costs[*router] = *metric;
                 }
             }
-            self.costs.push(costs);
+            self.costs.push(Arc::new(costs));
         }
         self.costs[next_hop as usize][router]
     }
 
     /// Says which next hops routers reach by BGP itself.
     pub(crate) fn resolve(&mut self, resolved: BTreeMap<IpAddr, BTreeMap<usize, u32>>) {
-        if self.resolved != resolved {
-            self.resolved = resolved;
+        if *self.resolved != resolved {
+            self.resolved = Arc::new(resolved);
             self.costs.clear();
             self.forget_transfers();
         }
@@ -135,6 +183,36 @@ impl Shared {
     /// Forgets what transfers made; they are worked out again where they are needed.
     pub(crate) fn forget_transfers(&mut self) {
         self.transfers = NumberTable::default();
+        self.last = None;
+    }
+
+    /// Puts routes and transfers below; copies share them from now on.
+    pub(crate) fn freeze(&mut self) {
+        self.routes.freeze();
+        self.transfers.freeze();
+        self.candidates = Vec::new();
+        self.last = None;
+    }
+
+    /// Takes the routes that a copy made since both were frozen; what it knows of transfers and costs is worked out again where needed.
+    pub(crate) fn absorb(&mut self, other: Self) -> Renumbered {
+        self.routes.absorb(other.routes)
+    }
+
+    /// Begins anew with costs and owners after the network below changed, from trees that hold in it.
+    pub(crate) fn rewire(&mut self, plane: &Plane<'_>, trees: Trees) {
+        self.trees = trees;
+        self.costs.clear();
+        self.owners.clear();
+        self.last = None;
+        self.know(plane);
+    }
+
+    /// Works out the costs of all next hops that are known.
+    pub(crate) fn know(&mut self, plane: &Plane<'_>) {
+        if let Some(last) = (self.routes.hops() as u32).checked_sub(1).filter(|n| *n > 0 && !plane.nodes.is_empty()) {
+            self.cost(plane, 0, last);
+        }
     }
 
     /// Returns the bytes that routes, remembered transfers and costs take, roughly.
@@ -163,12 +241,16 @@ impl Plane<'_> {
     /// Computes a destination from nothing.
     #[must_use]
     pub fn solve(&self, class: &Class, schedule: Schedule, shared: &mut Shared) -> State {
+        let mut queue = Queue::new(schedule, self.halves.len());
+        self.solve_with(class, shared, &mut queue)
+    }
+
+    /// The same with a queue that was used before.
+    pub(crate) fn solve_with(&self, class: &Class, shared: &mut Shared, queue: &mut Queue) -> State {
+        let schedule = queue.schedule;
         let mut state = self.blank();
-        let host = if class.prefix.address().is_ipv4() { 32 } else { 128 };
-        if class.prefix.length() == host {
-            state.self_hop = shared.routes.hop_number(class.prefix.address());
-        }
-        let mut queue = Queue::new(schedule, self.halves.len(), &state);
+        state.self_hop = Self::self_hop(class, shared);
+        queue.hears(&state);
         let mut origins = class.origins.clone();
         if schedule == Schedule::Reverse {
             origins.reverse();
@@ -179,32 +261,34 @@ impl Plane<'_> {
             queue.patient = stage == last && !self.patient.is_empty();
             for (slot, route) in &origins {
                 let h = self.slot_half[*slot as usize];
-                if (if h == NONE { 0 } else { self.stage[h as usize] }) == stage {
-                    self.originate(class, *slot, *route, &mut state, shared, &mut queue);
+                if self.stage_of(h) == stage {
+                    self.originate(class, *slot, *route, &mut state, shared, queue);
                 }
             }
             if stage > 0 {
                 (0..).zip(&self.stage).filter(|(_, s)| **s == stage).for_each(|(h, _)| queue.push(h));
             }
-            self.run(class, &mut state, shared, &mut queue);
+            self.run(class, &mut state, shared, queue);
         }
         state
     }
 
+    /// Numbers the next hop that the destination is itself; [`NONE`]: it is no single address.
+    pub(crate) fn self_hop(class: &Class, shared: &mut Shared) -> u32 {
+        let host = if class.prefix.address().is_ipv4() { 32 } else { 128 };
+        if class.prefix.length() == host { shared.routes.hop_number(class.prefix.address()) } else { NONE }
+    }
+
     /// Puts a route to its place: what a router makes itself, or what comes from outside through its import.
     pub(crate) fn originate(&self, class: &Class, slot: u32, route: u32, state: &mut State, shared: &mut Shared, queue: &mut Queue) {
-        let h = self.slot_half[slot as usize];
-        let (router, held) = if h == NONE {
-            (self.router_of(slot), route)
-        } else {
-            let half = &self.halves[h as usize];
-            let transfer = Transfer { half, fabric: &self.fabric, family: self.family, starting: self.network.starting };
-            let wire = shared.routes.get(route).clone();
-            let held = self.end(half.to as usize).and_then(|end| transfer.import(&end, &class.prefix, &wire).ok());
-            (half.to as usize, held.map_or(NONE, |r| shared.routes.number(r)))
-        };
+        let (router, held) = self.held_of(&class.prefix, slot, route, shared);
         self.put(slot, held, state);
         self.hear(router, state, shared, queue);
+    }
+
+    /// When the session of a direction comes up; what a router makes itself is there from the beginning.
+    fn stage_of(&self, h: u32) -> u16 {
+        self.stage.get(h as usize).copied().unwrap_or(0)
     }
 
     /// Lets a router choose that has heard something, unless it waits until it has heard everything.
@@ -214,6 +298,18 @@ impl Plane<'_> {
             return false;
         }
         self.decide(router, state, shared, queue)
+    }
+
+    /// Says at which router a place is, and what it holds there when this comes to it from outside or is made there.
+    pub(crate) fn held_of(&self, prefix: &Prefix, slot: u32, route: u32, shared: &mut Shared) -> (usize, u32) {
+        let h = self.slot_half[slot as usize];
+        if h == NONE {
+            return (self.router_of(slot), route);
+        }
+        let half = &self.halves[h as usize];
+        let transfer = Transfer { half, fabric: &self.fabric, family: self.family, starting: self.network.starting };
+        let held = self.end(half.to as usize).and_then(|end| transfer.import(&end, prefix, shared.routes.get(route)).ok());
+        (half.to as usize, held.map_or(NONE, |r| shared.routes.number(r)))
     }
 
     pub(crate) fn router_of(&self, slot: u32) -> usize {
@@ -254,7 +350,7 @@ impl Plane<'_> {
                 }
                 continue;
             };
-            if self.stage[h as usize] > queue.stage {
+            if self.stage_of(h) > queue.stage {
                 continue;
             }
             delivered += 1;
@@ -293,7 +389,7 @@ impl Plane<'_> {
     pub(crate) fn deliver(&self, class: &Class, h: u32, state: &mut State, shared: &mut Shared) -> Option<usize> {
         let half = &self.halves[h as usize];
         // what is put there instead, if anything, stays
-        if half.to == OUTSIDE || class.withheld.contains(&h) {
+        if half.from == OUTSIDE || half.to == OUTSIDE || class.withheld.contains(&h) {
             return None;
         }
         let (first, count) = self.half_slots[h as usize];
@@ -361,16 +457,46 @@ impl Plane<'_> {
         let suppressed = class.suppressed.contains(&(half.from as usize));
         let group = self.groups[h as usize];
         let granted = class.granted.contains(&h);
-        let which = if self.prefixes_matter || suppressed || granted { u64::from(class.number) + 1 } else { 0 };
-        let key = (u64::from(group) << 32 | u64::from(route), u64::from(came) << 32 | which << 1 | u64::from(suppressed));
-        let made = if let Some(known) = shared.transfers.get(key) {
-            known.checked_sub(1).unwrap_or(NONE)
-        } else {
-            let made = self.carry(class, h, slot, route, shared).map_or(NONE, |r| shared.routes.number(r));
-            shared.transfers.put(key, made.wrapping_add(1));
-            made
-        };
-        if made == NONE || group_differs(self, h, made, shared) { NONE } else { made }
+        let which = if suppressed || granted || self.looks_at_prefixes(half) { u64::from(class.number) + 1 } else { 0 };
+        let key = (
+            u64::from(group) << 32 | u64::from(route),
+            u64::from(came) << 32 | which << 2 | u64::from(granted) << 1 | u64::from(suppressed),
+        );
+        if shared.last.as_ref().is_none_or(|l| l.key != key) {
+            let made = if let Some(known) = shared.transfers.get(key) {
+                known.checked_sub(1).unwrap_or(NONE)
+            } else {
+                let made = self.carry(class, h, slot, route, shared).map_or(NONE, |r| shared.routes.number(r));
+                shared.transfers.put(key, made.wrapping_add(1));
+                made
+            };
+            shared.last = Some(self.carried(key, made, shared));
+        }
+        // what transfers of one group share does not hold for a receiver that is the originator, reflected it already, or is its next hop
+        match &shared.last {
+            Some(last) if last.made != NONE => {
+                let own = last.originator == Some(u32::from(half.to_id)) || last.owner == half.to;
+                let again = || last.clusters.contains(&self.nodes[half.to as usize].cluster.unwrap_or(half.to_id));
+                if own || (!last.clusters.is_empty() && again()) { NONE } else { last.made }
+            }
+            _ => NONE,
+        }
+    }
+
+    fn carried(&self, key: (u64, u64), made: u32, shared: &mut Shared) -> Carried {
+        if made == NONE {
+            return Carried { key, made, originator: None, owner: OUTSIDE, clusters: Vec::new() };
+        }
+        let known = *shared.routes.key(made);
+        let owner = shared.owner(self, known.next_hop);
+        let clusters = if known.clusters == 0 { Vec::new() } else { shared.routes.get(made).attributes.cluster_list.clone() };
+        Carried { key, made, originator: known.originator, owner, clusters }
+    }
+
+    /// Says whether what a direction does depends on the prefix.
+    pub(crate) fn looks_at_prefixes(&self, half: &crate::session::Half) -> bool {
+        crate::plane::flapped(self.network)
+            || [half.from, half.to].into_iter().any(|r| self.nodes.get(r as usize).is_some_and(|n| n.prefixes_matter))
     }
 
     /// Carries a route over a direction, with the reason where it does not arrive.
@@ -393,23 +519,17 @@ impl Plane<'_> {
 
     fn both_ends(&self, class: &Class, h: u32, slot: u32, route: &Route) -> Result<Route, Stop> {
         let half = &self.halves[h as usize];
-        let wire = self.exported(class, h, slot, route)?;
-        let receiver = self.end(half.to as usize).ok_or(Stop::NoPolicy(crate::transfer::Side::Export))?;
         let transfer = Transfer { half, fabric: &self.fabric, family: self.family, starting: self.network.starting };
-        transfer.import(&receiver, &class.prefix, &wire)
-    }
-
-    /// Returns what goes over the wire of a direction.
-    pub(crate) fn exported(&self, class: &Class, h: u32, slot: u32, route: &Route) -> Result<Route, Stop> {
-        let half = &self.halves[h as usize];
-        let transfer = Transfer { half, fabric: &self.fabric, family: self.family, starting: self.network.starting };
-        let sender = self.end(half.from as usize).ok_or(Stop::NoPolicy(crate::transfer::Side::Export))?;
+        let no_bgp = || Stop::NoPolicy(crate::transfer::Side::Export);
+        let sender = self.end(half.from as usize).ok_or_else(no_bgp)?;
         let came = self.slot_half[slot as usize];
         let learned = if came == NONE { half.from_id } else { self.halves[came as usize].from_id };
         let back = came != NONE && came == half.reverse;
         let suppressed = class.suppressed.contains(&(half.from as usize));
         let special = Special { suppressed, granted: class.granted.contains(&h) };
-        transfer.export(&sender, &class.prefix, route, (self.from(slot), learned, back), special)
+        let wire = transfer.export(&sender, &class.prefix, route, (self.from(slot), learned, back), special)?;
+        let receiver = self.end(half.to as usize).ok_or_else(no_bgp)?;
+        transfer.import(&receiver, &class.prefix, &wire)
     }
 
     /// Lets a router choose anew; queues its neighbours when there is something to say.
@@ -419,8 +539,15 @@ impl Plane<'_> {
         state.best[router] = best;
         state.said[router] = said;
         let now = if best == NONE { NONE } else { state.slots[best as usize].route };
+        let node = &self.nodes[router];
+        // who has nothing but paths from inside that it may not pass on has nothing to say
+        let passes_on = |place: u32| place != NONE && self.slot_half[place as usize] == NONE;
+        if node.listens && !passes_on(best) && !passes_on(before) {
+            queue.sent[router] = now;
+            return before != best;
+        }
         // the way back is shut while the best path comes by it, so a change of place alone is news too
-        if before != best || queue.sent[router] != now || self.sends_more_than_best(router) {
+        if before != best || queue.sent[router] != now || node.sends_more {
             queue.sent[router] = now;
             let outs = &self.nodes[router].outs;
             match queue.schedule {
@@ -429,10 +556,6 @@ impl Plane<'_> {
             }
         }
         before != best
-    }
-
-    fn sends_more_than_best(&self, router: usize) -> bool {
-        self.nodes[router].outs.iter().any(|h| self.half_slots[*h as usize].1 > 1)
     }
 
     /// Lists a router's usable paths, newest first, and lets `then` look at them.
@@ -485,7 +608,7 @@ impl Plane<'_> {
         out
     }
 
-    fn choose(&self, router: usize, state: &State, shared: &mut Shared) -> (u32, (Step, u32)) {
+    pub(crate) fn choose(&self, router: usize, state: &State, shared: &mut Shared) -> (u32, (Step, u32)) {
         self.with_candidates(router, state, shared, |rules, list| match rules.select(list) {
             Some(Selection { best, step, against, .. }) => (list[best].slot, (step, against.map_or(NONE, |a| list[a].slot))),
             None => (NONE, (Step::OnlyPath, NONE)),
@@ -506,21 +629,6 @@ impl Plane<'_> {
     }
 }
 
-/// What transfers of one group share does not hold for a receiver that is the originator, reflected it already, or is its next hop.
-fn group_differs(plane: &Plane<'_>, h: u32, made: u32, shared: &mut Shared) -> bool {
-    let half = &plane.halves[h as usize];
-    let key = *shared.routes.key(made);
-    if key.originator == Some(u32::from(half.to_id)) || shared.owner(plane, key.next_hop) == half.to {
-        return true;
-    }
-    if key.clusters == 0 {
-        return false;
-    }
-    let a = &shared.routes.get(made).attributes;
-    let cluster = || plane.network.routers[half.to as usize].config.bgp.as_ref().and_then(|b| b.cluster_id).unwrap_or(half.to_id);
-    a.cluster_list.contains(&cluster())
-}
-
 fn address_number(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(a) => u128::from(u32::from(a)),
@@ -530,7 +638,7 @@ fn address_number(address: IpAddr) -> u128 {
 
 /// Messages under way: directions on which something is to be said. What is said is what the sender holds when it arrives.
 pub(crate) struct Queue {
-    schedule: Schedule,
+    pub(crate) schedule: Schedule,
     waiting: VecDeque<u32>,
     queued: Vec<bool>,
     /// The route that each router said last.
@@ -544,11 +652,18 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// An empty queue of routers that have said what they hold in `state`.
-    pub fn new(schedule: Schedule, halves: usize, state: &State) -> Self {
-        let sent = state.best.iter().map(|b| if *b == NONE { NONE } else { state.slots[*b as usize].route }).collect();
+    /// An empty queue.
+    pub fn new(schedule: Schedule, halves: usize) -> Self {
         let (waiting, queued) = (VecDeque::new(), vec![false; halves]);
-        Self { schedule, waiting, queued, sent, stage: u16::MAX, patient: false, heard: BTreeSet::new() }
+        Self { schedule, waiting, queued, sent: Vec::new(), stage: u16::MAX, patient: false, heard: BTreeSet::new() }
+    }
+
+    /// The routers have said what they hold in `state`.
+    pub fn hears(&mut self, state: &State) {
+        (self.stage, self.patient) = (u16::MAX, false);
+        self.heard.clear();
+        self.sent.clear();
+        self.sent.extend(state.best.iter().map(|b| if *b == NONE { NONE } else { state.slots[*b as usize].route }));
     }
 
     pub fn push(&mut self, h: u32) {

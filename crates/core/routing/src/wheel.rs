@@ -110,9 +110,10 @@ impl Plane<'_> {
     /// Starts a destination from nothing.
     pub(crate) fn watch(&self, class: &Class, order: Order, shared: &mut Shared) -> (Watched, Vec<u32>) {
         let mut state = self.blank();
-        state.self_hop = self.self_hop(class, shared);
+        state.self_hop = Self::self_hop(class, shared);
         let mut watched = Watched { state, traces: vec![Trace::new(); self.slot_half.len()] };
-        let mut queue = Queue::new(Schedule::First, self.halves.len(), &watched.state);
+        let mut queue = Queue::new(Schedule::First, self.halves.len());
+        queue.hears(&watched.state);
         let mut origins = class.origins.clone();
         if let Order::Seeded(seed) = order {
             let mut dice = seed;
@@ -134,11 +135,6 @@ impl Plane<'_> {
         (watched, waiting)
     }
 
-    fn self_hop(&self, class: &Class, shared: &mut Shared) -> u32 {
-        let host = if class.prefix.address().is_ipv4() { 32 } else { 128 };
-        if class.prefix.length() == host { shared.routes.hop_number(class.prefix.address()) } else { NONE }
-    }
-
     /// Lets messages run; what is seen goes to `seen`. Of a run that goes round, `seen` holds one round only.
     pub(crate) fn run_watched(
         &self,
@@ -149,7 +145,8 @@ impl Plane<'_> {
         shared: &mut Shared,
         seen: &mut Seen,
     ) -> (End, usize) {
-        let mut queue = Queue::new(Schedule::First, self.halves.len(), &watched.state);
+        let mut queue = Queue::new(Schedule::First, self.halves.len());
+        queue.hears(&watched.state);
         let limit = WATCHED * (self.halves.len() + 4);
         let mut dice = if let Order::Seeded(seed) = order { seed } else { 0 };
         let mut met: BTreeSet<u64> = BTreeSet::new();
@@ -228,7 +225,8 @@ impl Plane<'_> {
 
     /// Takes a session down: both sides forget what came by it.
     pub(crate) fn cut(&self, h: u32, watched: &mut Watched, shared: &mut Shared) -> Vec<u32> {
-        let mut queue = Queue::new(Schedule::First, self.halves.len(), &watched.state);
+        let mut queue = Queue::new(Schedule::First, self.halves.len());
+        queue.hears(&watched.state);
         for h in [h, self.halves[h as usize].reverse] {
             let half = &self.halves[h as usize];
             if half.to == OUTSIDE {
