@@ -5,10 +5,13 @@
 
 use crate::hash::hash;
 use crate::intern::{Interner, heap_bytes};
+use crate::pages::Pages;
 use bgp::Asn;
 
 /// Blocks remembered: enough for what a router repeats within seconds. A new one takes the place of an old one.
 const BLOCKS: usize = 1 << 16;
+/// Blocks of a page: so many are copied when a copy is written to.
+const BLOCKS_OF_PAGE: usize = 128;
 /// Longest block remembered; those of the default-free zone are shorter by far.
 const BLOCK_BYTES: usize = 512;
 
@@ -53,7 +56,7 @@ pub(crate) struct Known {
 /// The memory of blocks.
 #[derive(Clone, Debug)]
 pub(crate) struct Blocks {
-    blocks: Vec<Option<Block>>,
+    blocks: Pages<Option<Block>, BLOCKS_OF_PAGE>,
     bytes: usize,
 }
 
@@ -78,11 +81,11 @@ impl Block {
 
 impl Blocks {
     pub const fn new() -> Self {
-        Self { blocks: Vec::new(), bytes: 0 }
+        Self { blocks: Pages::new(), bytes: 0 }
     }
 
     pub const fn bytes(&self) -> usize {
-        self.bytes + self.blocks.capacity() * size_of::<Option<Block>>()
+        self.bytes + self.blocks.bytes()
     }
 
     /// Returns the set of each block.
@@ -104,7 +107,7 @@ impl Blocks {
             return;
         }
         if self.blocks.is_empty() {
-            self.blocks.resize_with(BLOCKS, || None);
+            self.blocks = Pages::filled(BLOCKS, &None);
         }
         let hash = hash_of(manner, pieces);
         // at most BLOCK_BYTES

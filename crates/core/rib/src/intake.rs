@@ -7,10 +7,26 @@ use crate::attributes;
 use crate::blocks::{Known, Manner};
 use crate::rib::Rib;
 use crate::source::Source;
-use crate::table::RouterId;
+use crate::table::{RouterId, TableId};
 use bgp::Family;
 use bmp::{BitsOf, DecodeError, Message, Outline, Repair, RouteMonitoring, View};
 use units::Timestamp;
+
+/// What a message was.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Taken {
+    /// Routes that came the short way: nothing but announcements with known attributes, and withdrawals.
+    Plain {
+        /// Whose.
+        table: TableId,
+        /// Corrections.
+        repairs: [Option<Repair>; 2],
+    },
+    /// Any other, decoded.
+    Message(Box<Message>),
+    /// Of a router that this RIB does not have.
+    Nothing,
+}
 
 impl Rib {
     /// Takes one whole message (a [`bmp::Frame`]'s bytes) of a router, received at `now`.
@@ -18,22 +34,30 @@ impl Rib {
     /// # Errors
     /// What [`bmp::decode`] says of a bad message. Routes that it costs are withdrawn here (RFC 7606), everything else stands.
     pub fn ingest(&mut self, router: RouterId, bytes: &[u8], now: Timestamp) -> Result<(), DecodeError> {
-        let Some(state) = self.routers.get_mut(router.0 as usize) else { return Ok(()) };
+        self.take(router, bytes, now).map(drop)
+    }
+
+    /// The same, and says what it was: for those who also keep sessions and statistics.
+    ///
+    /// # Errors
+    /// As [`Rib::ingest`].
+    pub fn take(&mut self, router: RouterId, bytes: &[u8], now: Timestamp) -> Result<Taken, DecodeError> {
+        let Some(state) = self.routers.get_mut(router.0 as usize) else { return Ok(Taken::Nothing) };
         state.counts.messages += 1;
         let outline = Outline::of(bytes);
         if let Some(outline) = &outline
-            && self.shortcut(router, outline, now).is_some()
+            && let Some(plain) = self.shortcut(router, outline, now)
         {
-            return Ok(());
+            return Ok(plain);
         }
-        let Some(state) = self.routers.get_mut(router.0 as usize) else { return Ok(()) };
+        let Some(state) = self.routers.get_mut(router.0 as usize) else { return Ok(Taken::Nothing) };
         match bmp::decode(bytes, &mut state.codec) {
             Ok(message) => {
                 self.apply(router, &message, now);
                 if let (Some(outline), Message::RouteMonitoring(m)) = (&outline, &message) {
                     self.learn(router, outline, m);
                 }
-                Ok(())
+                Ok(Taken::Message(Box::new(message)))
             }
             Err(mut error) => {
                 state.counts.malformed += 1;
@@ -50,7 +74,7 @@ impl Rib {
     }
 
     /// Takes a plain message whose attributes are known; `None` when it is not, and then nothing was changed.
-    fn shortcut(&mut self, router: RouterId, outline: &Outline<'_>, now: Timestamp) -> Option<()> {
+    fn shortcut(&mut self, router: RouterId, outline: &Outline<'_>, now: Timestamp) -> Option<Taken> {
         let state = self.routers.get_mut(router.0 as usize)?;
         let source = state.sources.get(outline.peer)?;
         let readers = Readers::of(outline, source)?;
@@ -65,7 +89,8 @@ impl Rib {
             None => None,
         };
         let (number, up, repair) = (source.table, source.context.up, source.peer.repair);
-        for repair in (!up).then_some(Repair::RoutesWithoutPeerUp).into_iter().chain(repair) {
+        let repairs = [(!up).then_some(Repair::RoutesWithoutPeerUp), repair];
+        for repair in repairs.into_iter().flatten() {
             *state.counts.repairs.entry(repair).or_default() += 1;
         }
         state.counts.route_monitoring += 1;
@@ -83,7 +108,7 @@ impl Rib {
                 self.place(number, family, bits, set, now);
             }
         }
-        Some(())
+        Some(Taken::Plain { table: TableId(number), repairs })
     }
 
     /// Remembers the sender and the attributes of a message that was decoded.

@@ -1,13 +1,16 @@
 //! Attribute sets, each kept once however many paths have it, and released with the last of them.
 
 use crate::hash::hash;
+use crate::pages::Pages;
 
 /// An empty place of the index.
 const NONE: u32 = u32::MAX;
-/// First size of the index.
+/// First size of the index, and places of one page of it.
 const INDEX: usize = 1024;
+/// Sets of a page: so many are copied when a copy is written to.
+const SETS: usize = 128;
 
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 struct Set {
     bytes: Box<[u8]>,
     references: u32,
@@ -18,17 +21,17 @@ struct Set {
 /// The table of attribute sets in their canonical spelling.
 #[derive(Clone, Debug)]
 pub(crate) struct Interner {
-    sets: Vec<Set>,
+    sets: Pages<Set, SETS>,
     free: u32,
     /// Places by hash, open addressing with linear steps; a power of two long.
-    index: Vec<u32>,
+    index: Pages<u32, INDEX>,
     live: usize,
     bytes: usize,
 }
 
 impl Interner {
     pub const fn new() -> Self {
-        Self { sets: Vec::new(), free: NONE, index: Vec::new(), live: 0, bytes: 0 }
+        Self { sets: Pages::new(), free: NONE, index: Pages::new(), live: 0, bytes: 0 }
     }
 
     /// Returns how many sets there are.
@@ -38,7 +41,7 @@ impl Interner {
 
     /// Returns the bytes of the sets, as the allocator rounds them, and of the table.
     pub const fn bytes(&self) -> usize {
-        self.bytes + self.sets.capacity() * size_of::<Set>() + self.index.capacity() * size_of::<u32>()
+        self.bytes + self.sets.bytes() + self.index.bytes()
     }
 
     /// Returns how often a set is referred to.
@@ -80,9 +83,6 @@ impl Interner {
             self.free = unused.hash;
             *unused = set;
             return at;
-        }
-        if self.sets.len() == self.sets.capacity() {
-            self.sets.reserve_exact(self.sets.len() / 8 + 64);
         }
         self.sets.push(set);
         (self.sets.len() - 1) as u32
@@ -129,8 +129,8 @@ impl Interner {
 
     fn grow(&mut self) {
         let size = (self.index.len() * 2).max(INDEX);
-        self.index = vec![NONE; size];
-        for (place, set) in (0_u32..).zip(&self.sets) {
+        self.index = Pages::filled(size, &NONE);
+        for (place, set) in (0_u32..).zip(self.sets.iter()) {
             if set.references == 0 {
                 continue;
             }

@@ -3,7 +3,7 @@
 use bgp::Community;
 use bmp::{AfiSafi, Capability, DownReason, Notification, Open, PeerUp};
 use core::time::Duration;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use units::Timestamp;
 
 /// NO_LLGR (RFC 9494 §4.1): the route is not kept beyond the restart time.
@@ -65,7 +65,7 @@ impl Hold {
 }
 
 /// What one OPEN says of restarts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Offer {
     /// Restart time and N flag, when the capability is there.
     restart: Option<(Duration, bool)>,
@@ -107,7 +107,7 @@ const fn family(high: u8, low: u8, safi: u8) -> AfiSafi {
 }
 
 /// What both OPENs of a session agreed on restarts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Restart {
     ours: Offer,
     theirs: Offer,

@@ -3,7 +3,9 @@
 //! Memory comes in chunks of [`CHUNK`] paths. A chunk holds lists of one capacity; when all of them have moved on (a second feed makes
 //! every list of one a list of two) it is used for another capacity.
 
-/// Paths in a chunk, and so the longest list (64 KiB; eight full feeds before and after policy from 200 routers are 3,200 paths a prefix).
+use std::sync::Arc;
+
+/// Paths in a chunk (64 KiB, shared with copies until one is written to), and so the longest list (64 KiB; eight full feeds before and after policy from 200 routers are 3,200 paths a prefix).
 pub(crate) const CHUNK: usize = 4096;
 /// Bits of a list's place that count inside the chunk.
 const PLACE_BITS: u32 = CHUNK.trailing_zeros();
@@ -93,7 +95,7 @@ impl List {
 
 #[derive(Clone, Debug)]
 struct Chunk {
-    paths: Box<[Path]>,
+    paths: Arc<[Path]>,
     class: u8,
     lists: u16,
     /// Paths that were given out once; behind them nothing was used yet.
@@ -140,7 +142,8 @@ impl Lists {
             return &mut [];
         }
         let from = list.at() as usize % CHUNK;
-        &mut self.chunks[(list.at() >> PLACE_BITS) as usize].paths[from..from + list.len()]
+        let chunk = &mut self.chunks[(list.at() >> PLACE_BITS) as usize];
+        &mut Arc::make_mut(&mut chunk.paths)[from..from + list.len()]
     }
 
     /// Returns the place of `key` in the list, or where it belongs.
@@ -194,10 +197,14 @@ impl Lists {
 
     /// Copies the paths of `from` to the place of `to`.
     fn copy(&mut self, from: List, to: List) {
-        for i in 0..from.len() {
-            let path = self.get(from)[i];
-            self.chunks[(to.at() >> PLACE_BITS) as usize].paths[to.at() as usize % CHUNK + i] = path;
+        if from.is_empty() {
+            return;
         }
+        // lists of other capacities are in other chunks
+        let source = Arc::clone(&self.chunks[(from.at() >> PLACE_BITS) as usize].paths);
+        let (at, place) = (from.at() as usize % CHUNK, to.at() as usize % CHUNK);
+        let target = Arc::make_mut(&mut self.chunks[(to.at() >> PLACE_BITS) as usize].paths);
+        target[place..place + from.len()].copy_from_slice(&source[at..at + from.len()]);
     }
 
     /// Finds room for a list of a class.
@@ -226,7 +233,7 @@ impl Lists {
 
     fn chunk(&mut self, class: usize) -> u32 {
         let at = self.empty.pop().unwrap_or_else(|| {
-            let paths = vec![Path::default(); CHUNK].into_boxed_slice();
+            let paths = vec![Path::default(); CHUNK].into();
             self.chunks.push(Chunk { paths, class: 0, lists: 0, carved: 0, free: NONE, roomy: [NONE; 2] });
             (self.chunks.len() - 1) as u32
         });
@@ -243,7 +250,7 @@ impl Lists {
         let (at, place) = (list.at() >> PLACE_BITS, list.at() % CHUNK as u32);
         let chunk = &mut self.chunks[at as usize];
         let had_room = chunk.has_room();
-        chunk.paths[place as usize].attributes = chunk.free;
+        Arc::make_mut(&mut chunk.paths)[place as usize].attributes = chunk.free;
         chunk.free = place;
         chunk.lists -= 1;
         let unused = chunk.lists == 0;

@@ -2,7 +2,7 @@
 
 use crate::attributes::Attributes;
 use crate::keep::Hold;
-use crate::paths::{List, Path};
+use crate::paths::{List, Path, PathKey};
 use crate::rib::{Rib, RouterCounts, aligned};
 use crate::table::{FAMILIES, FamilyStatus, PeerKey, RouterId, TableId, TableKey};
 use crate::trie::{Key, Node, Trie};
@@ -68,6 +68,20 @@ impl Route<'_> {
         self.path.attributes
     }
 
+    /// Returns a number that tells whether two paths of one [`Rib`] have equal attributes.
+    #[must_use]
+    pub const fn attributes_number(&self) -> u32 {
+        self.path.attributes
+    }
+
+    pub(crate) const fn since_s(&self) -> u32 {
+        self.path.since_s
+    }
+
+    pub(crate) const fn epoch(&self) -> u8 {
+        self.path.epoch()
+    }
+
     /// Says how sure it is.
     #[must_use]
     pub fn mark(&self) -> Mark {
@@ -119,10 +133,62 @@ pub struct TableSummary<'a> {
 impl Rib {
     /// Returns all tables, by router in the order of their first message, then by peer and view.
     pub fn tables(&self) -> impl Iterator<Item = TableSummary<'_>> {
-        self.by_key.iter().filter_map(|(key, number)| {
-            let table = self.tables.get(*number as usize)?;
-            let families = FAMILIES.iter().filter_map(|f| Some((*f, table.family(*f)?.status()))).collect();
-            Some(TableSummary { id: TableId(*number), key, router: self.name(key.router), families, counted: &table.counted })
+        self.by_key.values().filter_map(|number| self.summary(*number))
+    }
+
+    /// Returns the number of a router that is known.
+    #[must_use]
+    pub fn router_named(&self, name: &str) -> Option<RouterId> {
+        self.by_name.get(name).copied().map(RouterId)
+    }
+
+    /// Returns the tables of one router, by peer, instance and view.
+    pub fn tables_of_router(&self, router: RouterId) -> impl Iterator<Item = TableSummary<'_>> {
+        self.tables_of(router, |_| true).into_iter().filter_map(|number| self.summary(number))
+    }
+
+    /// Returns one table with its states.
+    fn summary(&self, number: u32) -> Option<TableSummary<'_>> {
+        let table = self.tables.get(number as usize)?;
+        let families = FAMILIES.iter().filter_map(|f| Some((*f, table.family(*f)?.status()))).collect();
+        Some(TableSummary { id: TableId(number), key: &table.key, router: self.name(table.key.router), families, counted: &table.counted })
+    }
+
+    /// Returns how many paths a table has.
+    #[must_use]
+    pub fn routes_of(&self, table: TableId) -> u64 {
+        FAMILIES.iter().filter_map(|f| self.status(table, *f)).map(|s| s.routes).sum()
+    }
+
+    /// Returns the paths of one table in one family, in the order of address and length, and of one prefix by path identifier.
+    pub fn of_table(&self, table: TableId, family: Family) -> impl Iterator<Item = Route<'_>> {
+        let any = self.status(table, family).filter(|s| s.routes > 0).and_then(|_| whole(family));
+        let (four, six) = match family {
+            Family::Ipv4Unicast => (any.map(|_| self.store.v4.all()), None),
+            Family::Ipv6Unicast => (None, any.map(|_| self.store.v6.all())),
+        };
+        let four = four.into_iter().flatten().map(|n| (n.paths, n.key.aligned(), n.length));
+        let six = six.into_iter().flatten().map(|n| (n.paths, n.key.aligned(), n.length));
+        four.chain(six).flat_map(move |(list, bits, length)| self.of_list(table, family, list, bits, length))
+    }
+
+    /// Returns the paths of a prefix in one table, by path identifier.
+    pub fn exact_in<'a>(&'a self, table: TableId, prefix: &Prefix) -> impl Iterator<Item = Route<'a>> + use<'a> {
+        let (family, bits, length) = (prefix.family(), aligned(prefix), prefix.length());
+        let list = match family {
+            Family::Ipv4Unicast => find(&self.store.v4, bits, length),
+            Family::Ipv6Unicast => find(&self.store.v6, bits, length),
+        };
+        self.of_list(table, family, list.unwrap_or_default(), bits, length)
+    }
+
+    fn of_list(&self, table: TableId, family: Family, list: List, bits: u128, length: u8) -> impl Iterator<Item = Route<'_>> + use<'_> {
+        let first = self.store.lists.search(list, PathKey::new(table.0, None)).unwrap_or_else(|at| at);
+        let paths = self.store.lists.get(list).get(first..).unwrap_or_default();
+        let state = self.tables.get(table.0 as usize).and_then(|t| t.family(family));
+        paths.iter().take_while(move |p| p.table() == table.0).filter_map(move |path| {
+            let prefix = spelled(family, bits, length).filter(|_| state.is_some_and(|s| s.is_alive(path.epoch())))?;
+            Some(Route { rib: self, prefix, path: *path })
         })
     }
 
@@ -236,11 +302,7 @@ impl Rib {
 
     /// Returns all paths of a family, in the order of address and length, and of one prefix in the order of their tables' numbers.
     pub fn iter(&self, family: Family) -> impl Iterator<Item = Route<'_>> {
-        let any: IpAddr = match family {
-            Family::Ipv4Unicast => Ipv4Addr::UNSPECIFIED.into(),
-            Family::Ipv6Unicast => Ipv6Addr::UNSPECIFIED.into(),
-        };
-        Prefix::new(any, 0).into_iter().flat_map(|all| self.covered(all))
+        whole(family).into_iter().flat_map(|all| self.covered(all))
     }
 
     fn alive(&self, prefix: Prefix, list: List) -> impl Iterator<Item = Route<'_>> {
@@ -257,7 +319,18 @@ fn find<K: Key>(trie: &Trie<K>, bits: u128, length: u8) -> Option<List> {
 }
 
 fn prefix_of<K: Key>(node: &Node<K>) -> Option<Prefix> {
-    let bits = node.key.aligned();
-    let address: IpAddr = if K::BITS == 32 { Ipv4Addr::from((bits >> 96) as u32).into() } else { Ipv6Addr::from(bits).into() };
-    Prefix::new(address, node.length)
+    spelled(if K::BITS == 32 { Family::Ipv4Unicast } else { Family::Ipv6Unicast }, node.key.aligned(), node.length)
+}
+
+fn spelled(family: Family, bits: u128, length: u8) -> Option<Prefix> {
+    let address: IpAddr = match family {
+        Family::Ipv4Unicast => Ipv4Addr::from((bits >> 96) as u32).into(),
+        Family::Ipv6Unicast => Ipv6Addr::from(bits).into(),
+    };
+    Prefix::new(address, length)
+}
+
+/// The prefix of everything.
+fn whole(family: Family) -> Option<Prefix> {
+    spelled(family, 0, 0)
 }

@@ -7,10 +7,12 @@ use crate::routes::{Announcement, Store};
 use crate::source::Sources;
 use crate::table::{Counted, FAMILIES, FamilyStatus, FamilyTable, INITIAL_MAX, INITIAL_QUIET, PeerKey, RouterId, Table, TableId, TableKey};
 use crate::table::{TableState, place};
-use bgp::{Family, Prefix};
-use bmp::{AfiSafi, Bits, Codec, Message, Nlri, Peer, PeerDown, PeerUp, Repair, RouteMonitoring, View};
+use bgp::{Family, PathAttributes, Prefix};
+use bmp::{AfiSafi, Bits, Codec, Message, MonitoredExtra, Nlri, Peer, PeerDown, PeerUp, Repair, RouteMonitoring, View};
 use core::net::{IpAddr, Ipv4Addr};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use units::Timestamp;
 
 /// Routers that one RIB takes; more than one program can listen to.
@@ -23,7 +25,7 @@ const LAST_EPOCH: u8 = u8::MAX - 1;
 pub const DEFAULT_MAX_PATHS: u64 = 50_000_000;
 
 /// What came from one router.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouterCounts {
     /// Messages, bad ones included.
     pub messages: u64,
@@ -42,25 +44,54 @@ pub(crate) struct Router {
     pub sys_name: Option<String>,
     pub codec: Codec,
     pub connected: bool,
-    connected_at: Timestamp,
+    pub connected_at: Timestamp,
     pub last_route: Timestamp,
     pub counts: RouterCounts,
     pub sources: Sources,
     /// What the last Peer Up said of each peer.
-    restarts: BTreeMap<PeerKey, Restart>,
-    instances: BTreeMap<PeerKey, String>,
+    pub restarts: BTreeMap<PeerKey, Restart>,
+    pub instances: BTreeMap<PeerKey, String>,
 }
 
-/// The table of tables.
-#[derive(Clone, Debug)]
+impl Router {
+    pub fn new(name: String) -> Self {
+        Self {
+            name,
+            sys_name: None,
+            codec: Codec::default(),
+            connected: false,
+            connected_at: Timestamp::EPOCH,
+            last_route: Timestamp::EPOCH,
+            counts: RouterCounts::default(),
+            sources: Sources::default(),
+            restarts: BTreeMap::new(),
+            instances: BTreeMap::new(),
+        }
+    }
+}
+
+/// The table of tables. A copy shares its pages with the original until one of them is written to.
+#[derive(Clone)]
 pub struct Rib {
     pub(crate) routers: Vec<Router>,
+    /// Routers by name.
+    pub(crate) by_name: Arc<BTreeMap<String, u32>>,
     pub(crate) tables: Vec<Table>,
-    pub(crate) by_key: BTreeMap<TableKey, u32>,
+    pub(crate) by_key: Arc<BTreeMap<TableKey, u32>>,
     pub(crate) store: Store,
     pub(crate) blocks: Blocks,
-    max_paths: u64,
+    pub(crate) max_paths: u64,
     spelling: Vec<u8>,
+    /// Before this nothing is due; what is due first may be later.
+    pub(crate) quiet_until: Timestamp,
+}
+
+impl core::fmt::Debug for Rib {
+    /// Says how much there is; all of it would be gigabytes.
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let (routers, tables, routes) = (self.routers.len(), self.tables.len(), self.store.live);
+        f.debug_struct("Rib").field("routers", &routers).field("tables", &tables).field("routes", &routes).finish_non_exhaustive()
+    }
 }
 
 impl Default for Rib {
@@ -72,39 +103,29 @@ impl Default for Rib {
 impl Rib {
     /// Makes an empty RIB that keeps at most `max_paths` paths; what comes above is counted by [`Rib::refused`].
     #[must_use]
-    pub const fn new(max_paths: u64) -> Self {
+    pub fn new(max_paths: u64) -> Self {
         Self {
             routers: Vec::new(),
+            by_name: Arc::default(),
             tables: Vec::new(),
-            by_key: BTreeMap::new(),
+            by_key: Arc::default(),
             store: Store::new(),
             blocks: Blocks::new(),
             max_paths,
             spelling: Vec::new(),
+            quiet_until: Timestamp::EPOCH,
         }
     }
 
     /// Returns the router of a name, new or known; `None` when there are too many.
     pub fn router(&mut self, name: &str) -> Option<RouterId> {
-        if let Some(known) = self.routers.iter().position(|r| r.name == name) {
-            return u32::try_from(known).ok().map(RouterId);
+        if let Some(known) = self.router_named(name) {
+            return Some(known);
         }
-        if self.routers.len() >= MAX_ROUTERS {
-            return None;
-        }
-        self.routers.push(Router {
-            name: name.to_owned(),
-            sys_name: None,
-            codec: Codec::default(),
-            connected: false,
-            connected_at: Timestamp::EPOCH,
-            last_route: Timestamp::EPOCH,
-            counts: RouterCounts::default(),
-            sources: Sources::default(),
-            restarts: BTreeMap::new(),
-            instances: BTreeMap::new(),
-        });
-        u32::try_from(self.routers.len() - 1).ok().map(RouterId)
+        let number = u32::try_from(self.routers.len()).ok().filter(|_| self.routers.len() < MAX_ROUTERS)?;
+        self.routers.push(Router::new(name.to_owned()));
+        Arc::make_mut(&mut self.by_name).insert(name.to_owned(), number);
+        Some(RouterId(number))
     }
 
     /// Begins a BMP session. `codec` is that of its start; routes of an earlier session stay stale until they are announced again.
@@ -116,6 +137,7 @@ impl Rib {
         router.connected_at = now;
         router.last_route = now;
         router.sources.clear();
+        self.wake(now.plus(INITIAL_QUIET));
     }
 
     /// Ends a BMP session: everything of the router is stale, nothing is withdrawn.
@@ -139,7 +161,9 @@ impl Rib {
         if !state.connected {
             // a recording may begin in the middle of a session
             (state.connected, state.connected_at) = (true, now);
+            self.wake(now.plus(INITIAL_QUIET));
         }
+        let Some(state) = self.routers.get_mut(router.0 as usize) else { return };
         for repair in message.repairs() {
             *state.counts.repairs.entry(*repair).or_default() += 1;
         }
@@ -158,7 +182,7 @@ impl Rib {
     }
 
     fn peer_up(&mut self, router: RouterId, up: &PeerUp, now: Timestamp) {
-        let who = key_of(&up.peer);
+        let who = PeerKey::of(&up.peer);
         let restart = Restart::of(up);
         let instance = up.tlvs.iter().find(|t| t.name == "vrf_table_name").map(|t| t.value.clone());
         let Some(state) = self.routers.get_mut(router.0 as usize) else { return };
@@ -198,10 +222,11 @@ impl Rib {
             f.since = now;
             f.last_route = now;
         });
+        self.wake(now.plus(INITIAL_QUIET));
     }
 
     fn peer_down(&mut self, router: RouterId, down: &PeerDown, now: Timestamp) {
-        let who = key_of(&down.peer);
+        let who = PeerKey::of(&down.peer);
         let Some(state) = self.routers.get_mut(router.0 as usize) else { return };
         state.sources.clear();
         let restart = state.restarts.get(&who).cloned().unwrap_or_default();
@@ -221,6 +246,7 @@ impl Rib {
 
     fn hold(&mut self, number: u32, family: Family, hold: Hold, now: Timestamp) {
         self.mark(number, family);
+        self.wake(hold.until());
         self.with(number, family, |f| {
             f.hold = Some(hold);
             f.enter(TableState::Stale, now);
@@ -308,7 +334,8 @@ impl Rib {
 
     /// Puts one path into a table that was opened.
     pub(crate) fn place(&mut self, number: u32, family: Family, bits: Bits, attributes: u32, now: Timestamp) {
-        let room = self.store.live + self.store.dead < self.max_paths;
+        // the dead do not count: when they are taken out is nobody's business
+        let room = self.store.live < self.max_paths;
         let Some(table) = self.tables.get_mut(number as usize) else { return };
         self.store.announce(table, family, bits, Announcement { table: number, attributes, now_s: seconds(now), room });
     }
@@ -322,15 +349,27 @@ impl Rib {
         for route in &m.labelled.withdraw {
             table.counted.entry(route.afi_safi).or_default().withdrawn += 1;
         }
+        if !m.evpn.is_empty() {
+            let evpn = table.counted.entry(AfiSafi::EVPN).or_default();
+            evpn.announced += m.evpn.announce.len() as u64;
+            evpn.withdrawn += m.evpn.withdraw.len() as u64;
+        }
         for family in &m.unread {
             table.counted.entry(*family).or_default().unread_updates += 1;
         }
     }
 
     pub(crate) fn heard(&mut self, number: u32, family: Family, now: Timestamp) {
-        if let Some(table) = self.tables.get_mut(number as usize) {
-            table.open(family, now).heard(now);
+        if let Some(table) = self.tables.get_mut(number as usize)
+            && table.open(family, now).heard(now)
+        {
+            self.wake(now.plus(INITIAL_QUIET));
         }
+    }
+
+    /// Something may be due at `at`.
+    fn wake(&mut self, at: Timestamp) {
+        self.quiet_until = self.quiet_until.min(at);
     }
 
     fn complete(&mut self, number: u32, family: Family, now: Timestamp) {
@@ -383,8 +422,46 @@ impl Rib {
         self.store.dead = 0;
     }
 
+    /// Says whether [`Rib::tick`] has nothing to do at `now`.
+    #[must_use]
+    pub fn is_quiet(&self, now: Timestamp) -> bool {
+        now < self.quiet_until
+    }
+
+    /// Says whether a peer of a router is of its global instance, by its header and what its Peer Up said.
+    #[must_use]
+    pub fn is_global(&self, router: RouterId, peer: &Peer) -> bool {
+        let who = PeerKey::of(peer);
+        let instance = self.routers.get(router.0 as usize).and_then(|r| r.instances.get(&who).cloned());
+        TableKey { router, peer: who, instance, view: peer.view }.is_global()
+    }
+
+    /// Puts routes in place of all that a peer of the global instance announced in one view; complete at once. For tables that no BMP
+    /// session told.
+    pub fn set(&mut self, router: RouterId, peer: IpAddr, view: View, routes: &BTreeMap<Prefix, Arc<PathAttributes>>, now: Timestamp) {
+        let who = PeerKey { address: peer, ..lowest_peer() };
+        let Some(number) = self.table_at(TableKey { router, peer: who, instance: None, view }) else { return };
+        for family in FAMILIES {
+            self.heard(number, family, now);
+            self.mark(number, family);
+        }
+        for (prefix, attributes) in routes {
+            attributes::write(&mut self.spelling, attributes, &MonitoredExtra::default(), attributes.next_hop);
+            let set = self.store.sets.intern(&self.spelling);
+            let bits = Bits { address: aligned(prefix), length: prefix.length(), path_id: None };
+            self.place(number, prefix.family(), bits, set, now);
+            self.store.sets.release(set);
+        }
+        for family in FAMILIES {
+            self.complete(number, family, now);
+        }
+    }
+
     /// Does what time brings: dumps without End-of-RIB end, kept routes run out, tables that a router told nothing of since it came back go.
     pub fn tick(&mut self, now: Timestamp) {
+        if self.is_quiet(now) {
+            return;
+        }
         for number in 0..u32::try_from(self.tables.len()).unwrap_or(MAX_TABLES) {
             for family in FAMILIES {
                 self.tick_family(number, family, now);
@@ -393,6 +470,7 @@ impl Rib {
         if self.store.wants_cleaning() {
             self.clean();
         }
+        self.quiet_until = self.next_deadline().unwrap_or(Timestamp::from_nanos(i64::MAX));
     }
 
     fn tick_family(&mut self, number: u32, family: Family, now: Timestamp) {
@@ -435,14 +513,17 @@ impl Rib {
 
     /// Returns the table of a peer header, made where it is new; `None` when there are too many.
     pub(crate) fn table_of(&mut self, router: RouterId, peer: &Peer) -> Option<u32> {
-        let who = key_of(peer);
+        let who = PeerKey::of(peer);
         let instance = self.routers.get(router.0 as usize)?.instances.get(&who).cloned();
-        let key = TableKey { router, peer: who, instance, view: peer.view };
+        self.table_at(TableKey { router, peer: who, instance, view: peer.view })
+    }
+
+    fn table_at(&mut self, key: TableKey) -> Option<u32> {
         if let Some(known) = self.by_key.get(&key) {
             return Some(*known);
         }
         let number = u32::try_from(self.tables.len()).ok().filter(|n| *n < MAX_TABLES)?;
-        self.by_key.insert(key.clone(), number);
+        Arc::make_mut(&mut self.by_key).insert(key.clone(), number);
         self.tables.push(Table::new(key));
         Some(number)
     }
@@ -460,7 +541,7 @@ impl Rib {
     }
 
     /// Returns the tables of a router that `wanted` wants.
-    fn tables_of(&self, router: RouterId, wanted: impl Fn(&TableKey) -> bool) -> Vec<u32> {
+    pub(crate) fn tables_of(&self, router: RouterId, wanted: impl Fn(&TableKey) -> bool) -> Vec<u32> {
         let first = first_key(router, None);
         self.by_key.range(first..).take_while(|(k, _)| k.router == router).filter(|(k, _)| wanted(k)).map(|(_, n)| *n).collect()
     }
@@ -468,7 +549,7 @@ impl Rib {
     /// Returns the tables that Peer Up and Peer Down of a peer speak of: all of its views, under whatever BGP identifier (a router has one
     /// session at an address, and a Peer Down of a peer that never was up carries none).
     fn tables_of_peer(&self, router: RouterId, peer: &Peer) -> Vec<u32> {
-        let who = key_of(peer);
+        let who = PeerKey::of(peer);
         let same = |k: &PeerKey| (k.kind, k.distinguisher, k.address) == (who.kind, who.distinguisher, who.address);
         let first = first_key(router, Some(PeerKey { bgp_id: Ipv4Addr::UNSPECIFIED, ..who }));
         let of_peer = self.by_key.range(first..).take_while(|(k, _)| k.router == router && same(&k.peer));
@@ -502,17 +583,16 @@ impl Rib {
 }
 
 fn first_key(router: RouterId, peer: Option<PeerKey>) -> TableKey {
-    let lowest = PeerKey {
+    TableKey { router, peer: peer.unwrap_or_else(lowest_peer), instance: None, view: View::AdjRibInPre }
+}
+
+const fn lowest_peer() -> PeerKey {
+    PeerKey {
         kind: bmp::PeerKind::Global,
         distinguisher: bmp::Distinguisher::GLOBAL,
         address: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
         bgp_id: Ipv4Addr::UNSPECIFIED,
-    };
-    TableKey { router, peer: peer.unwrap_or(lowest), instance: None, view: View::AdjRibInPre }
-}
-
-pub(crate) const fn key_of(peer: &Peer) -> PeerKey {
-    PeerKey { kind: peer.kind, distinguisher: peer.distinguisher, address: peer.address, bgp_id: peer.bgp_id }
+    }
 }
 
 /// Seconds since the Unix epoch, as far as 32 bits go (until 2106).

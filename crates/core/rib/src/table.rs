@@ -14,10 +14,10 @@
 
 use crate::keep::Hold;
 use bgp::Family;
-use bmp::{AfiSafi, Distinguisher, PeerKind, View};
+use bmp::{AfiSafi, Distinguisher, Peer, PeerKind, View};
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use units::Timestamp;
 
@@ -37,7 +37,7 @@ pub struct RouterId(pub(crate) u32);
 pub struct TableId(pub(crate) u32);
 
 /// What makes a peer that peer on its router (RFC 7854 §4.2). `0:0` is the global instance because the router wrote so.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct PeerKey {
     /// Type: global, RD, local or Loc-RIB instance.
     pub kind: PeerKind,
@@ -63,8 +63,27 @@ pub struct TableKey {
     pub view: View,
 }
 
+impl PeerKey {
+    /// Returns the key of a peer header.
+    #[must_use]
+    pub const fn of(peer: &Peer) -> Self {
+        Self { kind: peer.kind, distinguisher: peer.distinguisher, address: peer.address, bgp_id: peer.bgp_id }
+    }
+}
+
+impl TableKey {
+    /// Says whether it is a table of the router's global instance: the header says so, and no name says otherwise (RFC 9069 §5.2.1: the
+    /// Loc-RIB of the global instance is called `global`; FRR and others write `default`).
+    #[must_use]
+    pub fn is_global(&self) -> bool {
+        matches!(self.peer.kind, PeerKind::Global | PeerKind::LocRib)
+            && self.peer.distinguisher == Distinguisher::GLOBAL
+            && self.instance.as_deref().is_none_or(|name| matches!(name, "global" | "default"))
+    }
+}
+
 /// State of one family of a table.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum TableState {
     /// Routes come in; some are still missing.
@@ -106,7 +125,7 @@ pub struct FamilyStatus {
 }
 
 /// Routes that are counted and not kept.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counted {
     /// Announcements.
     pub announced: u64,
@@ -124,7 +143,7 @@ pub(crate) struct FamilyTable {
     pub last_route: Timestamp,
     pub hold: Option<Hold>,
     /// The sender has ended a dump with End-of-RIB before: quiet is no end for this one.
-    marks_end: bool,
+    pub marks_end: bool,
     pub epoch: u8,
     pub floor: u8,
     pub routes: u64,
@@ -153,13 +172,16 @@ impl FamilyTable {
         }
     }
 
-    /// Notes that routes come.
-    pub fn heard(&mut self, now: Timestamp) {
+    /// Notes that routes come; returns whether that begins a dump.
+    pub fn heard(&mut self, now: Timestamp) -> bool {
         self.last_route = now;
         if matches!(self.state, TableState::Stale | TableState::Gone) {
             self.hold = None;
             self.enter(TableState::Initial, now);
+            return true;
         }
+        // a new one, too
+        self.state == TableState::Initial && self.since == now
     }
 
     /// Begins a dump: what stands is to be announced again. The caller has made sure that there is an epoch left.

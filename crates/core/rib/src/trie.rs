@@ -1,20 +1,25 @@
-//! A path-compressed binary trie of prefixes: nodes lie in one vector, twenty bytes an IPv4 node. The first 16 bits of an address choose
+//! A path-compressed binary trie of prefixes: nodes lie in pages, twenty bytes an IPv4 node. The first 16 bits of an address choose
 //! one of 65,536 roots, prefixes shorter than that have a root of their own: most of the way down is one step.
 //!
 //! A node is a prefix that has paths, or a fork that two others need. Walked node first, then the branch of bit 0, then that of bit 1, the
 //! prefixes come in the order of address and length.
 
+use crate::pages::Pages;
 use crate::paths::List;
 
 /// No node.
 const NONE: u32 = u32::MAX;
 /// Bits that choose the root.
 const ROOT_BITS: u8 = 16;
+/// Nodes of a page (80 KB of IPv4): so much is copied when a copy is written to.
+const NODES: usize = 4096;
+/// Roots of a page.
+const ROOTS: usize = 1024;
 /// The root of prefixes that are shorter.
 const SHORT: usize = 1 << ROOT_BITS;
 
 /// An address as a number, most significant bit first.
-pub(crate) trait Key: Copy + Eq + core::fmt::Debug {
+pub(crate) trait Key: Copy + Default + Eq + core::fmt::Debug {
     /// Bits of an address.
     const BITS: u8;
     /// Says whether bit `at` is set; bit 0 is the highest.
@@ -55,7 +60,7 @@ key!(u32, 32);
 key!(u128, 128);
 
 /// A prefix with its paths, or a fork without.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Node<K> {
     pub key: K,
     children: [u32; 2],
@@ -66,11 +71,11 @@ pub(crate) struct Node<K> {
 /// The prefixes of one family.
 #[derive(Clone, Debug)]
 pub(crate) struct Trie<K> {
-    nodes: Vec<Node<K>>,
+    nodes: Pages<Node<K>, NODES>,
     /// Unused nodes, chained by their first child.
     free: u32,
     /// Empty until the first prefix comes.
-    roots: Vec<u32>,
+    roots: Pages<u32, ROOTS>,
     prefixes: usize,
 }
 
@@ -87,7 +92,7 @@ fn root_of<K: Key>(key: K, length: u8) -> usize {
 
 impl<K: Key> Trie<K> {
     pub const fn new() -> Self {
-        Self { nodes: Vec::new(), free: NONE, roots: Vec::new(), prefixes: 0 }
+        Self { nodes: Pages::new(), free: NONE, roots: Pages::new(), prefixes: 0 }
     }
 
     /// Returns how many prefixes have paths.
@@ -97,7 +102,7 @@ impl<K: Key> Trie<K> {
 
     /// Returns the bytes of all nodes, unused ones included.
     pub const fn bytes(&self) -> usize {
-        self.nodes.capacity() * size_of::<Node<K>>() + self.roots.capacity() * size_of::<u32>()
+        self.nodes.bytes() + self.roots.bytes()
     }
 
     pub fn node(&self, at: u32) -> &Node<K> {
@@ -108,7 +113,7 @@ impl<K: Key> Trie<K> {
     /// The caller gives it paths, or calls [`Trie::remove`].
     pub fn entry(&mut self, key: K, length: u8) -> &mut Node<K> {
         if self.roots.is_empty() {
-            self.roots = vec![NONE; SHORT + 1];
+            self.roots = Pages::filled(SHORT + 1, &NONE);
         }
         let root = root_of(key, length);
         let (mut hook, mut at) = (Hook::Root(root), self.roots[root]);
@@ -162,10 +167,6 @@ impl<K: Key> Trie<K> {
             self.nodes[at as usize] = node;
             return at;
         }
-        if self.nodes.len() == self.nodes.capacity() {
-            // an eighth more at a time: doubling would waste what a full table needs
-            self.nodes.reserve_exact(self.nodes.len() / 8 + 64);
-        }
         self.nodes.push(node);
         (self.nodes.len() - 1) as u32
     }
@@ -191,7 +192,7 @@ impl<K: Key> Trie<K> {
 
     /// Returns the places of all prefixes that have paths, in the order of their making.
     pub fn places(&self) -> Vec<u32> {
-        (0_u32..).zip(&self.nodes).filter(|(_, n)| !n.paths.is_empty()).map(|(at, _)| at).collect()
+        (0_u32..).zip(self.nodes.iter()).filter(|(_, n)| !n.paths.is_empty()).map(|(at, _)| at).collect()
     }
 
     pub fn paths_mut(&mut self, at: u32) -> &mut List {
@@ -346,8 +347,7 @@ impl<'a, K: Key> Iterator for Walk<'a, K> {
                     return Some(node);
                 }
             }
-            let rest = self.trie.roots.get(self.roots.clone()).unwrap_or_default();
-            self.roots.start += rest.iter().position(|at| *at != NONE).unwrap_or(rest.len());
+            self.roots.start = self.trie.roots.position(self.roots.clone(), |at| *at != NONE).unwrap_or(self.roots.end);
             if let Some(short) = self.short_before(self.roots.start) {
                 return Some(short);
             }

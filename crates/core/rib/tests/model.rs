@@ -258,9 +258,15 @@ proptest! {
     fn both_ways_in_do_what_the_plain_map_does(steps in prop::collection::vec(step(), 1..120)) {
         let (mut fast, mut slow, mut model) = (Rib::default(), Rib::default(), Model::default());
         let routers: Vec<RouterId> = ROUTERS.iter().map(|n| { slow.router(n); fast.router(n).unwrap() }).collect();
+        // written and read again now and then; and copies, each with what it said
+        let (mut saved, mut copies) = (fast.clone(), Vec::new());
         let mut codecs = vec![Codec::default(); 2];
         let mut now = Timestamp::from_millis(1_700_000_000_000);
-        for (r, peer, mut step) in steps {
+        for (at, (r, peer, mut step)) in steps.into_iter().enumerate() {
+            if at % 30 == 7 {
+                saved = serde_json::from_str(&serde_json::to_string(&saved).unwrap()).unwrap();
+                copies.push((fast.clone(), told(&fast)));
+            }
             // identifiers are in use as soon as the Peer Up said so
             let probe = codecs[r].context(&probe(peer));
             if let Step::Announce { ids, .. } | Step::Withdraw { ids, .. } = &mut step {
@@ -271,10 +277,11 @@ proptest! {
             }
             let router = routers[r];
             match &step {
-                Step::Lost => { fast.lost(router, now); slow.lost(router, now); model.lost(router, now); }
+                Step::Lost => { fast.lost(router, now); saved.lost(router, now); slow.lost(router, now); model.lost(router, now); }
                 Step::Connected => {
                     codecs[r] = Codec::default();
                     fast.connected(router, Codec::default(), now);
+                    saved.connected(router, Codec::default(), now);
                     slow.connected(router, Codec::default(), now);
                     model.lost(router, now);
                     model.connected.insert(router, now);
@@ -283,6 +290,7 @@ proptest! {
                 Step::Wait(millis) => {
                     now = now.plus(Duration::from_millis(*millis));
                     fast.tick(now);
+                    saved.tick(now);
                     slow.tick(now);
                     model.tick(now);
                 }
@@ -290,6 +298,7 @@ proptest! {
                     let bytes = bytes(peer, &step).unwrap();
                     let message = bmp::decode(&bytes, &mut codecs[r]).unwrap();
                     fast.ingest(router, &bytes, now).unwrap();
+                    saved.ingest(router, &bytes, now).unwrap();
                     slow.apply(router, &message, now);
                     model.apply(router, &message, now);
                 }
@@ -298,6 +307,22 @@ proptest! {
             prop_assert_eq!(fast.state_hash(), slow.state_hash());
         }
         prop_assert_eq!(told(&slow), wanted(&model));
+        prop_assert_eq!(&saved, &fast);
+        prop_assert_eq!(serde_json::to_string(&saved).unwrap(), serde_json::to_string(&fast).unwrap());
+        for (copy, said) in &copies {
+            prop_assert_eq!(&told(copy), said, "a copy changed");
+        }
+        for table in fast.tables() {
+            for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
+                let of_table: Vec<(Prefix, Option<u32>)> = fast.of_table(table.id, family).map(|r| (r.prefix(), r.path_id())).collect();
+                let all = fast.iter(family).filter(|r| r.table() == table.id).map(|r| (r.prefix(), r.path_id()));
+                prop_assert_eq!(&of_table, &all.collect::<Vec<_>>());
+                for (prefix, _) in &of_table {
+                    let there = of_table.iter().filter(|(p, _)| p == prefix).count();
+                    prop_assert_eq!(fast.exact_in(table.id, prefix).count(), there);
+                }
+            }
+        }
         check_queries(&fast, &model);
         check_queries(&slow, &model);
         prop_assert_eq!(fast.counts(routers[0]).map(|c| c.repairs.clone()), slow.counts(routers[0]).map(|c| c.repairs.clone()));
