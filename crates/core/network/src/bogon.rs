@@ -4,6 +4,8 @@ use crate::{Network, SessionKey};
 use bgp::Prefix;
 use bmp::View;
 use core::net::IpAddr;
+use rib::TableId;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Special-purpose space that is not globally reachable (IANA registries of RFC 6890, multicast, and reserved).
 const BOGONS: [(&str, &str); 26] = [
@@ -41,12 +43,14 @@ impl Network {
     #[must_use]
     pub fn bogons(&self) -> Vec<(SessionKey, Prefix)> {
         let bogons: Vec<Prefix> = BOGONS.iter().filter_map(|(text, _)| text.parse().ok()).collect();
-        let is_bogon = |p: &Prefix| {
-            p.length() > 0 && bogons.iter().any(|b| b.covers(p)) && !self.inventory.public_space.iter().any(|space| space.covers(p))
-        };
+        let ours = |p: &Prefix| self.inventory.public_space.iter().any(|space| space.covers(p));
+        let mut found: BTreeMap<TableId, BTreeSet<Prefix>> = BTreeMap::new();
+        for route in bogons.into_iter().flat_map(|b| self.tables.covered(b)).filter(|r| !ours(&r.prefix())) {
+            found.entry(route.table()).or_default().insert(route.prefix());
+        }
         let mut out = Vec::new();
         for (id, device) in &self.devices {
-            let neighbors: std::collections::BTreeSet<IpAddr> = self.adj_ribs(id).map(|(a, _, _)| a).collect();
+            let neighbors: BTreeSet<IpAddr> = self.adj_ribs(id).map(|(a, _, _)| a).collect();
             for neighbor in neighbors {
                 let own = device.sessions.get(&neighbor).and_then(|s| s.remote_as).is_none_or(|asn| asn == self.inventory.own_asn);
                 if own && self.inventory.exit_of(id, neighbor).is_none() {
@@ -55,7 +59,7 @@ impl Network {
                 let pre = self.adj_rib_in(id, neighbor);
                 let seen = if pre.is_empty() { self.adj_rib(id, neighbor, View::AdjRibInPost) } else { pre };
                 let key = SessionKey { device: id.clone(), neighbor };
-                out.extend(seen.prefixes().filter(|p| is_bogon(p)).map(|p| (key.clone(), p)));
+                out.extend(seen.table().and_then(|t| found.get(&t)).into_iter().flatten().map(|p| (key.clone(), *p)));
             }
         }
         out

@@ -126,11 +126,14 @@ fn slot_ns() -> i64 {
 #[must_use]
 pub fn longest_match(network: &Network, device: &DeviceId, address: IpAddr) -> Option<Prefix> {
     let bits = if Family::of(address) == Family::Ipv4Unicast { 32 } else { 128 };
-    let best = network.devices.get(device);
-    let known = |prefix: &Prefix| {
-        best.is_some_and(|d| d.loc_rib.contains_key(prefix)) || network.adj_ribs(device).any(|(_, _, table)| table.contains(prefix))
-    };
-    (0..=bits).rev().filter_map(|length| Prefix::new(address, length)).find(known)
+    let tables = network.tables();
+    let router = tables.router_named(device.as_str());
+    let told = tables.longest_match(address, |t| tables.key(t).is_some_and(|k| Some(k.router) == router && k.is_global()));
+    let told = told.map(|(prefix, _)| prefix);
+    let best = network.devices.get(device)?;
+    let shortest = told.map_or(0, |p| p.length());
+    let longer = (shortest..=bits).rev().filter_map(|length| Prefix::new(address, length)).find(|p| best.loc_rib.contains_key(p));
+    longer.or(told)
 }
 
 fn own(inventory: &Inventory, address: IpAddr) -> Option<Prefix> {

@@ -1,7 +1,9 @@
 //! How old a feed is, and when its first dump counts as complete.
 
 use crate::{Device, Freshness, Network};
+use action::DeviceId;
 use core::time::Duration;
+use std::sync::Arc;
 use units::Timestamp;
 
 /// A connected feed that says nothing for this long is stale. The nodes send counters every 2 s; seven missed reports are no jitter.
@@ -10,6 +12,8 @@ pub const SILENCE_MAX: Duration = Duration::from_secs(15);
 pub const INITIAL_QUIET: Duration = Duration::from_secs(2);
 /// A dump that never falls quiet counts as complete after this long: a busy table would else stay "initial" for ever.
 pub const INITIAL_MAX: Duration = Duration::from_secs(60);
+/// While BMP messages come, devices that they are not from are looked at so often.
+const TICK_EVERY: Duration = Duration::from_millis(100);
 /// A BMP feed that sends statistics is stale after this many missed reports; one that sends none may be quiet, and its transport tells.
 const STATISTICS_MISSED: u32 = 3;
 
@@ -62,7 +66,7 @@ impl Device {
         self.gnmi.is_stale(now)
     }
 
-    fn age(&mut self, now: Timestamp) {
+    pub(crate) fn age(&mut self, now: Timestamp) {
         if self.bmp_is_stale(now) {
             stale(&mut self.bmp);
         }
@@ -74,7 +78,6 @@ impl Device {
             self.gnmi_synced(now);
         }
         if self.bmp_session.dump_is_over(self.bmp, now) {
-            self.sweep_adj_ribs();
             if let Freshness::Initial { last, .. } = self.bmp {
                 self.bmp = Freshness::Synced { last };
             }
@@ -92,9 +95,28 @@ const fn stale(freshness: &mut Freshness) {
 impl Network {
     /// Lets time pass: ends dumps that fell quiet, marks silent feeds stale. [`Network::observe`] does it too.
     pub fn tick(&mut self, now: Timestamp) {
+        self.ticked = now;
         for device in self.devices.values_mut() {
             device.age(now);
         }
+        self.tick_tables(now);
         self.fill_volumes(now);
+    }
+
+    /// Lets time pass before a message of one device, of which there may be a million a second: the others are looked at now and then.
+    pub(crate) fn pass(&mut self, id: &DeviceId, now: Timestamp) {
+        if now.since(self.ticked) >= TICK_EVERY {
+            return self.tick(now);
+        }
+        if let Some(device) = self.devices.get_mut(id) {
+            device.age(now);
+        }
+        self.tick_tables(now);
+    }
+
+    fn tick_tables(&mut self, now: Timestamp) {
+        if !self.tables.is_quiet(now) {
+            Arc::make_mut(&mut self.tables).tick(now);
+        }
     }
 }

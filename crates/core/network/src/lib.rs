@@ -1,7 +1,8 @@
-//! What is: devices, sessions, RIBs per view, interfaces, probe results, volumes, and how old each of them is.
+//! What is: devices, sessions, the tables of all peers, interfaces, probe results, volumes, and how old each of them is.
 //!
 //! [`Network::observe`] takes one [`Observation`] at a time, in the order of the log, and is the only way in. It judges nothing.
-//! Losing a transport marks data stale and withdraws nothing; a reported Peer Down withdraws that peer's routes (RFC 7854 §4.9).
+//! Losing a transport marks data stale and withdraws nothing; a reported Peer Down withdraws that peer's routes (RFC 7854 §4.9),
+//! except those that graceful restart keeps, and they are marked.
 
 mod bmp_session;
 mod bogon;
@@ -15,6 +16,7 @@ mod loc_rib;
 mod metered;
 mod observation;
 mod observe;
+mod peers;
 mod picture;
 mod probes;
 mod reports;
@@ -34,11 +36,12 @@ pub use inventory::{
     TlsPolicy,
 };
 pub use observation::{BmpEvent, ConfigEvent, GnmiEvent, Observation};
+pub use peers::{BmpPeer, Statistic};
 pub use picture::{
-    AdjRib, Device, DeviceConfig, ErrorCounters, Freshness, Interface, LocRoute, Network, Opened, Probe, ProbeKey, ProbeSample,
-    RouteRepair, Session, SessionKey, SessionState, SystemTimes, Volume, VolumeSource,
+    Device, DeviceConfig, ErrorCounters, Freshness, Interface, LocRoute, Network, Opened, Probe, ProbeKey, ProbeSample, RouteRepair,
+    Session, SessionKey, SessionState, SystemTimes, Volume, VolumeSource,
 };
 pub use reports::{REPORT_WINDOW, REPORTS_MAX, REPORTS_PER_WINDOW, Report, ReportCounts, Reports};
 pub use subscription_health::{SubscriptionHealth, SubscriptionState};
-pub use tables::PeerTable;
+pub use tables::{AdjRib, PeerTable};
 pub use window::ProbeWindow;

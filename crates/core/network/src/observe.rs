@@ -1,20 +1,24 @@
 //! The only way in: one observation at a time, in the order of the log.
 
-use crate::{BmpEvent, ConfigEvent, Device, DeviceConfig, DeviceSpec, Freshness, GnmiEvent, Network, Observation};
+use crate::{BmpEvent, ConfigEvent, Device, DeviceConfig, Freshness, GnmiEvent, Network, Observation};
 use action::DeviceId;
-use bgp::Asn;
 use std::sync::Arc;
 use units::Timestamp;
 
 impl Network {
     /// Takes one observation that arrived at `now`. Unknown devices are ignored (the collector refuses them at the door).
     pub fn observe(&mut self, observation: &Observation, now: Timestamp) {
-        self.tick(now);
-        let inventory = Arc::clone(&self.inventory);
         match observation {
-            Observation::Bmp { device, event } => {
-                self.with(device, |d| d.observe_bmp(event, inventory.device(device), inventory.own_asn, now))
+            Observation::Bmp { device, event: BmpEvent::Message { bytes } } => {
+                self.pass(device, now);
+                return self.bmp_message(device, bytes, now);
             }
+            _ => self.tick(now),
+        }
+        match observation {
+            Observation::Bmp { device, event: BmpEvent::Connected } => self.bmp_connected(device, now),
+            Observation::Bmp { device, event: BmpEvent::Message { bytes } } => self.bmp_message(device, bytes, now),
+            Observation::Bmp { device, event: BmpEvent::Closed { .. } } => self.bmp_closed(device, now),
             Observation::Config { device, event } => self.with(device, |d| d.observe_config(event, now)),
             Observation::Gnmi { device, event } => self.observe_gnmi(device, event, now),
             Observation::Flow { device, records } => self.metered(device, records, now),
@@ -48,17 +52,6 @@ impl Network {
 }
 
 impl Device {
-    fn observe_bmp(&mut self, event: &BmpEvent, spec: Option<&DeviceSpec>, own_asn: Asn, now: Timestamp) {
-        match event {
-            BmpEvent::Connected => self.bmp_connected(spec, own_asn, now),
-            BmpEvent::Message { bytes } => self.bmp_message(bytes, spec, own_asn, now),
-            BmpEvent::Closed { .. } => {
-                self.bmp_session.connected = false;
-                self.bmp = Freshness::Stale { since: now };
-            }
-        }
-    }
-
     fn observe_config(&mut self, event: &ConfigEvent, now: Timestamp) {
         match event {
             ConfigEvent::Read { text, digest } => {

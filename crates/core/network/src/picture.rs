@@ -4,9 +4,10 @@ use crate::CountedMinutes;
 use crate::{BmpSession, FlowVolumes, GnmiSession, Inventory, Reports};
 use action::{DeviceId, ExitId, GroupId};
 use bgp::{Asn, Family, PathAttributes, Prefix};
-use bmp::{AfiSafi, Capability, Open, PeerUp, View};
+use bmp::{AfiSafi, Capability, Open, PeerUp};
 use config::RouterConfig;
 use core::net::{IpAddr, Ipv4Addr};
+use rib::Rib;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
@@ -25,6 +26,12 @@ pub struct Network {
     pub inventory: Arc<Inventory>,
     /// Per device.
     pub devices: BTreeMap<DeviceId, Device>,
+    /// What the routers told of their peers' tables.
+    #[serde(default)]
+    pub(crate) tables: Arc<Rib>,
+    /// When all devices were looked at.
+    #[serde(default)]
+    pub(crate) ticked: Timestamp,
     /// Probe results.
     #[serde(with = "as_pairs")]
     pub probes: BTreeMap<ProbeKey, Probe>,
@@ -49,9 +56,9 @@ pub struct Device {
     pub bmp: Freshness,
     /// Age of the gNMI feed.
     pub gnmi: Freshness,
-    /// Adj-RIB-In per neighbour and view, from BMP.
-    #[serde(with = "as_pairs")]
-    pub adj_ribs: BTreeMap<(IpAddr, View), Arc<AdjRib>>,
+    /// Where older builds kept what neighbours announced; now [`Network::tables`].
+    #[serde(default, rename = "adj_ribs", skip_serializing, deserialize_with = "no_older_tables")]
+    pub older_tables: (),
     /// Loc-RIB best routes, from gNMI (openconfig-rib-bgp).
     #[serde(with = "as_pairs")]
     pub loc_rib: Arc<BTreeMap<Prefix, LocRoute>>,
@@ -111,6 +118,9 @@ pub struct RouteRepair {
     pub count: u64,
     /// When first.
     pub first: Timestamp,
+    /// When first in the last session in which it was made.
+    #[serde(default)]
+    pub session: Timestamp,
 }
 
 /// How old a feed is.
@@ -138,9 +148,6 @@ pub enum Freshness {
         since: Timestamp,
     },
 }
-
-/// An Adj-RIB-In: prefix to attributes.
-pub type AdjRib = BTreeMap<Prefix, Arc<PathAttributes>>;
 
 /// A best route in a router's own table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -348,6 +355,8 @@ impl Network {
         Self {
             inventory: Arc::new(inventory),
             devices,
+            tables: Arc::default(),
+            ticked: Timestamp::EPOCH,
             probes: BTreeMap::new(),
             volumes: BTreeMap::new(),
             flows: Arc::default(),
@@ -355,6 +364,13 @@ impl Network {
             reports: Reports::default(),
         }
     }
+}
+
+/// Refuses a state with tables as older builds wrote them: they did not say whose they were. Every capture of theirs begins with none.
+fn no_older_tables<'de, D: serde::Deserializer<'de>>(d: D) -> Result<(), D::Error> {
+    let tables = Vec::<serde::de::IgnoredAny>::deserialize(d)?;
+    let refused = "this state holds tables of an older build (adj_ribs), which do not say whose routes they are; play it with that build";
+    if tables.is_empty() { Ok(()) } else { Err(serde::de::Error::custom(refused)) }
 }
 
 /// Serialises maps with structured keys as lists of pairs, in key order.

@@ -55,15 +55,4 @@ impl Network {
         out.delay_ms_p50 = means.get(means.len() / 2).copied();
         out
     }
-
-    /// Returns how many different prefixes any device has in a table.
-    #[must_use]
-    pub fn prefixes_known(&self) -> usize {
-        let mut all: std::collections::BTreeSet<bgp::Prefix> = std::collections::BTreeSet::new();
-        for (id, device) in &self.devices {
-            all.extend(device.loc_rib.keys());
-            all.extend(self.adj_ribs(id).flat_map(|(_, _, table)| table.prefixes()));
-        }
-        all.len()
-    }
 }

@@ -257,6 +257,7 @@ fn a_feed_with_statistics_that_falls_silent_is_stale() {
 #[test]
 fn an_unknown_device_changes_nothing() {
     let mut n = network();
+    n.tick(t(0));
     let before = n.clone();
     n.observe(&Observation::Bmp { device: "r9".into(), event: BmpEvent::Connected }, t(0));
     assert_eq!(n, before);

@@ -2,6 +2,7 @@
 //! (`tests/recordings`), and another, longer one where it is at hand.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
+#![allow(clippy::disallowed_methods, reason = "recordings are read in place; only tests do this")]
 
 use bgp::{Asn, Prefix};
 use bmp::{Framer, View};

@@ -68,7 +68,7 @@ pub(crate) fn observed(turn: &mut Turn<'_>, observation: &Observation) {
             }
         }
     }
-    tell_repairs(turn);
+    tell_repairs(turn, observation);
     match observation {
         // routes concern no rule, and come by the thousand
         Observation::Bmp { event: BmpEvent::Message { .. }, .. } if peer_events(turn, observation) == peers_before => {}
@@ -187,18 +187,17 @@ fn tell_feed(turn: &mut Turn<'_>, device: &action::DeviceId, feed: &str, reason:
     }
 }
 
-fn tell_repairs(turn: &mut Turn<'_>) {
-    let mut news = Vec::new();
-    for (id, device) in &turn.s.network.devices {
-        let told = turn.s.told_repairs.get(id).copied().unwrap_or(0);
-        let known = device.repairs.len() as u64;
-        if known > told {
-            // a repair is new when its first use is now
-            news.extend(device.repairs.iter().filter(|(_, r)| r.first == turn.s.now).map(|(name, _)| (id.clone(), name.clone())));
-            turn.s.told_repairs.insert(id.clone(), known);
-        }
+fn tell_repairs(turn: &mut Turn<'_>, observation: &Observation) {
+    let Observation::Bmp { device: id, .. } = observation else { return };
+    let Some(device) = turn.s.network.devices.get(id) else { return };
+    let known = device.bmp_session.counts.repair_events;
+    if known <= turn.s.told_repairs.get(id).copied().unwrap_or(0) {
+        return;
     }
-    for (device, repair) in news {
-        turn.tell(Happening::Repaired { device, repair });
+    // one event a session: it is new when its first use in this one is now
+    let news: Vec<String> = device.repairs.iter().filter(|(_, r)| r.session == turn.s.now).map(|(name, _)| name.clone()).collect();
+    turn.s.told_repairs.insert(id.clone(), known);
+    for repair in news {
+        turn.tell(Happening::Repaired { device: id.clone(), repair });
     }
 }
