@@ -29,7 +29,7 @@ pub use evidence::EvidenceView;
 pub use exports::ExportView;
 pub use health::{DeviceSeries, ExitSeries, HealthView, PathSeries};
 pub use intake::{BmpIntake, IntakeView};
-pub use peers::{PeerPrefixes, PeerView};
+pub use peers::{PeerPrefixes, PeerTableView, PeerView, StatisticView};
 pub use replay::{CaptureFile, ReplayArguments, ReplayView, captures};
 pub use sentence::sentence;
 pub use series::{MeasurementArguments, MeasurementRow, MeasurementView, SeriesView, digits};

@@ -2,8 +2,9 @@
 
 use crate::view::ApiError;
 use bgp::Family;
-use network::SessionState;
+use network::{BmpPeer, Device, Session, SessionState};
 use pilot::PilotState;
+use rib::{PeerKey, TableState, TableSummary};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use ts_rs::TS;
@@ -48,6 +49,60 @@ pub struct PeerView {
     /// Times that it left Established, seen by us.
     #[ts(type = "number")]
     pub flaps: u64,
+    /// Route distinguisher of its network instance; `0:0` is what routers write for the global one.
+    pub distinguisher: String,
+    /// Network instance by the router's own name, where it gave one; from BMP.
+    pub instance: Option<String>,
+    /// Its tables, by view and family; from BMP.
+    pub tables: Vec<PeerTableView>,
+    /// Last value of each statistic; from BMP.
+    pub statistics: Vec<StatisticView>,
+    /// Name and text of what its last Peer Up said beside the OPENs, in the router's words: shown as text only.
+    pub peer_up_information: Vec<(String, String)>,
+    /// Route Mirroring messages about it.
+    #[ts(type = "number")]
+    pub mirrored: u64,
+}
+
+/// One family of one of a peer's tables.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct PeerTableView {
+    /// `adj_rib_in_pre`, `adj_rib_in_post`, `adj_rib_out_pre`, `adj_rib_out_post` or `loc_rib`.
+    pub view: String,
+    /// Family (`ipv4_unicast`).
+    pub family: String,
+    /// `initial`, `synced`, `stale`, `gone`; `counted` for families whose routes are counted and not kept.
+    pub state: String,
+    /// Since when the state is this, by our clock; absent for counted families.
+    pub since: Option<String>,
+    /// Paths; for counted families announcements (or UPDATEs, where NLRI are not read) so far.
+    #[ts(type = "number")]
+    pub paths: u64,
+    /// Paths of an earlier session that were not announced again; for counted families withdrawals so far.
+    #[ts(type = "number")]
+    pub unconfirmed: u64,
+    /// Why paths of a peer that is down are still there: `graceful_restart` or `long_lived`.
+    pub kept_by: Option<String>,
+    /// Until when.
+    pub kept_until: Option<String>,
+}
+
+/// One statistic (RFC 7854 §4.8, RFC 8671 §6.2).
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct StatisticView {
+    /// Type number.
+    pub number: u16,
+    /// Name by its registry.
+    pub name: String,
+    /// Family, for those that are per family.
+    pub family: Option<String>,
+    /// Value.
+    #[ts(type = "number")]
+    pub value: u64,
+    /// When it came.
+    pub at: String,
 }
 
 /// Prefixes of one family of a session.
@@ -69,7 +124,7 @@ pub struct PeerPrefixes {
     pub max_prefix: Option<u32>,
 }
 
-/// Lists the sessions of a router, by address.
+/// Lists the sessions of a router: those of its global instance by address, then what BMP told of other instances and of Loc-RIBs.
 ///
 /// # Errors
 /// PH-API-404 without such a router.
@@ -79,7 +134,9 @@ pub fn peers(s: &PilotState, device: &str) -> Result<Vec<PeerView>, ApiError> {
     let d = s.network.devices.get(&id).ok_or_else(unknown)?;
     let inventory = &s.network.inventory;
     let configured = d.config.as_ref().and_then(|c| c.model.bgp.as_ref());
-    let rows = d.sessions.iter().map(|(address, session)| {
+    let mut told = Told::of(s, &id, d);
+    let mut rows: Vec<PeerView> = Vec::new();
+    let global = |address: &core::net::IpAddr, session: &Session, told: &mut Told<'_>| {
         let opened = session.opened.as_ref();
         let local_asn = opened.map(|o| o.local_as).or_else(|| configured.map(|b| b.asn)).unwrap_or(inventory.own_asn);
         let exit = inventory.exits.iter().find(|e| e.device == id && e.neighbors.contains(address));
@@ -120,9 +177,150 @@ pub fn peers(s: &PilotState, device: &str) -> Result<Vec<PeerView>, ApiError> {
             prefixes: prefixes.collect(),
             last_error: session.last_down.clone(),
             flaps: session.flaps,
+            distinguisher: bmp::Distinguisher::GLOBAL.to_string(),
+            instance: None,
+            tables: Vec::new(),
+            statistics: Vec::new(),
+            peer_up_information: Vec::new(),
+            mirrored: 0,
+        }
+        .with(told.global(*address))
+    };
+    for (address, session) in &d.sessions {
+        rows.push(global(address, session, &mut told));
+    }
+    for (key, beside) in told.rest() {
+        let opened = beside.peer.and_then(|p| p.session.opened.as_ref());
+        let session = beside.peer.map(|p| &p.session);
+        let role = if key.kind == bmp::PeerKind::LocRib { "loc_rib" } else { "other instance" };
+        let row = PeerView {
+            device: id.to_string(),
+            address: key.address.to_string(),
+            local_address: opened.map(|o| o.local_address.to_string()),
+            peer_asn: session.and_then(|s| s.remote_as).map(|a| a.0),
+            local_asn: opened.map_or(inventory.own_asn, |o| o.local_as).0,
+            is_ebgp: opened.zip(session.and_then(|s| s.remote_as)).map(|(o, remote)| o.local_as != remote),
+            role: role.to_owned(),
+            router_id: Some(key.bgp_id.to_string()),
+            state: state(session.map_or(SessionState::Idle, |s| s.state)).to_owned(),
+            admin_down: false,
+            since: session.map_or(units::Timestamp::EPOCH, |s| s.since).to_string(),
+            uptime_s: session.map_or(0, |p| s.now.since(p.since).as_secs()),
+            families: opened.map(|o| o.families.iter().map(ToString::to_string).collect()).unwrap_or_default(),
+            hold_time_s: opened.map(|o| o.hold_time_s),
+            prefixes: Vec::new(),
+            last_error: session.and_then(|s| s.last_down.clone()),
+            flaps: session.map_or(0, |s| s.flaps),
+            distinguisher: key.distinguisher.to_string(),
+            instance: None,
+            tables: Vec::new(),
+            statistics: Vec::new(),
+            peer_up_information: Vec::new(),
+            mirrored: 0,
+        };
+        rows.push(row.with(beside));
+    }
+    Ok(rows)
+}
+
+/// What BMP told of one peer beside its session.
+#[derive(Default)]
+struct Beside<'a> {
+    peer: Option<&'a BmpPeer>,
+    instance: Option<String>,
+    tables: Vec<PeerTableView>,
+}
+
+/// What BMP told of the peers of a device that are not shown yet.
+struct Told<'a>(BTreeMap<PeerKey, Beside<'a>>);
+
+impl<'a> Told<'a> {
+    fn of(s: &'a PilotState, id: &action::DeviceId, d: &'a Device) -> Self {
+        let mut all: BTreeMap<PeerKey, Beside<'a>> = BTreeMap::new();
+        for (key, peer) in &d.bmp_session.peers {
+            let beside = all.entry(*key).or_default();
+            (beside.peer, beside.instance) = (Some(peer), peer.instance.clone());
+        }
+        // a feed that is silent for too long is stale before its transport is gone
+        let stale = d.bmp_is_stale(s.now);
+        for table in s.network.tables_of(id) {
+            let beside = all.entry(table.key.peer).or_default();
+            beside.instance = beside.instance.take().or_else(|| table.key.instance.clone());
+            beside.tables.extend(table_rows(&table, stale));
+        }
+        Self(all)
+    }
+
+    /// Takes out what belongs to a session of the global instance.
+    fn global(&mut self, address: core::net::IpAddr) -> Beside<'a> {
+        let ours = |k: &PeerKey| k.kind == bmp::PeerKind::Global && k.distinguisher == bmp::Distinguisher::GLOBAL && k.address == address;
+        let mut out = Beside::default();
+        for key in self.0.keys().copied().filter(ours).collect::<Vec<_>>() {
+            if let Some(part) = self.0.remove(&key) {
+                out.peer = part.peer.or(out.peer);
+                out.instance = part.instance.or(out.instance);
+                out.tables.extend(part.tables);
+            }
+        }
+        out
+    }
+
+    fn rest(self) -> BTreeMap<PeerKey, Beside<'a>> {
+        self.0
+    }
+}
+
+fn table_rows(table: &TableSummary<'_>, stale: bool) -> Vec<PeerTableView> {
+    let view = match table.key.view {
+        bmp::View::AdjRibInPre => "adj_rib_in_pre",
+        bmp::View::AdjRibInPost => "adj_rib_in_post",
+        bmp::View::AdjRibOutPre => "adj_rib_out_pre",
+        bmp::View::AdjRibOutPost => "adj_rib_out_post",
+        bmp::View::LocRib => "loc_rib",
+    };
+    let kept = table.families.iter().map(|(family, status)| {
+        let lost = stale && matches!(status.state, TableState::Initial | TableState::Synced);
+        PeerTableView {
+            view: view.to_owned(),
+            family: bmp::AfiSafi::from(*family).to_string(),
+            state: if lost { TableState::Stale } else { status.state }.name().to_owned(),
+            since: Some(status.since.to_string()),
+            paths: status.routes,
+            unconfirmed: status.unconfirmed,
+            kept_by: status.kept.map(|h| h.name().to_owned()),
+            kept_until: status.kept.map(|h| h.until().to_string()),
         }
     });
-    Ok(rows.collect())
+    let counted = table.counted.iter().map(|(family, c)| PeerTableView {
+        view: view.to_owned(),
+        family: family.to_string(),
+        state: "counted".to_owned(),
+        since: None,
+        paths: c.announced + c.unread_updates,
+        unconfirmed: c.withdrawn,
+        kept_by: None,
+        kept_until: None,
+    });
+    kept.chain(counted).collect()
+}
+
+impl PeerView {
+    fn with(mut self, beside: Beside<'_>) -> Self {
+        self.instance = beside.instance;
+        self.tables = beside.tables;
+        let Some(peer) = beside.peer else { return self };
+        let statistic = |((number, family), s): (&(u16, Option<bmp::AfiSafi>), &network::Statistic)| StatisticView {
+            number: *number,
+            name: s.name.clone(),
+            family: family.map(|f| f.to_string()),
+            value: s.value,
+            at: s.at.to_string(),
+        };
+        self.statistics = peer.statistics.iter().map(statistic).collect();
+        self.peer_up_information = peer.tlvs.iter().map(|t| (t.name.clone(), t.value.clone())).collect();
+        self.mirrored = peer.mirrored;
+        self
+    }
 }
 
 const fn state(state: SessionState) -> &'static str {
@@ -137,9 +335,14 @@ const fn state(state: SessionState) -> &'static str {
 }
 
 #[cfg(test)]
+#[path = "../../../core/rib/tests/wire/mod.rs"]
+mod wire;
+
+#[cfg(test)]
 mod tests {
     use super::*;
     use crate::recorded::Recorded;
+    use network::{BmpEvent, Observation};
 
     #[test]
     fn a_session_is_shown_as_both_sides_opened_it() {
@@ -156,8 +359,37 @@ mod tests {
             let family = if p.address.contains(':') { "ipv6_unicast" } else { "ipv4_unicast" };
             assert_eq!(p.families, [family], "{p:?}");
             assert!(p.prefixes.iter().any(|c| c.family == family && c.seen.is_some_and(|n| n > 40)), "{p:?}");
+            let table = p.tables.iter().find(|t| t.view == "adj_rib_in_pre" && t.family == family).unwrap();
+            assert!(table.paths > 40 && matches!(table.state.as_str(), "initial" | "synced"), "{p:?}");
         }
         assert!(inside.iter().all(|p| p.role == "internal" && p.peer_asn == Some(65_001)), "{inside:?}");
+    }
+
+    /// An operator who sees a session down and its routes there must see why, and until when; and no instance may look like another.
+    #[test]
+    fn kept_routes_and_other_instances_are_shown_as_what_they_are() {
+        let mut state = Recorded::seed().state;
+        let (p, graceful) = (wire::peer(2), wire::graceful(120, false, true));
+        let red = wire::Peer { kind: 1, distinguisher: 7, ..p };
+        let at = state.now;
+        let mut say = |bytes| {
+            let event = BmpEvent::Message { bytes };
+            state.network.observe(&Observation::Bmp { device: "r1".into(), event }, at);
+        };
+        say(wire::peer_up_with(p, &graceful, &graceful, None));
+        say(wire::announce(p, &["10.1.0.0/16", "10.2.0.0/16"], 0));
+        say(wire::peer_up_with(red, &[], &[], Some("red")));
+        say(wire::announce(red, &["10.1.0.0/16"], 0));
+        say(wire::peer_down(p, 4, &[]));
+        let rows = peers(&state, "r1").unwrap();
+        let of = |distinguisher: &str| rows.iter().find(|r| r.address == "10.0.0.2" && r.distinguisher == distinguisher).unwrap();
+        let kept = &of("0:0").tables[0];
+        assert_eq!((kept.state.as_str(), kept.paths, kept.kept_by.as_deref()), ("stale", 2, Some("graceful_restart")));
+        assert_eq!(kept.kept_until.as_ref().unwrap(), &at.plus(core::time::Duration::from_secs(120)).to_string());
+        assert_eq!(of("0:0").state, "idle");
+        let other = of("0:7");
+        assert_eq!((other.instance.as_deref(), other.state.as_str(), other.tables[0].paths), (Some("red"), "established", 1));
+        assert_eq!(other.peer_up_information, [("vrf_table_name".to_owned(), "red".to_owned())]);
     }
 
     #[test]

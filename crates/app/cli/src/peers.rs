@@ -3,7 +3,19 @@
 use crate::client::Client;
 use crate::engine::{blocking, print_json};
 use crate::exit::{Context, Ended, Outcome};
-use api::{PeerPrefixes, PeerView};
+use api::{PeerPrefixes, PeerTableView, PeerView};
+
+/// One table in a line. Kept routes are said to be kept, and by what.
+fn table(t: &PeerTableView) -> String {
+    let unconfirmed = if t.unconfirmed > 0 { format!(", {} of an earlier session", t.unconfirmed) } else { String::new() };
+    match (&t.kept_by, &t.kept_until) {
+        (Some(by), Some(until)) => format!("{} {}: {} paths kept by {} until {until}", t.view, t.family, t.paths, by.replace('_', " ")),
+        _ if t.state == "counted" => {
+            format!("{} {}: {} announced, {} withdrawn, counted and not kept", t.view, t.family, t.paths, t.unconfirmed)
+        }
+        _ => format!("{} {}: {}, {} paths{unconfirmed}", t.view, t.family, t.state, t.paths),
+    }
+}
 
 /// Prints them.
 pub fn print(context: &Context, client: &Client, device: &str) -> Ended {
@@ -25,6 +37,15 @@ pub fn print(context: &Context, client: &Client, device: &str) -> Ended {
         println!("{:26} {asn:>10} {state:13} {:>9} {:>5}  {:34} {}", p.address, p.uptime_s, p.flaps, prefixes.join(", "), p.role);
         if let Some(error) = p.last_error {
             println!("{:26} last down: {error:?}", "");
+        }
+        if let Some(instance) = &p.instance {
+            println!("{:26} instance {instance:?}, distinguisher {}", "", p.distinguisher);
+        } else if p.distinguisher != bmp::Distinguisher::GLOBAL.to_string() {
+            println!("{:26} distinguisher {}", "", p.distinguisher);
+        }
+        p.tables.iter().for_each(|t| println!("{:26} {}", "", table(t)));
+        if p.mirrored > 0 {
+            println!("{:26} {} Route Mirroring messages", "", p.mirrored);
         }
     }
     Ok(Outcome::Done)
