@@ -4,6 +4,7 @@ mod feed;
 mod flaps;
 mod gnmi;
 mod ingest;
+mod live;
 mod replay;
 mod twin;
 

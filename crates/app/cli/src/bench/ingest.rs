@@ -1,6 +1,7 @@
 //! `pilotctl bench ingest`: BMP from a socket into the tables, and what the tables weigh.
 
 use super::feed::{Plan, Speaker};
+use super::live::{self, LiveFeeds};
 use crate::exit::{Context, Ended, Failure, Outcome};
 use bmp::{Codec, Framer};
 use rib::Rib;
@@ -14,7 +15,7 @@ use std::time::{Duration, Instant};
 use units::Timestamp;
 
 /// Bytes read from the socket at once, and bytes that the sender writes at once at most.
-const READ_BYTES: usize = 256 * 1024;
+pub(super) const READ_BYTES: usize = 256 * 1024;
 /// Measurements of each kind; the median counts, because other programs share the machine.
 const ROUNDS: usize = 3;
 /// A full table as routers have it (CIDR report, 2026).
@@ -51,13 +52,13 @@ pub struct Arguments {
 
 /// How fast something is.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-struct Speed {
+pub(super) struct Speed {
     messages_per_s: f64,
     megabytes_per_s: f64,
 }
 
 impl Speed {
-    fn new(messages: u64, bytes: u64, took: Duration) -> Self {
+    pub(super) fn new(messages: u64, bytes: u64, took: Duration) -> Self {
         let seconds = took.as_secs_f64();
         Self { messages_per_s: messages as f64 / seconds, megabytes_per_s: bytes as f64 / seconds / 1e6 }
     }
@@ -103,12 +104,18 @@ struct Report {
     machine: String,
     stream: Stream,
     socket_to_rib: Speed,
+    /// By the collector's listener and its queue into the picture's tables.
+    socket_to_picture: Speed,
+    /// The same with the log and the pilot: all of the engine.
+    socket_to_pilot: Speed,
     decode: Speed,
     references: BTreeMap<String, Speed>,
     /// Ours from socket to table against the parsing alone of others.
     ratios: BTreeMap<String, f64>,
     memory: Memory,
     feeds: Option<Feeds>,
+    /// The same feeds in the picture, as the engine holds them.
+    live_feeds: Option<LiveFeeds>,
 }
 
 /// Runs `bench ingest`.
@@ -134,17 +141,21 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
         }
     }
     let socket_to_rib = median(ours);
+    let (socket_to_picture, socket_to_pilot) = live::measure_both(&bytes, arguments.seconds, ROUNDS)?;
     let references: BTreeMap<String, Speed> = others.into_iter().map(|(name, speeds)| (name, median(speeds))).collect();
     let ratios = references.iter().map(|(name, s)| (name.clone(), socket_to_rib.messages_per_s / s.messages_per_s)).collect();
     let report = Report {
         machine: super::machine(),
         stream: Stream { source, messages, bytes: bytes.len() },
         socket_to_rib,
+        socket_to_picture,
+        socket_to_pilot,
         decode: median(decoding),
         references,
         ratios,
         memory,
         feeds: arguments.feeds.map(feeds).transpose()?,
+        live_feeds: arguments.feeds.map(|n| live::feeds(n, FULL_V4, FULL_V6)).transpose()?,
     };
     if context.json {
         crate::engine::print_json(&report)
@@ -154,12 +165,12 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
     Ok(Outcome::Done)
 }
 
-fn median(mut speeds: Vec<Speed>) -> Speed {
+pub(super) fn median(mut speeds: Vec<Speed>) -> Speed {
     speeds.sort_by(|a, b| a.messages_per_s.total_cmp(&b.messages_per_s));
     speeds.get(speeds.len() / 2).copied().unwrap_or(Speed { messages_per_s: 0.0, megabytes_per_s: 0.0 })
 }
 
-fn failed(what: &str, error: &dyn std::error::Error) -> Failure {
+pub(super) fn failed(what: &str, error: &dyn std::error::Error) -> Failure {
     Failure::new("PH-CLI-019", format!("{what}: {}", runtime::chain(error)))
 }
 
@@ -347,6 +358,8 @@ fn print(report: &Report) {
         report.machine, report.stream.messages, report.stream.bytes, report.stream.source
     );
     row("socket → tables", &report.socket_to_rib);
+    row("socket → collector → picture", &report.socket_to_picture);
+    row("the same with log and pilot", &report.socket_to_pilot);
     row("full decoding alone", &report.decode);
     for (name, speed) in &report.references {
         row(&format!("{name} parsing alone"), speed);
@@ -367,6 +380,20 @@ fn print(report: &Report) {
         println!(
             "{} full feeds, before and after policy: {million:.1} M routes, {} sets, loaded in {:.0} s, process {:.0} MB",
             f.feeds, f.attribute_sets, f.load_s, f.rss_mb
+        );
+    }
+    if let Some(f) = &report.live_feeds {
+        println!(
+            "the same in the engine's picture: {:.1} M paths, {} sets, loaded in {:.0} s, process {:.0} MB; a copy takes {:.2} ms, \
+             {} messages beside it {:.0} ms and {:.0} MB",
+            f.paths as f64 / 1e6,
+            f.attribute_sets,
+            f.load_s,
+            f.rss_mb,
+            f.copy_ms,
+            f.changes,
+            f.changes_ms,
+            f.changes_mb
         );
     }
 }
