@@ -77,10 +77,10 @@ impl Device {
         if matches!(self.gnmi, Freshness::Initial { since, .. } if now.since(since) >= INITIAL_MAX) {
             self.gnmi_synced(now);
         }
-        if self.bmp_session.dump_is_over(self.bmp, now) {
-            if let Freshness::Initial { last, .. } = self.bmp {
-                self.bmp = Freshness::Synced { last };
-            }
+        if let Freshness::Initial { last, .. } = self.bmp
+            && self.bmp_session.dump_is_over(self.bmp, now)
+        {
+            self.bmp = Freshness::Synced { last };
         }
     }
 }
