@@ -466,7 +466,12 @@ impl Plane<'_> {
             let made = if let Some(known) = shared.transfers.get(key) {
                 known.checked_sub(1).unwrap_or(NONE)
             } else {
-                let made = self.carry(class, h, slot, route, shared).map_or(NONE, |r| shared.routes.number(r));
+                let made = match self.both_ends(class, h, slot, shared.routes.get(route)) {
+                    Ok(route) => shared.routes.number(route),
+                    // this receiver alone does not take it; others of the group may
+                    Err(Stop::OwnOrigin | Stop::OwnNextHop) => return NONE,
+                    Err(_) => NONE,
+                };
                 shared.transfers.put(key, made.wrapping_add(1));
                 made
             };
@@ -511,10 +516,6 @@ impl Plane<'_> {
             return Err(Stop::Condition);
         }
         self.both_ends(class, h, slot, shared.routes.get(route))
-    }
-
-    fn carry(&self, class: &Class, h: u32, slot: u32, route: u32, shared: &Shared) -> Option<Route> {
-        self.both_ends(class, h, slot, shared.routes.get(route)).ok()
     }
 
     fn both_ends(&self, class: &Class, h: u32, slot: u32, route: &Route) -> Result<Route, Stop> {
