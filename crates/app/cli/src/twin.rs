@@ -1,8 +1,9 @@
 //! `pilotctl twin`: networks from their configurations, solved, changed, checked.
 
+mod trial;
+
 use crate::exit::{Context, Ended, Failure, Outcome};
 use bgp::{Family, Prefix};
-use case::change::{Change, ChangeError, Effect};
 use case::{Case, answer};
 use clap::Subcommand;
 use routing::{Plane, Schedule};
@@ -36,23 +37,11 @@ enum Verb {
         explain: bool,
     },
     /// What a change would move, by router and prefixes, with the checks.
-    ///
-    /// The change file holds an action, configuration lines or a failure:
-    /// {"action":"LOCAL_PREF_ADJUST","router":"r1","neighbor":"10.0.0.2","prefixes":["203.0.113.0/24"],"parameters":{"local_pref":200}},
-    /// {"router":"r1","config":["router bgp 65001","…"]}, {"fail":{"link":"s1"}}.
-    #[command(name = "what-if")]
-    WhatIf(ChangeArguments),
+    #[command(name = "what-if", after_help = trial::HELP)]
+    WhatIf(trial::ChangeArguments),
     /// Whether a change may be made: exit status 0 pass, 1 blocked, with each check's reason.
-    Check(ChangeArguments),
-}
-
-#[derive(Debug, clap::Args)]
-struct ChangeArguments {
-    /// The network.
-    case: PathBuf,
-    /// The change.
-    #[arg(long, value_name = "FILE")]
-    change: PathBuf,
+    #[command(after_help = trial::HELP)]
+    Check(trial::ChangeArguments),
 }
 
 /// Runs `twin`.
@@ -70,52 +59,8 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
                 solved(context, &loaded, *prefix, router.as_deref())
             }
         }
-        Verb::WhatIf(arguments) => {
-            let effect = effect(arguments)?;
-            if context.json {
-                crate::engine::print_json(&effect);
-            } else {
-                for m in &effect.moved {
-                    let prefixes = m.prefixes.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
-                    println!("{} {prefixes}: {} -> {}", m.router, choice(m.before.as_ref()), choice(m.after.as_ref()));
-                }
-                print_checks(&effect);
-            }
-            Ok(if effect.unmodelled.is_empty() { Outcome::Done } else { Outcome::Partly })
-        }
-        Verb::Check(arguments) => {
-            let effect = effect(arguments)?;
-            if context.json {
-                crate::engine::print_json(&effect.checks);
-            } else {
-                print_checks(&effect);
-            }
-            Ok(if effect.passes() { Outcome::Done } else { Outcome::No })
-        }
-    }
-}
-
-fn effect(arguments: &ChangeArguments) -> Result<Effect, Failure> {
-    let case = load(&arguments.case)?;
-    let wrong = |e: &dyn std::fmt::Display| Failure::new("PH-CLI-063", format!("{}: {e}", arguments.change.display()));
-    let text = std::fs::read_to_string(&arguments.change).map_err(|e| wrong(&e))?;
-    let change: Change = serde_json::from_str(&text).map_err(|e| wrong(&ChangeError::from(e)))?;
-    case.effect(&change).map_err(|e| wrong(&e))
-}
-
-fn choice(choice: Option<&routing::Choice>) -> String {
-    choice.map_or_else(
-        || "no path".to_owned(),
-        |c| format!("{} [{}]", c.from.map_or_else(|| "local".to_owned(), |f| f.to_string()), c.as_path),
-    )
-}
-
-fn print_checks(effect: &Effect) {
-    for check in &effect.checks {
-        println!("{:5} {}: {}", check.verdict, check.name, check.reason);
-    }
-    for line in &effect.unmodelled {
-        println!("not modelled: {line}");
+        Verb::WhatIf(arguments) => trial::what_if(context, arguments),
+        Verb::Check(arguments) => trial::check(context, arguments),
     }
 }
 

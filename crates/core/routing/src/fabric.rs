@@ -1,5 +1,6 @@
 //! Interfaces, segments and the IGP: who reaches which address at which cost.
 
+mod hops;
 mod spf;
 
 use crate::blueprint::Blueprint;
@@ -7,6 +8,7 @@ use bgp::{Family, Prefix};
 use config::{InterfaceConfig, Protocol, RouterConfig};
 use core::cmp::Reverse;
 use core::net::IpAddr;
+pub use hops::Hops;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -1,10 +1,10 @@
 //! Configuration lines typed into a router: what its text is afterwards.
 
 /// A line with the blocks it stands in.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Line {
-    context: Vec<String>,
-    text: String,
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Line {
+    pub context: Vec<String>,
+    pub text: String,
 }
 
 fn words(line: &str) -> String {
@@ -46,7 +46,8 @@ impl Place {
     }
 }
 
-fn read(text: &str) -> Vec<Line> {
+/// Reads a text line by line, each with the blocks it stands in.
+pub(crate) fn read(text: &str) -> Vec<Line> {
     let mut place = Place::default();
     let mut out = Vec::new();
     for raw in text.lines() {

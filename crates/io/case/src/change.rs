@@ -1,53 +1,77 @@
 //! Changes to a case: actions, configuration lines, failures; what they move, and whether they may be made.
 
+mod action;
+mod effect;
+mod read;
+mod undo;
+
+pub use effect::{Effect, Inverse};
+
+use crate::beside::{Beside, Generated};
 use crate::{Case, Text, amend};
-use bgp::{Asn, Family, Prefix};
+use bgp::{Community, Prefix};
 use core::net::IpAddr;
-use routing::{Blueprint, Failures, Moved, Plane, Schedule, Solution};
-use serde::{Deserialize, Serialize};
+use preflight::{FlowRule, Intent};
+use routing::Failures;
 use std::collections::BTreeSet;
 
-/// Routers that a packet visits before it is said to go round.
-const HOPS_MAX: usize = 64;
-
 /// A change, as its file says it.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Change {
-    /// One of the actions.
-    Action {
-        /// Its name.
-        action: String,
-        /// Router.
-        #[serde(default)]
-        router: String,
-        /// Neighbour of the session.
-        neighbor: Option<IpAddr>,
-        /// Prefixes; none: all of the session, where the action allows it.
-        #[serde(default)]
-        prefixes: Vec<Prefix>,
-        /// Values.
-        #[serde(default)]
-        parameters: Parameters,
-    },
+    /// One of the twelve actions.
+    Action(Action),
     /// Configuration lines of a router.
     Config {
         /// Router.
         router: String,
         /// Lines as they would be typed.
         config: Vec<String>,
+        /// Lines that take them back, where the file says them; otherwise they are worked out.
+        undo: Option<Vec<String>>,
     },
-    /// Something fails.
-    Fail {
-        /// What.
-        fail: Failure,
+    /// Something fails; several things fail at once.
+    Fail(Vec<Failure>),
+    /// A FlowSpec rule is announced. What it does to packets is checked, not simulated.
+    Flow {
+        /// Router.
+        router: String,
+        /// Rule.
+        rule: FlowRule,
     },
+    /// A router, most often a neighbour's, announces more prefixes.
+    Announce(Generated),
     /// Several, in order.
     Several(Vec<Change>),
 }
 
-/// Values of an action.
-#[derive(Clone, Debug, Default, Deserialize)]
+/// A case after a change, and what the configurations do not say of it.
+#[derive(Clone, Debug)]
+pub struct Changed {
+    /// The case.
+    pub case: Case,
+    /// What has failed.
+    pub failures: Failures,
+    /// What is announced besides.
+    pub announced: Vec<Generated>,
+}
+
+/// One of the twelve actions.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Action {
+    /// Its name.
+    pub name: String,
+    /// Router.
+    pub router: String,
+    /// Neighbour of the session.
+    pub neighbor: Option<IpAddr>,
+    /// Prefixes; none: all of the session, where the action allows it.
+    pub prefixes: Vec<Prefix>,
+    /// Values.
+    pub parameters: Parameters,
+}
+
+/// Values of an action; each action takes its own and no other.
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Parameters {
     /// LOCAL_PREF_ADJUST.
     pub local_pref: Option<u32>,
@@ -56,14 +80,19 @@ pub struct Parameters {
     /// AS_PATH_PREPEND: how often.
     pub count: Option<u8>,
     /// COMMUNITY_TAG.
-    pub community: Option<String>,
+    pub community: Option<Community>,
     /// NEXT_HOP_CHANGE.
     pub next_hop: Option<IpAddr>,
+    /// ISP_FAILOVER: the provider that is drained, by name or AS.
+    pub from: Option<String>,
+    /// ISP_FAILOVER: the provider that takes over.
+    pub to: Option<String>,
+    /// FULL_REROUTE.
+    pub steps: Vec<Change>,
 }
 
 /// What fails.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(rename_all = "snake_case")]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Failure {
     /// A link, by name.
     Link(String),
@@ -77,7 +106,7 @@ pub enum Failure {
 #[derive(Debug, thiserror::Error)]
 pub enum ChangeError {
     /// The file is not a change.
-    #[error("{0}; a change has `action`, `router` and `config`, or `fail`")]
+    #[error("{0}")]
     Json(#[from] serde_json::Error),
     /// It names something that is not there.
     #[error("there is no {what} {name:?} here; there are {known}")]
@@ -95,45 +124,51 @@ pub enum ChangeError {
         /// Action.
         action: String,
         /// What.
-        needs: &'static str,
+        needs: String,
     },
-    /// The action is not computed from configurations alone.
-    #[error("{0} is not computed here: say it as configuration lines or as several changes")]
-    NotHere(String),
+    /// The action may not be made like that.
+    #[error("{action} is refused: {why}")]
+    Refused {
+        /// Action.
+        action: String,
+        /// Why.
+        why: String,
+    },
 }
 
-/// Outcome of one check.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct Check {
-    /// Name.
-    pub name: &'static str,
-    /// `pass`, `warn` or `block`.
-    pub verdict: &'static str,
-    /// Why.
-    pub reason: String,
-}
+impl Changed {
+    fn apply(&mut self, change: &Change, beside: &Beside) -> Result<(), ChangeError> {
+        match change {
+            Change::Several(all) => all.iter().try_for_each(|c| self.apply(c, beside)),
+            Change::Config { router, config, .. } => self.case.types(router, config),
+            Change::Flow { router, .. } => self.case.position(router).map(|_| ()),
+            Change::Fail(all) => all.iter().try_for_each(|f| self.case.fail(f, &mut self.failures)),
+            Change::Announce(generated) => {
+                self.case.position(&generated.router)?;
+                self.announced.push(generated.clone());
+                Ok(())
+            }
+            Change::Action(action) => {
+                for (router, lines) in self.case.lines(action, beside)? {
+                    self.case.types(&router, &lines)?;
+                }
+                Ok(())
+            }
+        }
+    }
 
-/// What a change does.
-#[derive(Clone, Debug, Serialize)]
-pub struct Effect {
-    /// Before and after, by router and prefixes that change alike.
-    pub moved: Vec<Moved>,
-    /// Checks.
-    pub checks: Vec<Check>,
-    /// What is not modelled, before or after.
-    pub unmodelled: Vec<String>,
-}
-
-impl Effect {
-    /// Says whether no check blocks.
+    /// Makes a network of it.
     #[must_use]
-    pub fn passes(&self) -> bool {
-        self.checks.iter().all(|c| c.verdict != "block")
+    pub fn blueprint(&self, beside: &Beside) -> routing::Blueprint {
+        let mut out = self.case.blueprint_with(beside);
+        Beside::announce(&self.announced, &mut out);
+        out.failures.clone_from(&self.failures);
+        out
     }
 }
 
 impl Case {
-    fn position(&self, router: &str) -> Result<usize, ChangeError> {
+    pub(crate) fn position(&self, router: &str) -> Result<usize, ChangeError> {
         self.routers.iter().position(|(n, _)| n == router).ok_or_else(|| ChangeError::Unknown {
             what: "router",
             name: router.to_owned(),
@@ -141,252 +176,92 @@ impl Case {
         })
     }
 
-    /// Returns the case after a change, and what has failed.
+    /// Returns the case after a change, with what is told beside the network: names of providers, own prefixes.
     ///
     /// # Errors
     /// [`ChangeError`].
-    pub fn changed(&self, change: &Change) -> Result<(Self, Failures), ChangeError> {
-        let (mut case, mut failures) = (self.clone(), Failures::default());
-        case.apply(change, &mut failures)?;
-        Ok((case, failures))
+    pub fn changed(&self, change: &Change, beside: &Beside) -> Result<Changed, ChangeError> {
+        let mut out = Changed { case: self.clone(), failures: Failures::default(), announced: Vec::new() };
+        out.apply(change, beside)?;
+        Ok(out)
     }
 
-    fn apply(&mut self, change: &Change, failures: &mut Failures) -> Result<(), ChangeError> {
-        match change {
-            Change::Several(all) => all.iter().try_for_each(|c| self.apply(c, failures)),
-            Change::Config { router, config } => self.types(router, config),
-            Change::Fail { fail: Failure::Link(link) } => {
+    fn fail(&self, failure: &Failure, failures: &mut Failures) -> Result<(), ChangeError> {
+        match failure {
+            Failure::Link(link) => {
                 if !self.links.contains_key(link) {
                     let known = self.links.keys().cloned().collect::<Vec<_>>().join(", ");
                     return Err(ChangeError::Unknown { what: "link", name: link.clone(), known });
                 }
                 failures.links.insert(link.clone());
-                Ok(())
             }
-            Change::Fail { fail: Failure::Router(router) } => {
-                failures.routers.insert(self.position(router)?);
-                Ok(())
-            }
-            Change::Fail { fail: Failure::Session(router, neighbor) } => {
-                failures.sessions.insert((self.position(router)?, *neighbor));
-                Ok(())
-            }
-            Change::Action { action, router, neighbor, prefixes, parameters } => {
-                if action == "NO_ACTION" {
-                    return Ok(());
-                }
-                let lines = self.lines(action, router, *neighbor, prefixes, parameters)?;
-                self.types(router, &lines)
+            Failure::Router(router) => drop(failures.routers.insert(self.position(router)?)),
+            Failure::Session(router, neighbor) => {
+                let at = self.position(router)?;
+                self.session(at, *neighbor)?;
+                failures.sessions.insert((at, *neighbor));
             }
         }
+        Ok(())
     }
 
-    fn types(&mut self, router: &str, lines: &[String]) -> Result<(), ChangeError> {
+    pub(crate) fn types(&mut self, router: &str, lines: &[String]) -> Result<(), ChangeError> {
         let at = self.position(router)?;
         let text = amend::amended(&self.routers[at].1.joined(), lines);
         self.routers[at].1 = Text { files: vec![("frr.conf".to_owned(), text)] };
         Ok(())
     }
 
-    /// Says an action in FRR's lines: a policy of our own around the session's, so that nothing of it changes.
-    fn lines(
-        &self,
-        action: &str,
-        router: &str,
-        neighbor: Option<IpAddr>,
-        prefixes: &[Prefix],
-        parameters: &Parameters,
-    ) -> Result<Vec<String>, ChangeError> {
-        let needs = |needs: &'static str| ChangeError::Needs { action: action.to_owned(), needs };
-        let config = self.routers[self.position(router)?].1.parse();
-        let bgp = config.bgp.ok_or_else(|| needs("a router with BGP"))?;
-        let neighbor = neighbor.ok_or_else(|| needs("a neighbor"))?;
-        let session = bgp.neighbors.get(&neighbor).ok_or_else(|| ChangeError::Unknown {
-            what: "neighbor",
-            name: neighbor.to_string(),
-            known: bgp.neighbors.keys().map(ToString::to_string).collect::<Vec<_>>().join(", "),
+    /// Returns the instance and the neighbour of a session.
+    pub(crate) fn session(&self, router: usize, neighbor: IpAddr) -> Result<(config::BgpConfig, config::Neighbor), ChangeError> {
+        let name = &self.routers[router].0;
+        let bgp = self.routers[router].1.parse().bgp.ok_or_else(|| ChangeError::Unknown {
+            what: "BGP at router",
+            name: name.clone(),
+            known: "no instance of it".to_owned(),
         })?;
-        let shutdown = |no: &str| vec![format!("router bgp {}", bgp.asn), format!("{no}neighbor {neighbor} shutdown")];
-        let own = vec![bgp.asn.to_string(); usize::from(parameters.count.unwrap_or(0))].join(" ");
-        let (direction, clause) = match action {
-            "PEER_ACTIVATE" => return Ok(shutdown("no ")),
-            "PEER_DEACTIVATE" | "DEPEER" => return Ok(shutdown("")),
-            "LOCAL_PREF_ADJUST" => {
-                ("in", format!("set local-preference {}", parameters.local_pref.ok_or_else(|| needs("parameters.local_pref"))?))
-            }
-            "MED_ADJUST" => ("out", format!("set metric {}", parameters.med.ok_or_else(|| needs("parameters.med"))?)),
-            "AS_PATH_PREPEND" if own.is_empty() => return Err(needs("parameters.count, one or more")),
-            "AS_PATH_PREPEND" => ("out", format!("set as-path prepend {own}")),
-            "COMMUNITY_TAG" => {
-                let community = parameters.community.as_ref().ok_or_else(|| needs("parameters.community"))?;
-                ("out", format!("set community {community} additive"))
-            }
-            "NEXT_HOP_CHANGE" => ("in", format!("set ip next-hop {}", parameters.next_hop.ok_or_else(|| needs("parameters.next_hop"))?)),
-            "PREFIX_FILTER" if prefixes.is_empty() => return Err(needs("prefixes: it is never wider than listed")),
-            "PREFIX_FILTER" => ("in", String::new()),
-            other => return Err(ChangeError::NotHere(other.to_owned())),
+        let Some(session) = bgp.neighbors.get(&neighbor).cloned() else {
+            let known = bgp.neighbors.keys().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+            return Err(ChangeError::Unknown { what: "neighbor", name: neighbor.to_string(), known });
         };
-        let mut lines = Vec::new();
-        for (family, word, afi) in [(Family::Ipv4Unicast, "ip", "ipv4"), (Family::Ipv6Unicast, "ipv6", "ipv6")] {
-            let Some(settings) = session.families.get(&family) else { continue };
-            let listed: Vec<&Prefix> = prefixes.iter().filter(|p| p.family() == family).collect();
-            if !prefixes.is_empty() && listed.is_empty() {
-                continue;
-            }
-            let name = format!("PH-{afi}-{direction}-{}", neighbor.to_string().replace([':', '.'], "-"));
-            for (n, prefix) in listed.iter().enumerate() {
-                lines.push(format!("{word} prefix-list {name} seq {} permit {prefix}", (n + 1) * 5));
-            }
-            let before = if direction == "in" { &settings.import } else { &settings.export };
-            if let Some(policy) = before {
-                lines.extend([format!("route-map {name} permit 10"), format!("call {policy}"), "on-match next".to_owned()]);
-            }
-            lines.push(format!("route-map {name} {} 20", if clause.is_empty() { "deny" } else { "permit" }));
-            if !listed.is_empty() {
-                lines.push(format!("match {word} address prefix-list {name}"));
-            }
-            lines.extend(Some(clause.clone()).filter(|c| !c.is_empty()));
-            lines.push(format!("route-map {name} permit 30"));
-            lines.extend([format!("router bgp {}", bgp.asn), format!("address-family {afi} unicast")]);
-            lines.extend([
-                format!("neighbor {neighbor} route-map {name} {direction}"),
-                "exit-address-family".to_owned(),
-                "exit".to_owned(),
-            ]);
-        }
-        Ok(lines)
+        Ok((bgp, session))
     }
 
-    /// Says what a change would do.
+    /// Says what a change is, as far as checks ask.
     ///
     /// # Errors
     /// [`ChangeError`].
-    pub fn effect(&self, change: &Change) -> Result<Effect, ChangeError> {
-        let (case, failures) = self.changed(change)?;
-        let before = self.blueprint();
-        let mut after = case.blueprint();
-        after.failures = failures;
-        let mut out = Effect { moved: Vec::new(), checks: Vec::new(), unmodelled: case.unmodelled(&after) };
-        let mut seen = Seen::default();
-        for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
-            let (old, new) = (Plane::new(&before, family), Plane::new(&after, family));
-            let (was, is) = (old.solve_all(Schedule::First), new.solve_all(Schedule::First));
-            let moved = old.moved(&was, &new, &is);
-            seen.look(&after, &new, &is, &moved);
-            for o in new.order_dependent(&is).into_iter().filter(|o| o.what == "choice") {
-                if !old.order_dependent(&was).iter().any(|b| (&b.router, b.prefix) == (&o.router, o.prefix)) {
-                    seen.order.push(format!("{} {}", o.router, o.prefix));
-                }
-            }
-            out.moved.extend(moved);
-        }
-        seen.originates(&before, &after);
-        out.checks = seen.checks(out.moved.is_empty());
+    pub fn intent(&self, change: &Change, beside: &Beside) -> Result<Intent, ChangeError> {
+        let mut out = Intent::default();
+        self.collect(change, beside, &mut out)?;
+        let routers: BTreeSet<String> = out.routers.drain(..).collect();
+        out.routers.extend(routers);
         Ok(out)
     }
-}
 
-/// What was found wrong, by check.
-#[derive(Default)]
-struct Seen {
-    lost: Vec<String>,
-    loops: Vec<String>,
-    leaks: Vec<String>,
-    circles: Vec<String>,
-    order: Vec<String>,
-    originated: Vec<String>,
-}
-
-impl Seen {
-    fn look(&mut self, network: &Blueprint, plane: &Plane<'_>, after: &Solution, moved: &[Moved]) {
-        for m in moved {
-            let position = network.routers.iter().position(|r| r.name == m.router);
-            let gone = position.is_some_and(|p| network.failures.routers.contains(&p));
-            for prefix in &m.prefixes {
-                if m.before.is_some() && m.after.is_none() && !gone {
-                    self.lost.push(format!("{} {prefix}", m.router));
+    fn collect(&self, change: &Change, beside: &Beside, out: &mut Intent) -> Result<(), ChangeError> {
+        match change {
+            Change::Several(all) => return all.iter().try_for_each(|c| self.collect(c, beside, out)),
+            Change::Config { router, .. } => out.routers.push(router.clone()),
+            Change::Fail(_) | Change::Announce(_) => out.failure = true,
+            Change::Flow { router, rule } => {
+                out.routers.push(router.clone());
+                out.flow_rules.push(rule.clone());
+                out.not_computed.push(format!("{router}: what a FlowSpec rule does to packets is checked, not simulated"));
+            }
+            Change::Action(action) => {
+                out.actions.push(action.name.clone());
+                if action.name == "FULL_REROUTE" {
+                    return action.parameters.steps.iter().try_for_each(|c| self.collect(c, beside, out));
                 }
-                if let Some(at) = position.filter(|_| m.after.is_some())
-                    && goes_round(network, plane, after, at, prefix)
-                {
-                    self.loops.push(format!("{} {prefix}", m.router));
+                out.prefixes.extend(action.prefixes.iter().copied());
+                for (router, neighbor) in self.sessions_of(action, beside)? {
+                    out.communities.extend(action.parameters.community.map(|c| (router.clone(), neighbor, c)));
+                    out.routers.push(router.clone());
+                    out.sessions.push((router, neighbor));
                 }
             }
-            if let (Some(at), Some(choice)) = (position, &m.after)
-                && let Some(through) = leaks(network, at, &choice.as_path)
-                && m.before.as_ref().and_then(|b| leaks(network, at, &b.as_path)).is_none()
-            {
-                self.leaks.push(format!("{} hears {} other networks' prefixes through {through}", m.router, m.prefixes.len()));
-            }
         }
-        self.circles.extend(plane.circles(after).into_iter().map(|(p, routers)| format!("{p}: {}", routers.join(", "))));
+        Ok(())
     }
-
-    fn originates(&mut self, before: &Blueprint, after: &Blueprint) {
-        for (old, new) in before.routers.iter().zip(&after.routers) {
-            let made = |r: &routing::Router| -> BTreeSet<String> {
-                let bgp = r.config.bgp.iter();
-                bgp.flat_map(|b| {
-                    b.networks.iter().map(|n| n.prefix.to_string()).chain(b.wider.aggregates.iter().map(|a| a.prefix.to_string()))
-                })
-                .collect()
-            };
-            self.originated.extend(made(new).difference(&made(old)).map(|p| format!("{} {p}", new.name)));
-        }
-    }
-
-    fn checks(&self, nothing: bool) -> Vec<Check> {
-        let check = |name, found: &[String], verdict, good: &str, bad: &str| {
-            let some = found.iter().take(5).cloned().collect::<Vec<_>>().join("; ");
-            match found.len() {
-                0 => Check { name, verdict: "pass", reason: good.to_owned() },
-                n => Check { name, verdict, reason: format!("{bad} ({n}): {some}") },
-            }
-        };
-        let effect = if nothing {
-            Check { name: "effect", verdict: "warn", reason: "nothing changes".to_owned() }
-        } else {
-            Check { name: "effect", verdict: "pass", reason: "choices change".to_owned() }
-        };
-        vec![
-            check("black_hole", &self.lost, "block", "every prefix that was reached is reached", "no path is left"),
-            check("forwarding_loop", &self.loops, "block", "no traffic goes round", "traffic goes round"),
-            check("route_leak", &self.leaks, "block", "no transit that was not there", "transit between other networks (RFC 7908)"),
-            check("stable", &self.circles, "block", "every destination comes to rest", "choices go round in a circle"),
-            check(
-                "order",
-                &self.order,
-                "warn",
-                "no choice depends on the order of arrival that did not before",
-                "depends on the order of arrival now",
-            ),
-            check("origination", &self.originated, "block", "nothing new is originated", "is originated anew"),
-            effect,
-        ]
-    }
-}
-
-/// Follows next hops from router to router.
-fn goes_round(network: &Blueprint, plane: &Plane<'_>, solution: &Solution, from: usize, prefix: &Prefix) -> bool {
-    let mut at = from;
-    for _ in 0..HOPS_MAX {
-        let Some(hop) = plane.choice(solution, at, prefix).filter(|c| c.from.is_some()).and_then(|c| c.next_hop) else { return false };
-        match network.routers.iter().position(|r| r.config.owns(hop)) {
-            Some(next) if next != at => at = next,
-            _ => return false,
-        }
-    }
-    true
-}
-
-/// Returns the AS that gives transit between two others that both have their own, when a path shows that: heard from it, and leading on to a
-/// third that is a neighbour of it.
-fn leaks(network: &Blueprint, router: usize, as_path: &str) -> Option<Asn> {
-    let asns: Vec<u32> = as_path.split([' ', '{', '}', ',']).filter_map(|a| a.parse().ok()).collect();
-    let own = network.routers[router].config.bgp.as_ref()?.asn;
-    let mut path = asns.clone();
-    path.dedup();
-    let [first, second, ..] = path[..] else { return None };
-    let inside = |asn: u32| network.routers.iter().filter(|r| r.config.bgp.as_ref().is_some_and(|b| b.asn.0 == asn)).count();
-    (first != own.0 && second != own.0 && inside(first) > 1 && inside(second) == 1).then_some(Asn(first))
 }

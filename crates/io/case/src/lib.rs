@@ -6,6 +6,7 @@
 
 pub mod amend;
 pub mod answer;
+pub mod beside;
 pub mod change;
 pub mod compare;
 pub mod diff;
@@ -25,6 +26,8 @@ use std::sync::Arc;
 
 /// Bytes of one configuration file read.
 const CONFIG_BYTES_MAX: u64 = 64 << 20;
+/// Cases that stand on each other.
+pub(crate) const BASES_MAX: u8 = 4;
 /// Routers of a case.
 const ROUTERS_MAX: usize = 4096;
 
@@ -138,6 +141,30 @@ fn read(path: &Path) -> Result<String, CaseError> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
+/// Reads `case.json` over that of its base (`base`: another case's directory): fields of its own stand for the base's, those of `context` one by
+/// one. Returns it with the directories to look for configurations in, its own first.
+pub(crate) fn told(dir: &Path, bases: u8) -> Result<(serde_json::Value, Vec<PathBuf>), CaseError> {
+    let path = dir.join("case.json");
+    let told: serde_json::Value = serde_json::from_str(&read(&path)?).map_err(|source| CaseError::Json { path: path.clone(), source })?;
+    let Some(base) = told.get("base").and_then(serde_json::Value::as_str).map(|b| dir.join(b)) else {
+        return Ok((told, vec![dir.to_owned()]));
+    };
+    let Some(fewer) = bases.checked_sub(1) else {
+        return Err(CaseError::TooMuch { path, what: "bases of bases".to_owned(), limit: u64::from(BASES_MAX) });
+    };
+    let (mut under, mut dirs) = self::told(&base, fewer)?;
+    dirs.insert(0, dir.to_owned());
+    if let (Some(under), serde_json::Value::Object(over)) = (under.as_object_mut(), told) {
+        for (key, value) in over {
+            match (key.as_str(), under.get_mut(&key).and_then(|v| v.as_object_mut()), value) {
+                ("context", Some(there), serde_json::Value::Object(fields)) => there.extend(fields),
+                (_, _, value) => drop(under.insert(key, value)),
+            }
+        }
+    }
+    Ok((under, dirs))
+}
+
 impl Case {
     /// Reads a case.
     ///
@@ -145,8 +172,8 @@ impl Case {
     /// [`CaseError`], with the file.
     pub fn load(dir: &Path) -> Result<Self, CaseError> {
         let path = dir.join("case.json");
-        let description: Description =
-            serde_json::from_str(&read(&path)?).map_err(|source| CaseError::Json { path: path.clone(), source })?;
+        let (told, dirs) = told(dir, BASES_MAX)?;
+        let description: Description = serde_json::from_value(told).map_err(|source| CaseError::Json { path: path.clone(), source })?;
         if description.routers.len() > ROUTERS_MAX {
             let what = format!("{} routers", description.routers.len());
             return Err(CaseError::TooMuch { path, what, limit: ROUTERS_MAX as u64 });
@@ -158,7 +185,8 @@ impl Case {
         }
         let mut routers = Vec::new();
         for name in &description.routers {
-            let folder = dir.join("configs").join(name);
+            let folders = dirs.iter().map(|d| d.join("configs").join(name));
+            let folder = folders.clone().find(|f| f.is_dir()).unwrap_or_else(|| dir.join("configs").join(name));
             let files = match description.config_files.get(name).filter(|f| !f.is_empty()) {
                 Some(named) => named.iter().map(|f| folder.join(f)).collect(),
                 None => all_conf(&folder)?,
@@ -228,7 +256,7 @@ fn all_conf(folder: &Path) -> Result<Vec<PathBuf>, CaseError> {
 
 impl Text {
     /// One text of all files; each begins outside any block.
-    fn joined(&self) -> String {
+    pub(crate) fn joined(&self) -> String {
         let mut out = String::new();
         for (_, content) in &self.files {
             out.push_str(content);

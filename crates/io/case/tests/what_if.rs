@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
+use case::beside::Beside;
 use case::change::{Change, ChangeError};
 use case::{Case, Text};
+use preflight::{CheckId, Verdict};
 
 fn case() -> Case {
     let policies = "route-map ANY permit 10\n";
@@ -38,9 +40,10 @@ fn effect(change: &str) -> case::change::Effect {
     case().effect(&serde_json::from_str(change).unwrap()).unwrap()
 }
 
-fn verdict(effect: &case::change::Effect, name: &str) -> (&'static str, String) {
-    let check = effect.checks.iter().find(|c| c.name == name).unwrap();
-    (check.verdict, check.reason.clone())
+fn verdict(effect: &case::change::Effect, id: CheckId) -> (Verdict, String) {
+    let check = effect.checks.iter().find(|c| c.id == id).unwrap();
+    let rows = check.rows.iter().map(|r| format!("{r}\n")).collect::<String>();
+    (check.verdict, format!("{}\n{rows}", check.sentence))
 }
 
 #[test]
@@ -62,8 +65,8 @@ fn a_filter_that_takes_the_last_path_is_blocked_and_one_that_leaves_another_is_n
     assert!(filter("203.0.113.0/24").passes());
     let last = filter("198.51.100.0/24");
     assert!(!last.passes());
-    let (_, why) = verdict(&last, "black_hole");
-    assert!(why.contains("r1 198.51.100.0/24") && why.contains("r2 198.51.100.0/24"), "{why}");
+    let (_, why) = verdict(&last, CheckId::K02);
+    assert!(why.contains("r1: 198.51.100.0/24") && why.contains("r2: 198.51.100.0/24"), "{why}");
 }
 
 #[test]
@@ -73,27 +76,68 @@ fn failures_move_what_went_there() {
     assert_eq!((r1.before.as_ref().unwrap().as_path.as_str(), r1.after.as_ref().unwrap().as_path.as_str()), ("65002", "65003"));
     assert_eq!(effect(r#"{"fail":{"session":["r1","10.2.1.2"]}}"#).moved.len(), link.moved.len());
     let router = effect(r#"{"fail":{"router":"r2"}}"#);
-    assert_eq!(verdict(&router, "black_hole").0, "block", "r1 has no other way to 198.51.100.0/24");
+    assert_eq!(verdict(&router, CheckId::K02).0, Verdict::Block, "r1 has no other way to 198.51.100.0/24");
+    let both = effect(r#"{"fail":[{"link":"s1"},{"link":"s2"}]}"#);
+    let (how, why) = verdict(&both, CheckId::K02);
+    assert!(how == Verdict::Block && why.contains("r1: 203.0.113.0/24"), "each alone leaves a way, both do not: {why}");
 }
 
 #[test]
 fn lines_are_tried_as_they_would_be_typed() {
     let e = effect(r#"{"router":"r1","config":["router bgp 65001","address-family ipv4 unicast","network 10.1.0.0/24"]}"#);
-    assert_eq!(verdict(&e, "origination"), ("block", "is originated anew (1): r1 10.1.0.0/24".to_owned()));
+    let (how, why) = verdict(&e, CheckId::K05);
+    assert!(how == Verdict::Block && why.contains("r1: 10.1.0.0/24: would be originated anew"), "{why}");
     let e = effect(r#"{"router":"r1","config":["router bgp 65001","neighbor 10.2.1.2 shutdown"]}"#);
     assert!(e.moved.iter().any(|m| m.router == "r1"));
-    let (_, why) = verdict(&e, "black_hole");
-    assert!(why.contains("x1 198.51.100.0/24") && !why.contains("r1 "), "only the neighbour that is cut off loses anything: {why}");
+    let (how, why) = verdict(&e, CheckId::K02);
+    assert!(why.contains("x1: 198.51.100.0/24") && !why.contains("r1: "), "only the neighbour that is cut off loses anything: {why}");
+    assert_eq!(how, Verdict::Warn, "what others lose through us is told");
     let nothing = effect(r#"{"action":"NO_ACTION"}"#);
     assert!(nothing.moved.is_empty() && nothing.passes());
 }
 
 #[test]
-fn what_is_missing_is_named() {
-    let fails = |change: &str| case().effect(&serde_json::from_str::<Change>(change).unwrap()).unwrap_err().to_string();
+fn what_is_missing_or_out_of_range_is_named() {
+    let fails = |change: &str| match serde_json::from_str::<Change>(change) {
+        Ok(change) => case().effect(&change).unwrap_err().to_string(),
+        Err(error) => error.to_string(),
+    };
+    let lp = |rest: &str| format!(r#"{{"action":"LOCAL_PREF_ADJUST","router":"r1","neighbor":"10.2.1.2",{rest}}}"#);
     assert_eq!(fails(r#"{"fail":{"link":"s9"}}"#), r#"there is no link "s9" here; there are s0, s1, s2"#);
-    assert!(fails(r#"{"action":"LOCAL_PREF_ADJUST","router":"r1","neighbor":"10.2.1.2"}"#).contains("parameters.local_pref"));
-    assert!(fails(r#"{"action":"MED_ADJUST","router":"r1","neighbor":"10.9.9.9","parameters":{"med":1}}"#).contains("10.1.0.2, 10.2.1.2"));
-    let unknown = case().effect(&serde_json::from_str(r#"{"action":"FULL_REROUTE","router":"r1","neighbor":"10.2.1.2"}"#).unwrap());
-    assert!(matches!(unknown, Err(ChangeError::NotHere(_))));
+    assert!(fails(r#"{"fail":{"session":["r1","10.9.9.9"]}}"#).contains("10.1.0.2, 10.2.1.2"));
+    assert!(fails(&lp(r#""parameters":{}"#)).contains("parameters.local_pref"));
+    assert!(fails(&lp(r#""parameters":{"localpref":200}"#)).contains("takes no parameter \"localpref\""));
+    assert!(fails(&lp(r#""parameters":{"local_pref":301}"#)).contains("outside 0 to 300"));
+    assert!(fails(&lp(r#""prefix":"10.0.0.0/8","parameters":{"local_pref":30}"#)).contains("unknown field `prefix`"));
+    assert!(
+        fails(r#"{"action":"LOCAL_PREF_ADJUST","router":"r1","neighbor":"10.1.0.2","parameters":{"local_pref":200}}"#)
+            .contains("never inside")
+    );
+    let med = |n: &str| fails(&format!(r#"{{"action":"MED_ADJUST","router":"r1","neighbor":"{n}","parameters":{{"med":1}}}}"#));
+    assert!(med("10.9.9.9").contains("10.1.0.2, 10.2.1.2"));
+    assert!(med("10.2.1.2").contains("there is 1 link to AS 65002"));
+    assert!(fails(r#"{"action":"REBOOT"}"#).contains("there are LOCAL_PREF_ADJUST"));
+    assert!(fails(r#"{"action":"PEER_ACTIVATE","router":"r1","neighbor":"10.2.1.2"}"#).contains("is not shut down"));
+    assert!(fails(r#"{"action":"PREFIX_FILTER","router":"r1","neighbor":"10.2.1.2"}"#).contains("never wider than listed"));
+    let prepend = |p: &str| {
+        fails(&format!(
+            r#"{{"action":"AS_PATH_PREPEND","router":"r1","neighbor":"10.2.1.2","prefixes":["{p}"],"parameters":{{"count":2}}}}"#
+        ))
+    };
+    assert!(prepend("192.0.2.0/24").contains("is not announced by us; an action never originates"));
+    let hop = |h: &str, p: &str| {
+        fails(&format!(
+            r#"{{"action":"NEXT_HOP_CHANGE","router":"r1","neighbor":"10.2.1.2","prefixes":["{p}"],"parameters":{{"next_hop":"{h}"}}}}"#
+        ))
+    };
+    assert!(hop("10.2.9.9", "203.0.113.0/24").contains("does not announce 203.0.113.0/24 itself"));
+    let fail = |to: &str| fails(&format!(r#"{{"action":"ISP_FAILOVER","parameters":{{"from":"AS65002","to":"{to}"}}}}"#));
+    assert!(fail("AS65002").contains("one provider") && fail("ISP-Z").contains("no provider"));
+    assert!(
+        fails(r#"{"router":"r1","flowspec":{"destination":"192.0.2.1/32","packet_length":[99971,99985],"then":"discard"}}"#)
+            .contains("packet length 99971 to 99985 never occurs")
+    );
+    assert!(matches!(case().effect(&Change::Fail(vec![])).map(|e| e.moved.len()), Ok(0)));
+    let stranger = Change::Config { router: "r7".to_owned(), config: vec![], undo: None };
+    assert!(matches!(case().changed(&stranger, &Beside::default()), Err(ChangeError::Unknown { .. })));
 }

@@ -1,0 +1,384 @@
+//! What is known about a network beside its configurations: relationships, capacities, measurements, limits.
+
+use bgp::{Asn, Community, Prefix};
+use config::RpkiState;
+use core::fmt;
+use core::net::IpAddr;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Where traffic leaves: a router of ours and a neighbour.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Exit {
+    /// Router.
+    pub router: String,
+    /// Address of the neighbour.
+    pub neighbor: IpAddr,
+}
+
+impl fmt::Display for Exit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} to {}", self.router, self.neighbor)
+    }
+}
+
+/// What a neighbour AS is to us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Relation {
+    /// It pays us.
+    Customer,
+    /// Neither pays.
+    Peer,
+    /// We pay it.
+    Provider,
+}
+
+impl Relation {
+    /// Returns the word.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Customer => "customer",
+            Self::Peer => "peer",
+            Self::Provider => "provider",
+        }
+    }
+}
+
+/// A measured value: mean, sample variance, samples.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Sample {
+    /// Mean.
+    pub mean: f64,
+    /// Sample variance, in the square of the unit.
+    pub variance: f64,
+    /// Samples.
+    pub n: u32,
+}
+
+/// An exit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ExitFacts {
+    /// Router.
+    pub router: String,
+    /// Neighbour.
+    pub neighbor: IpAddr,
+    /// Rates of the member links, bit/s; one for a plain link.
+    #[serde(default)]
+    pub members_bps: Vec<f64>,
+    /// Measured load, bit/s, outbound.
+    #[serde(default)]
+    pub load_bps: Option<f64>,
+    /// Price of traffic, per Mbit/s and month.
+    #[serde(default)]
+    pub cost_per_mbps: Option<f64>,
+    /// Link that it is on, where it shares its fate with others.
+    #[serde(default)]
+    pub link: Option<String>,
+}
+
+impl ExitFacts {
+    /// Returns the exit.
+    #[must_use]
+    pub fn exit(&self) -> Exit {
+        Exit { router: self.router.clone(), neighbor: self.neighbor }
+    }
+}
+
+/// A link inside the network.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LinkFacts {
+    /// Rates of the member links, bit/s.
+    pub members_bps: Vec<f64>,
+    /// Measured load of the busier direction, bit/s.
+    pub load_bps: Option<f64>,
+}
+
+/// Measured volume toward a prefix at an exit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Volume {
+    /// Router of the exit.
+    pub router: String,
+    /// Neighbour of the exit.
+    pub neighbor: IpAddr,
+    /// Prefix.
+    pub prefix: Prefix,
+    /// Volume, bit/s.
+    pub bps: f64,
+}
+
+/// Measured quality of the way over an exit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PathMetric {
+    /// Router of the exit.
+    pub router: String,
+    /// Neighbour of the exit.
+    pub neighbor: IpAddr,
+    /// Prefix; absent: all that have no figure of their own.
+    #[serde(default)]
+    pub prefix: Option<Prefix>,
+    /// Delay, ms.
+    #[serde(default)]
+    pub delay_ms: Option<Sample>,
+    /// Loss, ratio 0 to 1.
+    #[serde(default)]
+    pub loss: Option<Sample>,
+}
+
+/// A prefix that must never vanish.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Vital {
+    /// Prefix.
+    pub prefix: Prefix,
+    /// What it is for.
+    #[serde(default)]
+    pub name: String,
+}
+
+/// What a community means at a provider.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Meaning {
+    /// Traffic to the prefix is dropped.
+    Blackhole,
+    /// It is not announced on.
+    NoAnnounce,
+    /// Its preference there changes.
+    Preference,
+    /// It is announced with prepends.
+    Prepend,
+    /// It only says something.
+    Informational,
+}
+
+impl Meaning {
+    /// Returns it in words.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Blackhole => "drops the traffic",
+            Self::NoAnnounce => "is not announced on",
+            Self::Preference => "changes the preference",
+            Self::Prepend => "is announced with prepends",
+            Self::Informational => "only informs",
+        }
+    }
+}
+
+/// An entry of the dictionary of communities.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Word {
+    /// Provider's AS.
+    pub asn: Asn,
+    /// Community.
+    pub community: Community,
+    /// What it does.
+    pub meaning: Meaning,
+}
+
+/// How often a session or its routes flapped.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flaps {
+    /// Router.
+    pub router: String,
+    /// Neighbour.
+    pub neighbor: IpAddr,
+    /// Transitions seen.
+    pub count: u32,
+    /// Hours watched.
+    pub hours: f64,
+}
+
+/// What a neighbour outside takes from us.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Accepts {
+    /// Router.
+    pub router: String,
+    /// Neighbour.
+    pub neighbor: IpAddr,
+    /// Prefixes that it takes before it shuts the session.
+    pub max_prefix: u32,
+}
+
+/// What a router holds.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RouterFacts {
+    /// Prefixes in the forwarding table.
+    pub fib_max: Option<u64>,
+    /// Paths in the BGP tables.
+    pub rib_max: Option<u64>,
+}
+
+/// A service level.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Class {
+    /// Name.
+    pub name: String,
+    /// Prefixes; a prefix inside one of them belongs to it.
+    pub prefixes: Vec<Prefix>,
+    /// Delay, ms.
+    #[serde(default)]
+    pub delay_ms_max: Option<f64>,
+    /// Loss, ratio.
+    #[serde(default)]
+    pub loss_max: Option<f64>,
+}
+
+/// Limits of the operator. The defaults are policy, not measurement.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// K01: prefixes beyond the declared ones that may move.
+    pub collateral_max: usize,
+    /// K05: announced or received prefixes may grow by this factor…
+    pub jump_factor: f64,
+    /// …and by this many.
+    pub jump_count: usize,
+    /// K06: share of a limit from which it is told.
+    pub headroom_warn: f64,
+    /// K07: load ÷ capacity after the change.
+    pub utilisation_max: f64,
+    /// K07: load ÷ capacity after the change and one more failure.
+    pub utilisation_n1_max: f64,
+    /// K08: share of all prefixes that one exit may become best for.
+    pub magnet_share: f64,
+    /// K10: places that announce a vital prefix.
+    pub vital_places: usize,
+    /// K16: shortest IPv4 prefix that a null route or black-hole community may name.
+    pub null_length_v4: u8,
+    /// K16: the same for IPv6.
+    pub null_length_v6: u8,
+    /// K17: share of own prefixes that may turn invalid before everything is frozen.
+    pub rpki_flip_share: f64,
+    /// K23: prepends.
+    pub prepend_max: usize,
+    /// LOCAL_PREF range of an action (S1-097).
+    pub local_pref: (u32, u32),
+    /// Share of prefixes that a session action may move before it is told (S1-096).
+    pub blast_warn: f64,
+    /// And before it is blocked.
+    pub blast_block: f64,
+    /// Loss of a service level, ratio, from which it blocks (S1-098).
+    pub loss_block: f64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            collateral_max: 0,
+            jump_factor: 2.0,
+            jump_count: 10,
+            headroom_warn: 0.9,
+            utilisation_max: 0.8,
+            utilisation_n1_max: 1.0,
+            magnet_share: 0.5,
+            vital_places: 2,
+            null_length_v4: 32,
+            null_length_v6: 128,
+            rpki_flip_share: 0.25,
+            prepend_max: 3,
+            local_pref: (0, 300),
+            blast_warn: 0.5,
+            blast_block: 0.7,
+            loss_block: 0.05,
+        }
+    }
+}
+
+/// What is known about a network beside its configurations. Absent is not known, never zero.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Facts {
+    /// Own ASes.
+    pub own_as: BTreeSet<Asn>,
+    /// Own address space.
+    pub own_prefixes: Vec<Prefix>,
+    /// Address space of customers that we announce.
+    pub customer_prefixes: Vec<Prefix>,
+    /// What neighbour ASes are to us.
+    pub relations: BTreeMap<Asn, Relation>,
+    /// Providers by name, with all their ASes.
+    pub providers: BTreeMap<String, BTreeSet<Asn>>,
+    /// Exits.
+    pub exits: Vec<ExitFacts>,
+    /// Links.
+    pub links: BTreeMap<String, LinkFacts>,
+    /// Volumes.
+    pub volumes: Vec<Volume>,
+    /// Path metrics.
+    pub metrics: Vec<PathMetric>,
+    /// Limits.
+    pub limits: Limits,
+    /// Vital prefixes.
+    pub vital: Vec<Vital>,
+    /// Dictionary of communities.
+    pub communities: Vec<Word>,
+    /// Communities of ours that no change may set or remove.
+    pub protected_communities: BTreeSet<Community>,
+    /// Flap history.
+    pub flaps: Vec<Flaps>,
+    /// Limits of neighbours.
+    pub accepts: Vec<Accepts>,
+    /// What routers hold.
+    pub routers: BTreeMap<String, RouterFacts>,
+    /// Failure domains: sites or chassis, with their routers.
+    pub domains: BTreeMap<String, Vec<String>>,
+    /// Service levels.
+    pub classes: Vec<Class>,
+    /// Prefixes that the change is meant to move; absent: what the change itself names.
+    pub intended: Option<Vec<Prefix>>,
+}
+
+/// Answers whether an origin may announce a prefix (RFC 6811); `None`: not known (no or expired data).
+pub type Validity<'v> = &'v dyn Fn(&Prefix, Asn) -> Option<RpkiState>;
+
+/// Facts with what can only be asked.
+#[derive(Clone, Copy)]
+pub struct Context<'c> {
+    /// Facts.
+    pub facts: &'c Facts,
+    /// Origin validation now.
+    pub validity: Option<Validity<'c>>,
+    /// Origin validation before its data changed last, where that is part of the question.
+    pub validity_before: Option<Validity<'c>>,
+}
+
+impl Facts {
+    /// Says whether a prefix is ours or a customer's.
+    #[must_use]
+    pub fn ours(&self, prefix: &Prefix) -> bool {
+        self.own_prefixes.iter().chain(&self.customer_prefixes).any(|p| p.covers(prefix))
+    }
+
+    /// Returns what an AS is to us.
+    #[must_use]
+    pub fn relation(&self, asn: Asn) -> Option<Relation> {
+        self.relations.get(&asn).copied()
+    }
+
+    /// Returns an exit's facts.
+    #[must_use]
+    pub fn exit(&self, exit: &Exit) -> Option<&ExitFacts> {
+        self.exits.iter().find(|e| e.router == exit.router && e.neighbor == exit.neighbor)
+    }
+
+    /// Returns the measured quality of the way to a prefix over an exit: its own, else the exit's.
+    #[must_use]
+    pub fn metric(&self, exit: &Exit, prefix: &Prefix) -> Option<&PathMetric> {
+        let here = || self.metrics.iter().filter(|m| m.router == exit.router && m.neighbor == exit.neighbor);
+        let own = here().filter(|m| m.prefix.is_some_and(|p| p.covers(prefix))).max_by_key(|m| m.prefix.map(|p| p.length()));
+        own.or_else(|| here().find(|m| m.prefix.is_none()))
+    }
+}

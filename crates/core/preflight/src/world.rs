@@ -1,0 +1,274 @@
+//! A network with its tables, and where packets go in it.
+
+use crate::Exit;
+use bgp::{Asn, Family, Prefix};
+use core::cell::RefCell;
+use core::net::IpAddr;
+use routing::{Blueprint, Direction, Held, Hops, Plane, Schedule, Solution};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+/// Routers that a packet visits before it is said to go round.
+const HOPS_MAX: usize = 64;
+/// Ways of equal cost that are followed from one router.
+const BRANCHES_MAX: usize = 32;
+/// Next hops that are reached by BGP itself are followed this far.
+const RECURSION_MAX: u8 = 4;
+
+/// By destination and router.
+type Walks = BTreeMap<(usize, usize), Rc<Vec<Walk>>>;
+
+/// One family of a network, solved.
+pub struct Solved<'n> {
+    /// The plane.
+    pub plane: Plane<'n>,
+    /// Its tables.
+    pub solution: Solution,
+    /// Its sessions, both directions.
+    pub directions: Vec<Direction>,
+    hops: RefCell<BTreeMap<IpAddr, Rc<Vec<Hops>>>>,
+    /// Walks that no shorter prefix had a part in, by destination and router.
+    walks: RefCell<Walks>,
+}
+
+/// A network with its tables, both families.
+pub struct World<'n> {
+    /// The network.
+    pub network: &'n Blueprint,
+    /// Routers of our own, by position.
+    pub own: BTreeSet<usize>,
+    /// IPv4, IPv6.
+    pub families: [Solved<'n>; 2],
+}
+
+/// What becomes of packets in the end.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum End {
+    /// They arrive at a router that the destination is at.
+    Delivered,
+    /// They leave the network to a neighbour outside it.
+    Left,
+    /// A router has no route.
+    NoRoute,
+    /// A router has a path whose next hop it does not reach.
+    Unresolved,
+    /// A null route.
+    Null,
+    /// They go round.
+    Loop,
+}
+
+impl End {
+    /// Says whether packets arrive.
+    #[must_use]
+    pub const fn works(&self) -> bool {
+        matches!(self, Self::Delivered | Self::Left)
+    }
+
+    /// Says it in words.
+    #[must_use]
+    pub const fn word(&self) -> &'static str {
+        match self {
+            Self::Delivered | Self::Left => "arrives",
+            Self::NoRoute => "no route",
+            Self::Unresolved => "next hop not reached",
+            Self::Null => "null route",
+            Self::Loop => "goes round",
+        }
+    }
+}
+
+/// One way of packets from a router to a destination.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Walk {
+    /// Share of the router's packets, 0 to 1.
+    pub share: f64,
+    /// What becomes of them.
+    pub end: End,
+    /// Routers, the first one first; where they go round, the last is one that was visited before.
+    pub routers: Vec<usize>,
+    /// Links inside our network.
+    pub links: Vec<String>,
+    /// Where they leave it.
+    pub exit: Option<Exit>,
+}
+
+impl<'n> World<'n> {
+    /// Solves a network. Everything that tries a network out goes through here.
+    #[must_use]
+    pub fn solve(network: &'n Blueprint, own: &BTreeSet<Asn>) -> Self {
+        let ours = |r: &routing::Router| {
+            let bgp = r.config.bgp.as_ref();
+            bgp.is_some_and(|b| own.contains(&b.asn) || b.wider.confederation.as_ref().is_some_and(|c| own.contains(&c.identifier)))
+        };
+        // routers without BGP between ours are ours too
+        let plain = |r: &routing::Router| r.config.bgp.is_none();
+        let own = network.routers.iter().enumerate().filter(|(_, r)| ours(r) || plain(r)).map(|(i, _)| i).collect();
+        Self { network, own, families: Self::solved(network) }
+    }
+
+    pub(crate) fn solved(network: &'n Blueprint) -> [Solved<'n>; 2] {
+        [Family::Ipv4Unicast, Family::Ipv6Unicast].map(|f| Solved::new(network, f))
+    }
+
+    /// Returns the family of a prefix.
+    #[must_use]
+    pub const fn of(&self, family: Family) -> &Solved<'n> {
+        &self.families[matches!(family, Family::Ipv6Unicast) as usize]
+    }
+
+    /// Returns a router's name.
+    #[must_use]
+    pub fn name(&self, router: usize) -> &str {
+        self.network.routers.get(router).map_or("outside", |r| &r.name)
+    }
+
+    /// Says whether a router is there and works.
+    #[must_use]
+    pub fn works(&self, router: usize) -> bool {
+        !self.network.failures.routers.contains(&router)
+    }
+
+    /// Returns the ways of packets from a router to a prefix.
+    #[must_use]
+    pub fn walks(&self, router: usize, prefix: &Prefix) -> Rc<Vec<Walk>> {
+        let solved = self.of(prefix.family());
+        let place = solved.solution.place_of(prefix);
+        if let Some(known) = place.and_then(|p| solved.walks.borrow().get(&(p, router)).cloned()) {
+            return known;
+        }
+        let mut trace = Trace { world: self, solved, prefix, out: Vec::new(), fallback: false };
+        trace.go(Walk { share: 1.0, end: End::NoRoute, routers: vec![router], links: Vec::new(), exit: None });
+        let (out, fallback) = (Rc::new(trace.out), trace.fallback);
+        if let Some(place) = place.filter(|_| !fallback) {
+            solved.walks.borrow_mut().insert((place, router), Rc::clone(&out));
+        }
+        out
+    }
+
+    /// Returns the worst end of the ways from a router to a prefix, and the way.
+    #[must_use]
+    pub fn fate(&self, router: usize, prefix: &Prefix) -> Option<Walk> {
+        self.walks(router, prefix).iter().max_by(|a, b| a.end.cmp(&b.end)).cloned()
+    }
+}
+
+impl<'n> Solved<'n> {
+    fn new(network: &'n Blueprint, family: Family) -> Self {
+        let plane = Plane::new(network, family);
+        let solution = plane.solve_all(Schedule::First);
+        let directions = plane.directions();
+        Self { plane, solution, directions, hops: RefCell::default(), walks: RefCell::default() }
+    }
+
+    /// Returns the chosen path of a router for a prefix.
+    #[must_use]
+    pub fn best(&self, router: usize, prefix: &Prefix) -> Option<Held<'_>> {
+        self.plane.best(&self.solution, router, self.solution.place_of(prefix)?)
+    }
+
+    /// Returns the longest prefix that covers this one and that the router has a path to.
+    fn lookup(&self, router: usize, prefix: &Prefix) -> Option<(Prefix, Held<'_>)> {
+        (0..=prefix.length()).rev().find_map(|length| {
+            let covering = Prefix::new(prefix.address(), length)?;
+            self.best(router, &covering).map(|h| (covering, h))
+        })
+    }
+
+    fn hops(&self, router: usize, address: IpAddr) -> Hops {
+        let mut known = self.hops.borrow_mut();
+        let all = known.entry(address).or_insert_with(|| Rc::new(self.plane.hops_to(address)));
+        all.get(router).cloned().unwrap_or_default()
+    }
+}
+
+struct Trace<'w, 'n> {
+    world: &'w World<'n>,
+    solved: &'w Solved<'n>,
+    prefix: &'w Prefix,
+    out: Vec<Walk>,
+    /// A router had no path to the prefix itself, and a shorter one was looked for.
+    fallback: bool,
+}
+
+impl Trace<'_, '_> {
+    fn ends(&mut self, mut walk: Walk, end: End) {
+        walk.end = end;
+        self.out.push(walk);
+    }
+
+    fn go(&mut self, walk: Walk) {
+        let Some(&at) = walk.routers.last() else { return };
+        let router = &self.world.network.routers[at];
+        // a static route of the same prefix is nearer than BGP (distance 1 against 20 and 200), unless it is there to announce it
+        let fixed = router.config.static_routes.iter().find(|s| s.prefix == *self.prefix && s.distance < 20);
+        let exact = self.solved.best(at, self.prefix);
+        if exact.is_some_and(|h| h.over.is_none()) {
+            return self.ends(walk, End::Delivered);
+        }
+        if let Some(fixed) = fixed {
+            return match fixed.next_hop {
+                None => self.ends(walk, End::Null),
+                Some(via) => self.toward(walk, at, via, None, 0),
+            };
+        }
+        self.fallback |= exact.is_none();
+        let Some((_, held)) = self.solved.lookup(at, self.prefix) else { return self.ends(walk, End::NoRoute) };
+        if held.over.is_none() {
+            return self.ends(walk, End::Delivered);
+        }
+        let Some(hop) = held.route.attributes.next_hop else { return self.ends(walk, End::Unresolved) };
+        self.toward(walk, at, hop, held.over, 0);
+    }
+
+    fn toward(&mut self, mut walk: Walk, at: usize, hop: IpAddr, over: Option<usize>, depth: u8) {
+        let neighbor = over.map(|h| &self.solved.directions[h]);
+        match self.solved.hops(at, hop) {
+            Hops::None => {
+                // reached by BGP itself
+                let host = Prefix::new(hop, if hop.is_ipv4() { 32 } else { 128 });
+                let next = host.and_then(|h| self.solved.lookup(at, &h)).filter(|(p, _)| p.length() > 0);
+                match next.and_then(|(_, h)| h.route.attributes.next_hop.map(|n| (n, h.over))) {
+                    Some((next, over)) if depth < RECURSION_MAX && next != hop => self.toward(walk, at, next, over, depth + 1),
+                    _ => self.ends(walk, End::Unresolved),
+                }
+            }
+            Hops::Null => self.ends(walk, End::Null),
+            Hops::Own => self.ends(walk, End::Unresolved),
+            Hops::Beside { link, router } => {
+                let outside = |n: usize| !self.world.own.contains(&n);
+                if self.world.own.contains(&at) && router.is_none_or(outside) && walk.exit.is_none() {
+                    let address = neighbor.filter(|d| d.external).map_or(hop, |d| d.from_address);
+                    walk.exit = Some(Exit { router: self.world.name(at).to_owned(), neighbor: address });
+                }
+                match router {
+                    Some(next) => self.step(walk, next, link),
+                    None => self.ends(walk, End::Left),
+                }
+            }
+            Hops::Through(all) => {
+                let count = all.len().min(BRANCHES_MAX.saturating_sub(self.out.len()).max(1));
+                #[allow(clippy::cast_precision_loss, reason = "a handful")]
+                let share = walk.share / count as f64;
+                for (next, link) in all.into_iter().take(count) {
+                    let mut branch = Walk { share, ..walk.clone() };
+                    if self.world.own.contains(&at) && !self.world.own.contains(&next) && branch.exit.is_none() {
+                        branch.exit = Some(Exit { router: self.world.name(at).to_owned(), neighbor: hop });
+                    }
+                    self.step(branch, next, link);
+                }
+            }
+        }
+    }
+
+    fn step(&mut self, mut walk: Walk, next: usize, link: Option<String>) {
+        if walk.exit.is_none() {
+            walk.links.extend(link);
+        }
+        let again = walk.routers.contains(&next) || walk.routers.len() >= HOPS_MAX;
+        walk.routers.push(next);
+        if again { self.ends(walk, End::Loop) } else { self.go(walk) }
+    }
+}

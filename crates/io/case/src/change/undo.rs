@@ -1,0 +1,88 @@
+//! The way back: lines that take a change of a configuration back.
+
+use crate::amend::Line;
+use std::collections::BTreeMap;
+
+/// Returns the lines that turn the text after a change into one that means what the text before meant: what came is taken away, what went is
+/// typed again.
+#[must_use]
+pub fn inverse(before: &str, after: &str) -> Vec<String> {
+    let (old, new) = (crate::amend::read(before), crate::amend::read(after));
+    let count = |lines: &[Line]| {
+        let mut out: BTreeMap<Line, usize> = BTreeMap::new();
+        lines.iter().for_each(|l| *out.entry(l.clone()).or_default() += 1);
+        out
+    };
+    let (had, has) = (count(&old), count(&new));
+    let mut out = Vec::new();
+    // whole blocks that are new go with their heading, last first
+    let fresh = |l: &Line| l.context.len() == 1 && l.context[0].starts_with("route-map ") && !old.iter().any(|o| o.context == l.context);
+    let mut gone: Vec<&Vec<String>> = Vec::new();
+    for line in new.iter().filter(|l| fresh(l)) {
+        if !gone.contains(&&line.context) {
+            gone.push(&line.context);
+        }
+    }
+    let mut returns: Vec<&Line> = Vec::new();
+    for (line, n) in &has {
+        let more = n.saturating_sub(had.get(line).copied().unwrap_or(0));
+        if more == 0 || gone.contains(&&line.context) || line.text.is_empty() {
+            continue;
+        }
+        out.extend(line.context.iter().cloned());
+        out.push(line.text.strip_prefix("no ").map_or_else(|| format!("no {}", line.text), str::to_owned));
+        out.push("end".to_owned());
+        // `no` takes every line that begins so: what stood there before is typed again
+        let begins = format!("{} ", line.text);
+        returns.extend(old.iter().filter(|o| o.context == line.context && (o.text == line.text || o.text.starts_with(&begins))));
+    }
+    for context in gone.into_iter().rev() {
+        out.push(format!("no {}", context[0]));
+    }
+    for line in &old {
+        let missing = has.get(line).copied().unwrap_or(0) < had.get(line).copied().unwrap_or(0);
+        if missing || returns.contains(&line) {
+            out.extend(line.context.iter().cloned());
+            if !line.text.is_empty() {
+                out.push(line.text.clone());
+            }
+            out.push("end".to_owned());
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::amend::amended;
+
+    const TEXT: &str = "interface r1-eth0\n ip address 10.0.0.1/24\nip prefix-list A seq 5 permit any\nroute-map M permit 10\n set metric 5\n!\nrouter bgp 1\n neighbor 10.0.0.2 remote-as 2\n address-family ipv4 unicast\n  network 192.0.2.0/24\n  neighbor 10.0.0.2 route-map M in\n exit-address-family\n";
+
+    #[test]
+    fn what_was_typed_is_taken_back_whatever_it_was() {
+        let changes: [&[&str]; 7] = [
+            &["router bgp 1", "neighbor 10.0.0.2 shutdown"],
+            &["route-map M permit 10", "set metric 7", "set local-preference 3"],
+            &["no route-map M permit 10"],
+            &[
+                "route-map N deny 5",
+                "match ip address prefix-list A",
+                "router bgp 1",
+                "address-family ipv4 unicast",
+                "neighbor 10.0.0.2 route-map N in",
+            ],
+            &["no ip prefix-list A", "ip prefix-list A seq 10 permit 10.0.0.0/8"],
+            &["router bgp 1", "address-family ipv4 unicast", "no network 192.0.2.0/24", "network 198.51.100.0/24"],
+            &["ip route 192.0.2.0/24 blackhole"],
+        ];
+        let before = config::frr::parse(&amended(TEXT, &[]));
+        for lines in changes {
+            let lines: Vec<String> = lines.iter().map(|l| (*l).to_owned()).collect();
+            let after = amended(TEXT, &lines);
+            assert_ne!(config::frr::parse(&after), before, "{lines:?} changes something");
+            let undo = inverse(TEXT, &after);
+            assert_eq!(config::frr::parse(&amended(&after, &undo)), before, "{lines:?} undone by {undo:?}");
+        }
+    }
+}
