@@ -5,6 +5,7 @@
 //! sessions until nothing changes, one message at a time as routers do, so that choices that depend on the order of arrival come out as
 //! with that order, and are found out by another ([`Schedule`]). Prefixes that are announced and treated alike are computed once.
 
+mod advertised;
 mod anomaly;
 mod arrival;
 mod blueprint;

@@ -133,6 +133,10 @@ impl Plane<'_> {
             communities.sort_unstable();
             communities.dedup();
             a.communities = communities;
+            let mut large: Vec<_> = contributors.iter().flat_map(|r| r.attributes.large_communities.iter().copied()).collect();
+            large.sort_unstable();
+            large.dedup();
+            a.large_communities = large;
             a.atomic_aggregate = contributors.iter().any(|r| r.attributes.atomic_aggregate);
         } else {
             a.atomic_aggregate = true;

@@ -15,6 +15,10 @@ use std::sync::Arc;
 
 /// Places for what a router makes itself: `network`, aggregate, redistributed.
 pub(crate) const LOCAL_SLOTS: u32 = 3;
+/// Paths of one destination over one session (RFC 7911); bgpd has no bound, and networks have few.
+const ADD_PATHS_MAX: u32 = 48;
+/// Sessions with several paths behind each other.
+const ADD_PATH_DEPTH_MAX: usize = 4;
 /// No place, no route.
 pub(crate) const NONE: u32 = u32::MAX;
 
@@ -88,16 +92,12 @@ impl<'n> Plane<'n> {
                 inward[half.to as usize].push(h);
             }
         }
+        let counts = path_counts(network, &halves, &inward, family);
         for (r, node) in nodes.iter_mut().enumerate() {
             let begin = slot_half.len() as u32;
             slot_half.extend([NONE; LOCAL_SLOTS as usize]);
             for &h in &inward[r] {
-                let count = if sends_more(network, &halves[h as usize], family) {
-                    // one for each path that the sender may hold
-                    LOCAL_SLOTS + inward[halves[h as usize].from as usize].len() as u32
-                } else {
-                    1
-                };
+                let count = counts[h as usize];
                 half_slots[h as usize] = (slot_half.len() as u32, count);
                 slot_half.extend(core::iter::repeat_n(h, count as usize));
             }
@@ -194,6 +194,20 @@ pub(crate) fn flapped(network: &Blueprint) -> bool {
 pub(crate) fn from_client(network: &Blueprint, half: &Half, family: Family) -> bool {
     let bgp = network.routers.get(half.to as usize).and_then(|r| r.config.bgp.as_ref());
     bgp.and_then(|b| family_of(b, half.from_address, family)).is_some_and(|f| f.route_reflector_client)
+}
+
+/// Returns how many paths of one destination each direction may carry: one, or as many as its sender may hold.
+fn path_counts(network: &Blueprint, halves: &[Half], inward: &[Vec<u32>], family: Family) -> Vec<u32> {
+    let mut counts = vec![1; halves.len()];
+    let more: Vec<usize> = (0..halves.len()).filter(|h| sends_more(network, &halves[*h], family)).collect();
+    // who hears several paths sends as many on; routers that do so in a circle come to the bound
+    for _ in 0..ADD_PATH_DEPTH_MAX {
+        for &h in &more {
+            let held = inward[halves[h].from as usize].iter().map(|g| counts[*g as usize]).sum::<u32>();
+            counts[h] = (LOCAL_SLOTS + held).min(ADD_PATHS_MAX);
+        }
+    }
+    counts
 }
 
 pub(crate) fn sends_more(network: &Blueprint, half: &Half, family: Family) -> bool {

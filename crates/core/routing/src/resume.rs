@@ -104,6 +104,10 @@ impl Plane<'_> {
                 break;
             }
             let next = worker.dependents(&mut solution);
+            // a session that is down for its limit may be up in the changed network, or go down in it
+            if !solution.depends.down.is_empty() || !next.down.is_empty() || !worker.over_limit(&solution).is_empty() {
+                return None;
+            }
             if next == *solution.depends {
                 break;
             }

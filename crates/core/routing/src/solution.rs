@@ -91,7 +91,12 @@ impl Plane<'_> {
         }
         let mut rounds = 1;
         loop {
-            let next = self.dependents(&mut solution);
+            let mut next = self.dependents(&mut solution);
+            next.down.clone_from(&depends.down);
+            if next == depends {
+                // a limit is looked at when everything else is at rest; what went down stays down
+                next.down.extend(self.over_limit(&solution));
+            }
             if next == depends {
                 break;
             }
@@ -144,7 +149,7 @@ impl Plane<'_> {
                 marks: self.marks(&prefix),
                 suppressed: depends.suppressed.get(&prefix).cloned().unwrap_or_default(),
                 granted: depends.granted.get(&prefix).cloned().unwrap_or_default(),
-                withheld: depends.withheld.get(&prefix).cloned().unwrap_or_default(),
+                withheld: depends.withheld.get(&prefix).into_iter().flatten().chain(&depends.down).copied().collect(),
             };
             let number = keys.number(key);
             if number as usize == classes.len() {
@@ -284,7 +289,6 @@ impl Plane<'_> {
                     }
                 }
             }
-            self.over_limit(solution, h, &mut out);
         }
         out.resolved = self.resolved_by_bgp(solution);
         out
@@ -325,21 +329,21 @@ impl Plane<'_> {
         })
     }
 
-    /// A session whose neighbour announces more prefixes than allowed goes down (RFC 4271 §8.2.1, `maximum-prefix`).
-    fn over_limit(&self, solution: &Solution, h: usize, out: &mut Dependent) {
-        let half = &self.halves[h];
-        let Some(bgp) = self.network.routers.get(half.to as usize).and_then(|r| r.config.bgp.as_ref()) else { return };
-        let Some(settings) = family_of(bgp, half.from_address, self.family) else { return };
-        let Some(limit) = settings.max_prefix.filter(|_| !settings.wider.max_prefix_warning_only) else { return };
-        let (first, _) = self.half_slots[h];
-        let there = |s: &&Arc<Solved>| s.state.slots[first as usize].route != NONE || s.class.withheld.contains(&(h as u32));
-        let accepted: usize = solution.classes.iter().filter(there).map(|s| s.prefixes.len()).sum();
-        if accepted > limit as usize {
-            out.down.extend([h as u32, half.reverse]);
-            for (prefix, _) in solution.by_prefix.iter() {
-                out.withheld.entry(*prefix).or_default().extend([h as u32, half.reverse]);
+    /// Directions of sessions that go down because the neighbour announces more prefixes than allowed (RFC 4271 §8.2.1, `maximum-prefix`).
+    pub(crate) fn over_limit(&self, solution: &Solution) -> BTreeSet<u32> {
+        let mut out = BTreeSet::new();
+        for (h, half) in self.halves.iter().enumerate() {
+            let bgp = self.network.routers.get(half.to as usize).and_then(|r| r.config.bgp.as_ref());
+            let Some(settings) = bgp.and_then(|b| family_of(b, half.from_address, self.family)) else { continue };
+            let Some(limit) = settings.max_prefix.filter(|_| !settings.wider.max_prefix_warning_only) else { continue };
+            let (first, _) = self.half_slots[h];
+            let there = |s: &&Arc<Solved>| s.state.slots[first as usize].route != NONE;
+            let accepted: usize = solution.classes.iter().filter(there).map(|s| s.prefixes.len()).sum();
+            if accepted > limit as usize {
+                out.extend([h as u32, half.reverse]);
             }
         }
+        out
     }
 
     fn aggregate_of(&self, solution: &Solution, router: usize, aggregate: &config::Aggregate, out: &mut Dependent) {

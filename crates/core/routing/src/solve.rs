@@ -520,17 +520,23 @@ impl Plane<'_> {
 
     fn both_ends(&self, class: &Class, h: u32, slot: u32, route: &Route) -> Result<Route, Stop> {
         let half = &self.halves[h as usize];
+        let wire = self.exported(class, h, slot, route)?;
+        let receiver = self.end(half.to as usize).ok_or(Stop::NoPolicy(crate::transfer::Side::Export))?;
         let transfer = Transfer { half, fabric: &self.fabric, family: self.family, starting: self.network.starting };
-        let no_bgp = || Stop::NoPolicy(crate::transfer::Side::Export);
-        let sender = self.end(half.from as usize).ok_or_else(no_bgp)?;
+        transfer.import(&receiver, &class.prefix, &wire)
+    }
+
+    /// Returns what goes over the wire of a direction.
+    pub(crate) fn exported(&self, class: &Class, h: u32, slot: u32, route: &Route) -> Result<Route, Stop> {
+        let half = &self.halves[h as usize];
+        let transfer = Transfer { half, fabric: &self.fabric, family: self.family, starting: self.network.starting };
+        let sender = self.end(half.from as usize).ok_or(Stop::NoPolicy(crate::transfer::Side::Export))?;
         let came = self.slot_half[slot as usize];
         let learned = if came == NONE { half.from_id } else { self.halves[came as usize].from_id };
         let back = came != NONE && came == half.reverse;
         let suppressed = class.suppressed.contains(&(half.from as usize));
         let special = Special { suppressed, granted: class.granted.contains(&h) };
-        let wire = transfer.export(&sender, &class.prefix, route, (self.from(slot), learned, back), special)?;
-        let receiver = self.end(half.to as usize).ok_or_else(no_bgp)?;
-        transfer.import(&receiver, &class.prefix, &wire)
+        transfer.export(&sender, &class.prefix, route, (self.from(slot), learned, back), special)
     }
 
     /// Lets a router choose anew; queues its neighbours when there is something to say.

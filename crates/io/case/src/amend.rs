@@ -8,7 +8,9 @@ pub(crate) struct Line {
 }
 
 fn words(line: &str) -> String {
-    line.split_whitespace().collect::<Vec<_>>().join(" ")
+    let line = line.split_whitespace().collect::<Vec<_>>().join(" ");
+    // the subsequent family may be left out
+    if matches!(line.as_str(), "address-family ipv4" | "address-family ipv6") { line + " unicast" } else { line }
 }
 
 /// Says whether a line opens a block, and whether the block stands inside `router …`.
@@ -161,6 +163,12 @@ mod tests {
         let bgp = config::frr::parse(&text).bgp.unwrap();
         assert_eq!(bgp.networks.iter().map(|n| n.prefix.to_string()).collect::<Vec<_>>(), ["198.51.100.0/24"]);
         assert_eq!(bgp.neighbors.len(), 1);
+    }
+
+    #[test]
+    fn a_family_without_unicast_is_the_unicast_one() {
+        let text = typed(&["router bgp 1", "address-family ipv4", "no network 192.0.2.0/24"]);
+        assert!(config::frr::parse(&text).bgp.unwrap().networks.is_empty());
     }
 
     #[test]

@@ -464,7 +464,10 @@ fn filters(n: &mut Network, e: &Edge) {
         n.above(router, "bgp as-path access-list L seq 10 permit .*");
         n.family(router, six, &format!("neighbor {} filter-list L {way}", e.theirs));
     }
-    if n.chance(Feature::Filters, 8).is_some() && !six {
+    // not beside a prefix list: bgpd refuses both
+    let listed = format!("neighbor {} prefix-list ", e.theirs);
+    let free = !n.families[0].get(router).is_some_and(|t| t.contains(&listed));
+    if n.chance(Feature::Filters, 8).is_some() && !six && free {
         n.above(router, "access-list DL seq 5 deny 192.0.2.0/24");
         n.above(router, "access-list DL seq 10 permit any");
         n.family(router, six, &format!("neighbor {} distribute-list DL in", e.theirs));

@@ -15,7 +15,9 @@ pub mod generate;
 pub mod live;
 pub mod order;
 pub mod scale;
+mod show;
 pub mod space;
+pub mod steps;
 
 use config::RouterConfig;
 use routing::{Blueprint, Failures, Links, Profile, Router};
@@ -100,6 +102,9 @@ pub struct Step {
     /// Prefixes that must be in it.
     #[serde(default)]
     pub keys: Vec<String>,
+    /// `true`: the expectation must not hold.
+    #[serde(default)]
+    pub want: serde_json::Value,
 }
 
 #[derive(Deserialize)]
