@@ -41,6 +41,9 @@ for number, stream in enumerate(sorted((recordings / "bmp").glob("*.bmp"))):
 for number, text in enumerate(sorted((recordings / "vtysh").glob("*.conf"))):
     if name == "frr_configuration":
         put(f"config-{number}", text.read_bytes())
+if name == "config_vendors":
+    for number, file in enumerate(sorted((root / "crates/io/case/tests/vendors").glob("*/*"))):
+        put(f"router-{number}-{file.parent.name}", file.read_bytes())
 if name == "capture_file":
     record = b'{"seq":1,"at":1,"body":{"a":[1,2,3]}}'
     put("record", struct.pack(">I", len(record)) + record)

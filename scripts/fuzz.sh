@@ -3,7 +3,7 @@
 #   fuzz.sh build                builds the targets and prints the folder they are in
 #   fuzz.sh mutants N [NAME…]    gives each target N inputs, however long that takes
 #   fuzz.sh run SECONDS [NAME…]  runs each target that long (default: all), from seeds of our own; a crash leaves its input in fuzz/crashes
-# Needs g++ for libFuzzer itself. The seeds are cut from tests/recordings and fuzz/seeds; what was found once is kept in fuzz/seeds.
+# Needs g++ for libFuzzer itself. The seeds are cut from tests/recordings, crates/io/case/tests/vendors and fuzz/seeds; what was found once is kept in fuzz/seeds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 root=$PWD

@@ -79,7 +79,7 @@ pub struct Profile {
     pub deterministic_med: bool,
     /// Paths used side by side unless the configuration says otherwise: external, internal.
     pub multipath: (u16, u16),
-    /// An eBGP session without policy exchanges nothing (RFC 8212).
+    /// The software can refuse routes of an eBGP session without policy (RFC 8212); whether it does, its configuration says.
     pub requires_policy: bool,
     /// A path is announced to the neighbour that it came from too. FRR does (its `advertisedTo` names the sender); the neighbour finds its AS
     /// in the path and drops it, unless it allows that.
@@ -114,11 +114,12 @@ impl Profile {
 
     /// Arista EOS (EOS user manual, "Border Gateway Protocol"): MEDs are compared deterministically; one path unless `maximum-paths`; then
     /// paths of one length are used side by side whatever ASes they name (`bgp bestpath as-path multipath-relax` is on by default). The one in
-    /// use stays unless `bgp bestpath tie-break router-id`, which the model holds as `compare_router_id`.
+    /// use stays unless `bgp bestpath tie-break router-id`, which the model holds as `compare_router_id`. Policy is required only where
+    /// `bgp missing-policy … deny` says so, which the reader of its configuration sets.
     pub const EOS: Self = Self {
         deterministic_med: true,
         multipath: (1, 1),
-        requires_policy: false,
+        requires_policy: true,
         sends_back: false,
         beside: Beside::SameLength,
         ..Self::FRR
@@ -130,6 +131,7 @@ impl Profile {
     /// the router id first.
     pub const JUNOS: Self = Self {
         weight: false,
+        requires_policy: false,
         tie_break: TieBreak::ClusterListFirst,
         local_origin: LocalOrigin::ByPreference,
         oldest: Oldest::OtherAs,
@@ -157,4 +159,21 @@ impl Profile {
         last: LastStep::NextHop,
         ..Self::EOS
     };
+
+    /// Software that is not known, read as OpenConfig: RFC 4271 §9.1.2.2 (MEDs within neighbour-AS groups, router id before address), no
+    /// weight, one path (openconfig-bgp: `maximum-paths` is 1), one AS path side by side (`allow-multiple-as` is off).
+    pub const OPEN_CONFIG: Self =
+        Self { weight: false, local_origin: LocalOrigin::ByPreference, beside: Beside::SamePath, ..Self::EOS };
+
+    /// Returns the profile of the software that reads a configuration.
+    #[must_use]
+    pub const fn of(vendor: config::Vendor) -> Self {
+        match vendor {
+            config::Vendor::Frr => Self::FRR,
+            config::Vendor::Eos => Self::EOS,
+            config::Vendor::Junos => Self::JUNOS,
+            config::Vendor::IosXr => Self::IOS_XR,
+            config::Vendor::OpenConfig => Self::OPEN_CONFIG,
+        }
+    }
 }

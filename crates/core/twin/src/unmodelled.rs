@@ -71,11 +71,12 @@ const HARMLESS: [&str; 24] = [
 
 /// Lists the lines of a configuration that are not modelled.
 pub fn of_config<'a>(device: &'a DeviceId, config: &'a RouterConfig) -> impl Iterator<Item = Unmodelled> + 'a {
-    config.unmodelled.iter().chain(&config.wider).map(move |u| Unmodelled {
+    config.unmodelled.iter().chain(&config.wider).chain(&config.problems).map(move |u| Unmodelled {
         device: device.clone(),
-        line: Some(u.line),
+        line: (u.line > 0).then_some(u.line),
         what: if u.context.is_empty() { u.text.clone() } else { format!("{} / {}", u.context, u.text) },
-        relevance: relevance(&u.context, &u.text),
+        // the readers of other dialects name an effect on routes, and pass over what has none
+        relevance: if u.effect.is_empty() { relevance(&u.context, &u.text) } else { Relevance::Routing },
     })
 }
 

@@ -1,7 +1,7 @@
 //! A network in a directory.
 //!
-//! `case.json` names routers, wires (a switch and the routers on it, in interface order) and configuration files; configurations stand under
-//! `configs/<router>/`. [`Case::load`] reads it, [`Case::blueprint`] makes a network of it, [`answer`](mod@answer) prints what the routers
+//! `case.json` names routers, wires (a switch and the routers on it, in interface order, or as `router:interface`) and configuration files;
+//! configurations stand under `configs/<router>/`, each router's in the language of its software, which is told by content. [`Case::load`] reads it, [`Case::blueprint`] makes a network of it, [`answer`](mod@answer) prints what the routers
 //! make of it, and [`frr`] reads tables that real routers showed.
 
 pub mod amend;
@@ -69,6 +69,16 @@ pub enum CaseError {
         link: String,
         /// Router.
         router: String,
+    },
+    /// A configuration in no language that is read, or in two.
+    #[error("{path}: router {router}: {source}")]
+    Vendor {
+        /// Where the files stand.
+        path: PathBuf,
+        /// Router.
+        router: String,
+        /// File and what was tried.
+        source: config::ReadError,
     },
     /// More than is read.
     #[error("{path}: {what} is more than {limit}")]
@@ -184,8 +194,8 @@ impl Case {
             return Err(CaseError::TooMuch { path, what, limit: ROUTERS_MAX as u64 });
         }
         for (link, ends) in &description.links {
-            if let Some(router) = ends.iter().find(|r| !description.routers.contains(r)) {
-                return Err(CaseError::NoRouter { path, link: link.clone(), router: router.clone() });
+            if let Some(router) = ends.iter().map(|e| end(e).0).find(|r| !description.routers.iter().any(|known| known == r)) {
+                return Err(CaseError::NoRouter { path, link: link.clone(), router: router.to_owned() });
             }
         }
         let mut routers = Vec::new();
@@ -201,27 +211,35 @@ impl Case {
             }
             let named = |f: &Path| f.file_name().map(|n| n.to_string_lossy().into_owned()).unwrap_or_default();
             let files = files.iter().map(|f| Ok((named(f), read(f)?))).collect::<Result<_, _>>()?;
-            routers.push((name.clone(), Text { files }));
+            let text = Text { files };
+            config::read(&text.files).map_err(|source| CaseError::Vendor { path: folder, router: name.clone(), source })?;
+            routers.push((name.clone(), text));
         }
         Ok(Self { routers, links: description.links, steps: description.steps })
     }
 
-    /// Makes a network of it. The router's n-th link, in the order of the links' names, is its interface `<router>-eth<n-1>`.
+    /// Makes a network of it. The router's n-th link, in the order of the links' names, is its interface `<router>-eth<n-1>` unless the link
+    /// names another.
     #[must_use]
     pub fn blueprint(&self) -> Blueprint {
-        let position = |name: &String| self.routers.iter().position(|(r, _)| r == name);
-        let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
+        let position = |name: &str| self.routers.iter().position(|(r, _)| r == name);
+        let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
         let mut links = Links::new();
         for (link, ends) in &self.links {
-            let ends = ends.iter().filter_map(|router| {
+            let ends = ends.iter().filter_map(|text| {
+                let (router, named) = end(text);
                 let n = counts.entry(router).or_default();
-                let interface = format!("{router}-eth{n}");
+                let interface = named.map_or_else(|| format!("{router}-eth{n}"), str::to_owned);
                 *n += 1;
                 Some((position(router)?, interface))
             });
             links.insert(link.clone(), ends.collect());
         }
-        let router = |(name, text): &(String, Text)| Router { name: name.clone(), config: Arc::new(text.parse()), profile: Profile::FRR };
+        let router = |(name, text): &(String, Text)| {
+            let config = text.parse();
+            let profile = Profile::of(config.vendor);
+            Router { name: name.clone(), config: Arc::new(config), profile }
+        };
         Blueprint {
             routers: self.routers.iter().map(router).collect(),
             links: Some(Arc::new(links)),
@@ -232,12 +250,12 @@ impl Case {
         }
     }
 
-    /// Lists what configurations ask for and the computation does not hold: router, file, line, text.
+    /// Lists what configurations ask for and the computation does not hold, and what contradicts itself: router, file, line, text, effect.
     #[must_use]
     pub fn unmodelled(&self, blueprint: &Blueprint) -> Vec<String> {
         let mut out = Vec::new();
         for ((name, text), router) in self.routers.iter().zip(&blueprint.routers) {
-            for missing in &router.config.unmodelled {
+            for missing in router.config.unmodelled.iter().chain(&router.config.problems) {
                 let (file, line) = text.place(missing.line);
                 out.push(if text.files.len() == 1 {
                     format!("{name}: line {line}: {}: {}", missing.text, missing.effect())
@@ -248,6 +266,11 @@ impl Case {
         }
         out
     }
+}
+
+/// An end of a link: router, and interface where it is named.
+fn end(text: &str) -> (&str, Option<&str>) {
+    text.split_once(':').map_or((text, None), |(router, interface)| (router, Some(interface)))
 }
 
 fn all_conf(folder: &Path) -> Result<Vec<PathBuf>, CaseError> {
@@ -281,7 +304,8 @@ impl Text {
     /// Reads the configuration.
     #[must_use]
     pub fn parse(&self) -> RouterConfig {
-        config::frr::parse(&self.joined())
+        // what no reader takes was refused when the case was loaded; lines that were made here are FRR's
+        config::read(&self.files).unwrap_or_else(|_| config::frr::parse(&self.joined()))
     }
 
     /// Returns the file and the line in it that a line of the joined text is.

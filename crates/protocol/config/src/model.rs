@@ -4,6 +4,7 @@ mod bgp_settings;
 mod policy;
 mod wider;
 
+use crate::Vendor;
 use bgp::Prefix;
 pub use bgp_settings::*;
 use core::net::{IpAddr, Ipv4Addr};
@@ -27,12 +28,18 @@ pub struct RouterConfig {
     pub policy: RoutingPolicy,
     /// Every line that asks for something this model does not hold.
     pub unmodelled: Vec<Unmodelled>,
+    /// What contradicts itself or leads nowhere, with what was kept of it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub problems: Vec<Unmodelled>,
     /// Lines that only the wider part of the model holds: who knows only the narrow part takes them for unmodelled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub wider: Vec<Unmodelled>,
     /// Settings of the IGP instances.
     #[serde(default)]
     pub igp: IgpSettings,
+    /// Whose software reads this configuration.
+    #[serde(default)]
+    pub vendor: Vendor,
 }
 
 /// Settings of the IGP instances.
@@ -65,6 +72,9 @@ pub struct Unmodelled {
     pub text: String,
     /// The block it stands in (`router bgp 65001 / address-family ipv4 unicast`), empty at top level.
     pub context: String,
+    /// What the model does instead, in words (`ignored: routes of this term keep their MED`); empty where the reader of the dialect gives none.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub effect: String,
 }
 
 /// One interface.
@@ -109,9 +119,12 @@ pub struct StaticRoute {
 }
 
 impl Unmodelled {
-    /// Says what a computation without this line leaves out.
+    /// Says what a computation without this line leaves out, or does instead.
     #[must_use]
-    pub fn effect(&self) -> &'static str {
+    pub fn effect(&self) -> &str {
+        if !self.effect.is_empty() {
+            return &self.effect;
+        }
         let words: Vec<&str> = self.text.split_whitespace().collect();
         match words[..] {
             ["set", "metric", "rtt" | "+rtt" | "-rtt"] => {

@@ -1,5 +1,8 @@
 //! openconfig-routing-policy, -bgp-policy and -network-instance as NETCONF XML, both directions (modules of 2020-05).
 //!
+//! A whole router (interfaces, static routes, IGP costs, BGP, policies) is read from the same XML, or from JSON as RFC 7951 and gNMI's
+//! `JSON_IETF` write it.
+//!
 //! What OpenConfig cannot say (a sequence number, a deny entry of a prefix list, a weight) stands in elements of the namespace
 //! `urn:pilothouse:policy:1.0` beside it; edits that need none of these are plain OpenConfig. The same values give the same bytes.
 //!
@@ -12,13 +15,18 @@
 //! network-instances/…/bgp/neighbors/neighbor[neighbor-address]/config/enabled
 //! ```
 
+mod chain;
 mod edits;
+mod instance;
+mod json;
 mod policy;
+mod router;
 mod tree;
 mod xml;
 
 pub use edits::{parse_edits, render_edits, transmission_order};
 pub use policy::{parse_policy, render_policy};
+pub(crate) use router::{is_document, parse_router};
 
 /// Longest document that is read, in bytes: a full policy of a large edge router has some hundred kilobytes.
 pub const DOCUMENT_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -231,7 +231,7 @@ impl Reader {
         let text = words.join(" ").chars().take(400).collect();
         let list = if wider { &mut self.config.wider } else { &mut self.config.unmodelled };
         if list.len() < UNMODELLED_MAX {
-            list.push(Unmodelled { line, text, context });
+            list.push(Unmodelled { line, text, context, effect: String::new() });
         }
     }
 }

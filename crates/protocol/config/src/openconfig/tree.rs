@@ -33,6 +33,17 @@ pub(super) const NETWORK_INSTANCE: &str = "http://openconfig.net/yang/network-in
 pub(super) const PILOTHOUSE: &str = "urn:pilothouse:policy:1.0";
 
 impl Namespace {
+    /// The namespace of a YANG module, or of a container that only one module has.
+    pub(super) fn of_module(module: Option<&str>, name: &str, parent: Self) -> Self {
+        match (module, name) {
+            (Some("openconfig-routing-policy"), _) | (None, "routing-policy") => Self::RoutingPolicy,
+            (Some("openconfig-bgp-policy"), _) | (None, "bgp-defined-sets" | "bgp-conditions" | "bgp-actions") => Self::BgpPolicy,
+            (Some("openconfig-network-instance"), _) | (None, "network-instances") => Self::NetworkInstance,
+            (Some(_), _) => Self::Other,
+            (None, _) => parent,
+        }
+    }
+
     fn of(resolved: &ResolveResult<'_>) -> Self {
         let ResolveResult::Bound(uri) = resolved else { return Self::Other };
         let known = [
@@ -57,6 +68,68 @@ pub(super) struct Element {
     text: String,
     children: Vec<Element>,
     offset: u64,
+}
+
+impl Element {
+    /// Makes an element of a document that is not XML.
+    pub(super) fn new(namespace: Namespace, name: &str, text: String, children: Vec<Self>) -> Self {
+        Self { namespace, name: name.to_owned(), attributes: Vec::new(), text, children, offset: 0 }
+    }
+
+    /// The first child of a name, in whatever namespace.
+    pub(super) fn one(&self, name: &str) -> Option<&Self> {
+        self.children.iter().find(|c| c.name == name)
+    }
+
+    /// All children of a name.
+    pub(super) fn many<'e>(&'e self, name: &'e str) -> impl Iterator<Item = &'e Self> {
+        self.children.iter().filter(move |c| c.name == name)
+    }
+
+    /// What stands at a path below.
+    pub(super) fn dig(&self, path: &[&str]) -> Option<&Self> {
+        path.iter().try_fold(self, |at, name| at.one(name))
+    }
+
+    /// The entries of a list in its container: `neighbors/neighbor`.
+    pub(super) fn list<'e>(&'e self, container: &'e str, entry: &'e str) -> impl Iterator<Item = &'e Self> {
+        self.many(container).flat_map(move |c| c.many(entry))
+    }
+
+    /// A leaf of this entry: in `config`, or the key beside it.
+    pub(super) fn leaf(&self, name: &str) -> Option<&str> {
+        self.one("config").and_then(|c| c.one(name)).or_else(|| self.one(name)).map(|l| l.text.as_str()).filter(|t| !t.is_empty())
+    }
+
+    /// A leaf without the prefix of its module: `oc-bgp-types:IPV4_UNICAST`.
+    pub(super) fn identity(&self, name: &str) -> Option<&str> {
+        self.leaf(name).map(|t| t.rsplit(':').next().unwrap_or(t))
+    }
+
+    /// The values of a leaf-list in `config`.
+    pub(super) fn values<'e>(&'e self, name: &'e str) -> impl Iterator<Item = &'e str> {
+        self.one("config").into_iter().flat_map(move |c| c.many(name)).map(|l| l.text.as_str())
+    }
+
+    pub(super) fn says(&self, name: &str) -> bool {
+        self.leaf(name) == Some("true")
+    }
+
+    pub(super) fn number<T: core::str::FromStr>(&self, name: &str) -> Option<T> {
+        self.leaf(name)?.parse().ok()
+    }
+
+    pub(super) fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub(super) fn children(&self) -> &[Self] {
+        &self.children
+    }
+
+    pub(super) const fn offset(&self) -> u64 {
+        self.offset
+    }
 }
 
 /// An element together with the way to it, so that an error can name its path.

@@ -78,15 +78,20 @@ pub(super) fn community_list(policy: &mut RoutingPolicy, words: &[&str]) -> Read
 pub(super) fn open_term(policy: &mut RoutingPolicy, name: &str, permit: bool, sequence: u32) {
     let definition = policy.definitions.entry(name.to_owned()).or_default();
     let result = if permit { PolicyResult::Accept } else { PolicyResult::Reject };
-    match definition.statements.iter_mut().find(|s| s.sequence == sequence) {
-        Some(term) => term.result = result,
-        None => definition.statements.push(Statement::new(sequence, result)),
+    // in order from the first on: a route-map of a hundred thousand lines is not searched for each of them
+    match definition.statements.binary_search_by_key(&sequence, |s| s.sequence) {
+        Ok(at) => definition.statements[at].result = result,
+        Err(at) => definition.statements.insert(at, Statement::new(sequence, result)),
     }
 }
 
 /// A line inside a route-map term. What is not modelled stays in the term, so that evaluation stops there as unknown.
 pub(super) fn term_line(policy: &mut RoutingPolicy, name: &str, sequence: u32, words: &[&str]) -> Read {
-    let term = policy.definitions.get_mut(name).and_then(|d| d.statements.iter_mut().find(|s| s.sequence == sequence));
+    let definition = policy.definitions.get_mut(name);
+    let term = definition.and_then(|d| {
+        let at = d.statements.binary_search_by_key(&sequence, |s| s.sequence).ok()?;
+        d.statements.get_mut(at)
+    });
     let Some(term) = term else { return Read::Unmodelled };
     match words {
         ["match", family, "address", "prefix-list", list] if !fits(&policy.prefix_sets, family, list) => {
