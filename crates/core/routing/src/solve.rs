@@ -466,12 +466,12 @@ impl Plane<'_> {
             let made = if let Some(known) = shared.transfers.get(key) {
                 known.checked_sub(1).unwrap_or(NONE)
             } else {
-                let carried = self.both_ends(class, h, slot, shared.routes.get(route));
-                // what this receiver alone refuses is not what the others of its group do
-                if matches!(carried, Err(Stop::OwnOrigin | Stop::OwnNextHop)) {
-                    return NONE;
-                }
-                let made = carried.map_or(NONE, |r| shared.routes.number(r));
+                let made = match self.both_ends(class, h, slot, shared.routes.get(route)) {
+                    Ok(route) => shared.routes.number(route),
+                    // this receiver alone does not take it; others of the group may
+                    Err(Stop::OwnOrigin | Stop::OwnNextHop) => return NONE,
+                    Err(_) => NONE,
+                };
                 shared.transfers.put(key, made.wrapping_add(1));
                 made
             };

@@ -128,3 +128,32 @@ fn a_policy_that_calls_itself_is_not_known_and_nothing_hangs() {
     let why = plane.explain_choice(&mut solution, 1, &prefix()).unwrap();
     assert!(why.to_string().contains("call each other in a circle"), "{why}");
 }
+
+/// A reflector with plain clients: the one that brought the route in does not take it back, and the others still hear of it.
+#[test]
+fn a_reflector_tells_the_others_though_the_first_client_sent_it() {
+    let lines = |n: u8, more: &str| {
+        format!(
+            "interface lo\n ip address 10.0.0.{n}/32\n ip ospf area 0\ninterface lan\n ip address 10.1.0.{n}/24\n ip ospf area 0\n{more}"
+        )
+    };
+    let client = |n: u8, network: &str| {
+        let session = " neighbor 10.0.0.3 remote-as 65000\n neighbor 10.0.0.3 update-source lo\n";
+        lines(n, &format!("router bgp 65000\n bgp router-id 10.0.0.{n}\n{session} address-family ipv4 unicast\n  {network}\n"))
+    };
+    let mut middle = "router bgp 65000\n bgp router-id 10.0.0.3\n".to_owned();
+    for n in [1, 2, 4] {
+        middle += &format!(" neighbor 10.0.0.{n} remote-as 65000\n neighbor 10.0.0.{n} update-source lo\n");
+    }
+    middle += " address-family ipv4 unicast\n";
+    for n in [1, 2, 4] {
+        middle += &format!("  neighbor 10.0.0.{n} route-reflector-client\n");
+    }
+    let first = client(1, "network 203.0.113.0/24") + "exit\nip route 203.0.113.0/24 blackhole\n";
+    let network = network(&[("r1", first), ("r2", client(2, "")), ("r3", lines(3, &middle)), ("r4", client(4, ""))]);
+    let plane = Plane::new(&network, Family::Ipv4Unicast);
+    let solution = plane.solve_all(Schedule::First);
+    for router in 0..4 {
+        assert!(plane.choice(&solution, router, &prefix()).is_some(), "router {router}, absent: {:?}", plane.absent);
+    }
+}
