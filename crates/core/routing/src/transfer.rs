@@ -298,7 +298,10 @@ impl<'n> Transfer<'n> {
                 }
                 let plain = |s: &&Segment| !matches!(s, Segment::ConfedSequence(_) | Segment::ConfedSet(_));
                 let mut path = AsPath::new(a.as_path.segments().iter().filter(plain).cloned().collect());
-                if let Some(local) = neighbor.wider.local_as {
+                // a confederation shows its identifier, whatever `local-as` says (bgpd, `bgp_packet_attribute`)
+                if let Some(c) = end.bgp.wider.confederation.as_ref().filter(|c| c.identifier.0 != 0) {
+                    path = path.prepend(c.identifier, 1);
+                } else if let Some(local) = neighbor.wider.local_as {
                     if !local.replace_as {
                         path = path.prepend(end.bgp.asn, 1);
                     }
