@@ -84,6 +84,8 @@ pub(crate) struct End<'n> {
     pub policies: &'n Policies,
     pub requires_policy: bool,
     pub flaps: Option<&'n crate::Flaps>,
+    /// Where the terms that routes pass here are written down.
+    pub trace: Option<&'n crate::policy::Trace>,
 }
 
 /// Everything about one direction of a session.
@@ -190,7 +192,7 @@ impl<'n> Transfer<'n> {
         }
         if let Some(name) = map {
             let mut tried = policy_route(&sent);
-            match end.policies.run(name, &question, &mut tried) {
+            match end.policies.run_traced(name, &question, &mut tried, end.trace) {
                 Verdict::Accepted { next_hop, .. } => {
                     let kept = reflect && !end.bgp.wider.allow_outbound_policy;
                     if !kept {
@@ -384,7 +386,7 @@ impl<'n> Transfer<'n> {
         if let Some(name) = inward.0 {
             let question =
                 Question { prefix, neighbor: Some(half.from_address), local: Some(half.to_address), outbound: false, rpki: None };
-            match end.policies.run(name, &question, &mut held) {
+            match end.policies.run_traced(name, &question, &mut held, end.trace) {
                 Verdict::Accepted { next_hop, .. } => held.next_hop = next_hop,
                 Verdict::Rejected { term } => return Err(Stop::Policy(Side::Import, name.clone(), term)),
                 Verdict::Unknown { what, .. } => return Err(Stop::Unknown(Side::Import, what)),
