@@ -26,7 +26,7 @@ impl Plane<'_> {
                 None
             } else {
                 let route = state.slots[best as usize].route;
-                self.exported(class, h, best, solution.shared.routes.get(route)).ok()
+                self.exported(class, h, best, solution.shared.routes.get(route), None).ok()
             };
             out.extend(sent.into_iter().flat_map(|r| solved.prefixes.iter().map(move |p| (*p, r.clone()))));
         }

@@ -2,10 +2,11 @@
 
 use crate::compare::Step;
 use crate::plane::{NONE, Plane};
+use crate::policy::{Passed, Question};
 use crate::route::Route;
 use crate::session::OUTSIDE;
 use crate::solution::{Solution, Solved};
-use crate::transfer::Stop;
+use crate::transfer::{End, Stop, Transfer};
 use bgp::Prefix;
 use serde::Serialize;
 
@@ -25,6 +26,26 @@ pub struct Loser {
     pub this_has: String,
 }
 
+/// A policy that a route passed, and its terms that matched, in order.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Passage {
+    /// The policy.
+    pub policy: String,
+    /// Terms.
+    pub terms: Vec<Passed>,
+}
+
+/// How the route was made where it begins.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Made {
+    /// Router, or the address of a neighbour outside.
+    pub at: String,
+    /// `network`, `aggregate`, `redistributed`, or `outside`.
+    pub by: &'static str,
+    /// Policy of the origination.
+    pub policy: Option<Passage>,
+}
+
 /// One hop of the way of the best path, the origin first.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Hop {
@@ -32,10 +53,12 @@ pub struct Hop {
     pub from: String,
     /// Who took it.
     pub to: String,
-    /// Export policy at the sender, with the terms that matched.
-    pub export: Option<String>,
-    /// Import policy at the receiver, with the terms that matched.
-    pub import: Option<String>,
+    /// Export policy at the sender, with the terms that matched and what they set.
+    pub export: Option<Passage>,
+    /// Import policy at the receiver.
+    pub import: Option<Passage>,
+    /// What the receiver holds then.
+    pub then: String,
 }
 
 /// A neighbour from which nothing came, and why.
@@ -56,10 +79,14 @@ pub struct Explanation {
     pub prefix: Prefix,
     /// Neighbour of the best path, or `local`; absent: there is none.
     pub best: Option<String>,
-    /// Step that chose.
+    /// Step that chose: the last comparison that the router made.
     pub step: &'static str,
+    /// That comparison, with both values; absent where there was nothing to compare.
+    pub decided: Option<Loser>,
     /// The other paths.
     pub losers: Vec<Loser>,
+    /// Where the best path begins.
+    pub made: Option<Made>,
     /// The way of the best path.
     pub way: Vec<Hop>,
     /// Neighbours that have a path and sent none.
@@ -86,13 +113,27 @@ impl Plane<'_> {
             Loser { from: self.name_of(slot), step: step.name(), best_has: value(best, mine), this_has: value(slot, theirs) }
         });
         let losers: Vec<Loser> = losers.collect();
-        let way = if best == NONE { Vec::new() } else { self.way(solved, best, shared) };
+        let (step, against) = state.said[router];
+        let decided = (best != NONE && against != NONE && step != Step::OnlyPath).then(|| {
+            let metric = |slot: u32| {
+                let next_hop = shared.routes.key(state.slots[slot as usize].route).next_hop;
+                self.metric(slot, shared.known_cost(router, next_hop))
+            };
+            let value = |slot: u32| {
+                let route = state.slots[slot as usize].route;
+                if route == NONE { String::new() } else { self.value(shared.routes.get(route), slot, step, metric(slot), router) }
+            };
+            Loser { from: self.name_of(against), step: step.name(), best_has: value(best), this_has: value(against) }
+        });
+        let (made, way) = if best == NONE { (None, Vec::new()) } else { self.way(solved, best, shared) };
         Some(Explanation {
             router: self.network.routers[router].name.clone(),
             prefix: *prefix,
             best: (best != NONE).then(|| self.name_of(best)),
-            step: state.said[router].0.name(),
+            step: step.name(),
+            decided,
             losers,
+            made,
             way,
             stopped: self.stopped(solved, router, shared),
         })
@@ -123,13 +164,16 @@ impl Plane<'_> {
     }
 
     /// Follows a path back to where it was made.
-    fn way(&self, solved: &Solved, slot: u32, shared: &crate::Shared) -> Vec<Hop> {
+    fn way(&self, solved: &Solved, slot: u32, shared: &crate::Shared) -> (Option<Made>, Vec<Hop>) {
         let mut out = Vec::new();
         let mut at = slot;
-        while out.len() < HOPS_MAX {
+        let made = loop {
             let h = self.slot_half[at as usize];
             if h == NONE {
-                break;
+                break Some(self.made(solved, at, shared));
+            }
+            if out.len() >= HOPS_MAX {
+                break None;
             }
             let half = &self.halves[h as usize];
             let name = |router: u32, address: core::net::IpAddr| match self.network.routers.get(router as usize) {
@@ -144,49 +188,113 @@ impl Plane<'_> {
             } else {
                 self.nodes[half.from as usize].slots.start + (at - first)
             };
-            let sent = (sender != NONE).then(|| shared.routes.get(solved.state.slots[sender as usize].route));
-            let terms = |side| sent.and_then(|route| self.terms(&solved.class, h, side, route));
+            let (exported, imported) = Default::default();
+            let sent = if sender == NONE { NONE } else { solved.state.slots[sender as usize].route };
+            let arrived = if sent != NONE {
+                self.both_ends(&solved.class, h, sender, shared.routes.get(sent), Some([&exported, &imported])).ok()
+            } else {
+                self.from_outside(solved, at, shared, &imported)
+            };
+            let held = arrived.or_else(|| {
+                let there = solved.state.slots[at as usize].route;
+                (there != NONE).then(|| shared.routes.get(there).clone())
+            });
+            let (from, to) = (name(half.from, half.from_address), name(half.to, half.to_address));
             out.push(Hop {
-                from: name(half.from, half.from_address),
-                to: name(half.to, half.to_address),
-                export: terms(crate::Side::Export),
-                import: terms(crate::Side::Import),
+                from: from.clone(),
+                to,
+                export: self.passage(half.from, half.to_address, true, exported.into_inner()),
+                import: self.passage(half.to, half.from_address, false, imported.into_inner()),
+                then: held.map(|r| self.held_as(&r)).unwrap_or_default(),
             });
             if sender == NONE {
-                break;
+                let by = if half.from == OUTSIDE { "outside" } else { "default-originate" };
+                break Some(Made { at: from, by, policy: None });
             }
             at = sender;
-        }
+        };
         out.reverse();
-        out
+        (made, out)
     }
 
-    /// Names the policy of one end of a direction and the terms of it that a route matched.
-    fn terms(&self, class: &crate::Class, h: u32, side: crate::Side, route: &Route) -> Option<String> {
-        let half = &self.halves[h as usize];
-        let (router, address) = match side {
-            crate::Side::Export => (half.from, half.to_address),
-            crate::Side::Import => (half.to, half.from_address),
-        };
-        let end = self.end(router as usize)?;
-        let settings = crate::session::family_of(end.bgp, address, self.family)?;
-        let name = if side == crate::Side::Export { settings.export.as_ref() } else { settings.import.as_ref() }?;
-        let outbound = side == crate::Side::Export;
-        let question = crate::Question { prefix: &class.prefix, neighbor: Some(address), local: None, outbound, rpki: None };
-        match end.policies.run(name, &question, &mut route.clone()) {
-            crate::Verdict::Accepted { terms, .. } => {
-                Some(format!("{name} term {}", terms.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")))
+    /// Takes a route from outside again, to see the terms that it passes.
+    fn from_outside(&self, solved: &Solved, slot: u32, shared: &crate::Shared, trace: &crate::policy::Trace) -> Option<Route> {
+        let (_, wire) = solved.class.origins.iter().find(|(s, _)| *s == slot)?;
+        let half = &self.halves[self.slot_half[slot as usize] as usize];
+        let transfer = Transfer { half, fabric: &self.fabric, family: self.family, starting: self.network.starting };
+        let end = self.end(half.to as usize)?;
+        transfer.import(&End { trace: Some(trace), ..end }, &solved.class.prefix, shared.routes.get(*wire)).ok()
+    }
+
+    /// How a route was made, with the policy of its origination.
+    fn made(&self, solved: &Solved, slot: u32, shared: &crate::Shared) -> Made {
+        let router = self.router_of(slot);
+        let node = &self.network.routers[router];
+        let route = shared.routes.get(solved.state.slots[slot as usize].route);
+        let prefix = &solved.class.prefix;
+        let policy = node.config.bgp.as_ref().and_then(|b| match route.kind {
+            crate::Kind::Network => b.networks.iter().find(|n| n.prefix == *prefix)?.policy.clone(),
+            crate::Kind::Aggregate => b.wider.aggregates.iter().find(|a| a.prefix == *prefix)?.policy.clone(),
+            crate::Kind::Redistributed(p) => b.wider.redistribute.get(&self.family)?.iter().find(|r| r.protocol == p)?.policy.clone(),
+            crate::Kind::Learned => None,
+        });
+        let policy = policy.map(|policy| {
+            let trace = crate::policy::Trace::default();
+            let question = Question { prefix, neighbor: None, local: None, outbound: false, rpki: None };
+            // the route has already been changed by it; conditions on what it set may come out otherwise
+            self.nodes[router].policies.run_traced(&policy, &question, &mut route.clone(), Some(&trace));
+            Passage { policy, terms: trace.into_inner() }
+        });
+        Made { at: node.name.clone(), by: route.kind.name(), policy }
+    }
+
+    /// The policy of one end of a session with the terms that a route passed there.
+    fn passage(&self, router: u32, address: core::net::IpAddr, out: bool, terms: Vec<Passed>) -> Option<Passage> {
+        let bgp = self.network.routers.get(router as usize)?.config.bgp.as_ref()?;
+        let settings = crate::session::family_of(bgp, address, self.family)?;
+        let name = if out { settings.export.as_ref() } else { settings.import.as_ref() };
+        let policy = terms.first().map(|t| t.policy.clone()).or_else(|| name.cloned())?;
+        Some(Passage { policy, terms })
+    }
+
+    /// What of a route decides, in words.
+    fn held_as(&self, route: &Route) -> String {
+        let a = &route.attributes;
+        let mut out = format!("path [{}]", a.as_path);
+        let mut say = |word: &str, value: Option<String>| {
+            if let Some(value) = value {
+                out += &format!(" {word} {value}");
             }
-            // the import policy saw the route as it was on the wire, not as the sender holds it
-            _ => Some(name.clone()),
-        }
+        };
+        say("LOCAL_PREF", a.local_pref.map(|v| v.to_string()));
+        say("MED", a.med.map(|v| v.to_string()));
+        say("weight", (route.weight > 0).then(|| route.weight.to_string()));
+        say("next hop", a.next_hop.map(|v| v.to_string()));
+        out
     }
 
     fn stopped(&self, solved: &Solved, router: usize, shared: &crate::Shared) -> Vec<Stopped> {
         let mut out = Vec::new();
+        for slot in self.nodes[router].slots.clone() {
+            let held = solved.state.slots[slot as usize].route;
+            if held != NONE && !self.is_usable(router, slot, &solved.state, shared) {
+                let hop = shared.routes.get(held).attributes.next_hop.map_or_else(String::new, |h| h.to_string());
+                out.push(Stopped { from: self.name_of(slot), why: format!("its next hop {hop} is not reached") });
+            }
+        }
         for (h, half) in self.halves.iter().enumerate() {
             let (first, _) = self.half_slots[h];
-            if half.to as usize != router || half.from == OUTSIDE || solved.state.slots[first as usize].route != NONE {
+            if half.to as usize != router || solved.state.slots[first as usize].route != NONE {
+                continue;
+            }
+            if half.from == OUTSIDE {
+                let wire = solved.class.origins.iter().find(|(s, _)| *s == first);
+                let transfer = Transfer { half, fabric: &self.fabric, family: self.family, starting: self.network.starting };
+                if let (Some((_, wire)), Some(end)) = (wire, self.end(router))
+                    && let Err(stop) = transfer.import(&end, &solved.class.prefix, shared.routes.get(*wire))
+                {
+                    out.push(Stopped { from: half.from_address.to_string(), why: stop.to_string() });
+                }
                 continue;
             }
             let best = solved.state.best[half.from as usize];
@@ -227,30 +335,62 @@ impl core::fmt::Display for Stop {
     }
 }
 
-impl core::fmt::Display for Explanation {
+impl core::fmt::Display for Passage {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        let Some(best) = &self.best else {
-            write!(f, "{} has no usable path to {}", self.router, self.prefix)?;
-            for s in &self.stopped {
-                write!(f, "\n  nothing from {}: {}", s.from, s.why)?;
-            }
-            return Ok(());
-        };
-        write!(f, "{} reaches {} by {best}, chosen by {}", self.router, self.prefix, self.step)?;
-        for l in &self.losers {
-            write!(f, "\n  better than {} by {}: {} against {}", l.from, l.step, l.best_has, l.this_has)?;
+        f.write_str(&self.policy)?;
+        if self.terms.is_empty() {
+            return f.write_str(" (no term matched)");
         }
-        for hop in &self.way {
-            write!(f, "\n  {} to {}", hop.from, hop.to)?;
-            for (word, policy) in [("export", &hop.export), ("import", &hop.import)] {
-                if let Some(policy) = policy {
-                    write!(f, ", {word} {policy}")?;
-                }
+        for (i, term) in self.terms.iter().enumerate() {
+            f.write_str(if i > 0 { "; " } else { " " })?;
+            if term.policy != self.policy {
+                write!(f, "calls {} ", term.policy)?;
             }
-        }
-        for s in &self.stopped {
-            write!(f, "\n  nothing from {}: {}", s.from, s.why)?;
+            write!(f, "{} {}", if term.permits { "permit" } else { "deny" }, term.sequence)?;
+            if !term.set.is_empty() {
+                write!(f, " ({})", term.set.join(", "))?;
+            }
         }
         Ok(())
+    }
+}
+
+impl Explanation {
+    /// Returns the explanation line by line: the same text wherever it is shown.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let stopped = self.stopped.iter().map(|s| format!("  nothing from {}: {}", s.from, s.why));
+        let Some(best) = &self.best else {
+            let head = format!("{} has no usable path to {}", self.router, self.prefix);
+            return core::iter::once(head).chain(stopped).collect();
+        };
+        let mut out = vec![format!("{} reaches {} by {best}, chosen by {}", self.router, self.prefix, self.step)];
+        if let Some(d) = &self.decided {
+            out.push(format!("  last compared with {}: {} {} against {}", d.from, d.step, d.best_has, d.this_has));
+        }
+        for l in &self.losers {
+            out.push(format!("  better than {} by {}: {} against {}", l.from, l.step, l.best_has, l.this_has));
+        }
+        if let Some(made) = &self.made {
+            let policy = made.policy.as_ref().map(|p| format!(", policy {p}")).unwrap_or_default();
+            out.push(format!("  begins at {} ({}){policy}", made.at, made.by));
+        }
+        for hop in &self.way {
+            let mut line = format!("  {} to {}", hop.from, hop.to);
+            for (word, passage) in [("export", &hop.export), ("import", &hop.import)] {
+                if let Some(passage) = passage {
+                    line += &format!(", {word} {passage}");
+                }
+            }
+            out.push(format!("{line}: {}", hop.then));
+        }
+        out.extend(stopped);
+        out
+    }
+}
+
+impl core::fmt::Display for Explanation {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str(&self.lines().join("\n"))
     }
 }

@@ -144,6 +144,7 @@ impl<'n> Plane<'n> {
             policies: &node.policies,
             requires_policy: node.requires_policy,
             flaps: self.network.flaps.as_deref(),
+            trace: None,
         })
     }
 

@@ -69,6 +69,22 @@ pub enum Verdict {
     },
 }
 
+/// A term that a route passed.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Passed {
+    /// The policy; another than the session's where that one called it.
+    pub policy: String,
+    /// The term's sequence number.
+    pub sequence: u32,
+    /// It accepts; false: it rejected the route.
+    pub permits: bool,
+    /// What it set, as configured.
+    pub set: Vec<String>,
+}
+
+/// Where the terms that a route passes are written down.
+pub(crate) type Trace = core::cell::RefCell<Vec<Passed>>;
+
 /// What a policy says of the next hop.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum NextHop {
@@ -124,10 +140,15 @@ impl Policies {
 
     /// Runs a policy over a route, which it changes. A name without a definition rejects (FRR).
     pub fn run(&self, name: &str, question: &Question<'_>, route: &mut Route) -> Verdict {
+        self.run_traced(name, question, route, None)
+    }
+
+    /// The same, and writes down the terms that the route passed.
+    pub(crate) fn run_traced(&self, name: &str, question: &Question<'_>, route: &mut Route, trace: Option<&Trace>) -> Verdict {
         let mut terms = Vec::new();
         let mut next_hop = NextHop::default();
         let mut left = TERMS_MAX;
-        match self.walk(name, question, route, &mut Walk { terms: &mut terms, next_hop: &mut next_hop, left: &mut left, depth: 0 }) {
+        match self.walk(name, question, route, &mut Walk { terms: &mut terms, next_hop: &mut next_hop, left: &mut left, depth: 0, trace }) {
             Ok(true) => Verdict::Accepted { terms, next_hop },
             Ok(false) => Verdict::Rejected { term: terms.last().copied() },
             Err((term, what)) => Verdict::Unknown { term, what },
@@ -147,6 +168,12 @@ impl Policies {
                 continue;
             }
             walk.terms.push(term.sequence);
+            if let Some(trace) = walk.trace {
+                let sets = |a: &&RouteAction| !matches!(a, RouteAction::Wider { what: WiderAction::Flow(_) | WiderAction::Call(_), .. });
+                let permits = term.result == PolicyResult::Accept;
+                let set = if permits { term.actions.iter().filter(sets).map(RouteAction::line).collect() } else { Vec::new() };
+                trace.borrow_mut().push(Passed { policy: name.to_owned(), sequence: term.sequence, permits, set });
+            }
             if term.result == PolicyResult::Reject {
                 return Ok(false);
             }
@@ -408,6 +435,7 @@ struct Walk<'w> {
     next_hop: &'w mut NextHop,
     left: &'w mut u32,
     depth: u8,
+    trace: Option<&'w Trace>,
 }
 
 fn first_match(list: Option<&Vec<(bool, Option<Regex>)>>, text: &str) -> bool {

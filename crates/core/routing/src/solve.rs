@@ -171,6 +171,12 @@ impl Shared {
         self.costs[next_hop as usize][router]
     }
 
+    /// Returns the cost of a next hop that was asked for before.
+    pub(crate) fn known_cost(&self, router: usize, next_hop: u32) -> u32 {
+        let known = self.costs.get(next_hop as usize).and_then(|c| c.get(router)).copied().unwrap_or(UNREACHABLE);
+        if next_hop == OWN { 0 } else { known }
+    }
+
     /// Says which next hops routers reach by BGP itself.
     pub(crate) fn resolve(&mut self, resolved: BTreeMap<IpAddr, BTreeMap<usize, u32>>) {
         if *self.resolved != resolved {
@@ -466,7 +472,7 @@ impl Plane<'_> {
             let made = if let Some(known) = shared.transfers.get(key) {
                 known.checked_sub(1).unwrap_or(NONE)
             } else {
-                let made = match self.both_ends(class, h, slot, shared.routes.get(route)) {
+                let made = match self.both_ends(class, h, slot, shared.routes.get(route), None) {
                     Ok(route) => shared.routes.number(route),
                     // this receiver alone does not take it; others of the group may
                     Err(Stop::OwnOrigin | Stop::OwnNextHop) => return NONE,
@@ -515,22 +521,39 @@ impl Plane<'_> {
         if class.withheld.contains(&h) {
             return Err(Stop::Condition);
         }
-        self.both_ends(class, h, slot, shared.routes.get(route))
+        self.both_ends(class, h, slot, shared.routes.get(route), None)
     }
 
-    fn both_ends(&self, class: &Class, h: u32, slot: u32, route: &Route) -> Result<Route, Stop> {
+    /// Export at one end, import at the other; `traces` take the terms passed at each.
+    pub(crate) fn both_ends(
+        &self,
+        class: &Class,
+        h: u32,
+        slot: u32,
+        route: &Route,
+        traces: Option<[&crate::policy::Trace; 2]>,
+    ) -> Result<Route, Stop> {
         let half = &self.halves[h as usize];
-        let wire = self.exported(class, h, slot, route)?;
+        let wire = self.exported(class, h, slot, route, traces.map(|[out, _]| out))?;
         let receiver = self.end(half.to as usize).ok_or(Stop::NoPolicy(crate::transfer::Side::Export))?;
+        let receiver = crate::transfer::End { trace: traces.map(|[_, into]| into), ..receiver };
         let transfer = Transfer { half, fabric: &self.fabric, family: self.family, starting: self.network.starting };
         transfer.import(&receiver, &class.prefix, &wire)
     }
 
     /// Returns what goes over the wire of a direction.
-    pub(crate) fn exported(&self, class: &Class, h: u32, slot: u32, route: &Route) -> Result<Route, Stop> {
+    pub(crate) fn exported(
+        &self,
+        class: &Class,
+        h: u32,
+        slot: u32,
+        route: &Route,
+        trace: Option<&crate::policy::Trace>,
+    ) -> Result<Route, Stop> {
         let half = &self.halves[h as usize];
         let transfer = Transfer { half, fabric: &self.fabric, family: self.family, starting: self.network.starting };
         let sender = self.end(half.from as usize).ok_or(Stop::NoPolicy(crate::transfer::Side::Export))?;
+        let sender = crate::transfer::End { trace, ..sender };
         let came = self.slot_half[slot as usize];
         let learned = if came == NONE { half.from_id } else { self.halves[came as usize].from_id };
         let back = came != NONE && came == half.reverse;

@@ -84,6 +84,8 @@ pub(crate) struct End<'n> {
     pub policies: &'n Policies,
     pub requires_policy: bool,
     pub flaps: Option<&'n crate::Flaps>,
+    /// Where the terms that routes pass here are written down.
+    pub trace: Option<&'n crate::policy::Trace>,
 }
 
 /// Everything about one direction of a session.
@@ -190,7 +192,7 @@ impl<'n> Transfer<'n> {
         }
         if let Some(name) = map {
             let mut tried = policy_route(&sent);
-            match end.policies.run(name, &question, &mut tried) {
+            match end.policies.run_traced(name, &question, &mut tried, end.trace) {
                 Verdict::Accepted { next_hop, .. } => {
                     let kept = reflect && !end.bgp.wider.allow_outbound_policy;
                     if !kept {
@@ -298,7 +300,10 @@ impl<'n> Transfer<'n> {
                 }
                 let plain = |s: &&Segment| !matches!(s, Segment::ConfedSequence(_) | Segment::ConfedSet(_));
                 let mut path = AsPath::new(a.as_path.segments().iter().filter(plain).cloned().collect());
-                if let Some(local) = neighbor.wider.local_as {
+                // a confederation shows its identifier, whatever `local-as` says (bgpd, `bgp_packet_attribute`)
+                if let Some(c) = end.bgp.wider.confederation.as_ref().filter(|c| c.identifier.0 != 0) {
+                    path = path.prepend(c.identifier, 1);
+                } else if let Some(local) = neighbor.wider.local_as {
                     if !local.replace_as {
                         path = path.prepend(end.bgp.asn, 1);
                     }
@@ -381,7 +386,7 @@ impl<'n> Transfer<'n> {
         if let Some(name) = inward.0 {
             let question =
                 Question { prefix, neighbor: Some(half.from_address), local: Some(half.to_address), outbound: false, rpki: None };
-            match end.policies.run(name, &question, &mut held) {
+            match end.policies.run_traced(name, &question, &mut held, end.trace) {
                 Verdict::Accepted { next_hop, .. } => held.next_hop = next_hop,
                 Verdict::Rejected { term } => return Err(Stop::Policy(Side::Import, name.clone(), term)),
                 Verdict::Unknown { what, .. } => return Err(Stop::Unknown(Side::Import, what)),

@@ -7,7 +7,7 @@ use crate::{Case, answer, compare};
 use core::fmt;
 use std::path::Path;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// Networks at once: they mostly wait.
 const AT_ONCE: usize = 3;
@@ -49,17 +49,15 @@ impl fmt::Display for Agreement {
 
 /// Runs seeds; `say` gets a line for each network and each difference. A network with a difference is made smaller and kept under `keep`.
 /// `stop` ends it early.
-pub fn seeds(range: core::ops::Range<u64>, keep: Option<&Path>, stop: &AtomicBool, say: impl Fn(&str) + Sync) -> Agreement {
-    let next = AtomicU64::new(range.start);
+pub fn seeds(list: &[u64], keep: Option<&Path>, stop: &AtomicBool, say: impl Fn(&str) + Sync) -> Agreement {
+    let next = AtomicUsize::new(0);
     let total = Mutex::new(Agreement::default());
     std::thread::scope(|scope| {
         for _ in 0..AT_ONCE {
             scope.spawn(|| {
                 loop {
-                    let seed = next.fetch_add(1, Ordering::Relaxed);
-                    if seed >= range.end || stop.load(Ordering::Relaxed) {
-                        return;
-                    }
+                    let seed = list.get(next.fetch_add(1, Ordering::Relaxed)).copied();
+                    let Some(seed) = seed.filter(|_| !stop.load(Ordering::Relaxed)) else { return };
                     one(seed, keep, &total, stop, &say);
                 }
             });

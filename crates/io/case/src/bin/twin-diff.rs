@@ -46,7 +46,7 @@ fn main() -> ExitCode {
     } else {
         let (seeds, from) = (number("--seeds", 20), number("--from", 1));
         let keep = value("--keep").map(PathBuf::from);
-        let total = diff::seeds(from..from + seeds, keep.as_deref(), &stop, |line| println!("{line}"));
+        let total = diff::seeds(&(from..from + seeds).collect::<Vec<_>>(), keep.as_deref(), &stop, |line| println!("{line}"));
         println!("{total}");
         total.untold == 0 && total.failed == 0
     };

@@ -97,6 +97,14 @@ fn replace_statement(config: &RouterConfig, policy: &str, new: &Statement, out: 
     out.push("exit".to_owned());
 }
 
+impl RouteAction {
+    /// Returns the line that FRR has for it.
+    #[must_use]
+    pub fn line(&self) -> String {
+        action(self).line
+    }
+}
+
 /// One line of a term.
 #[derive(PartialEq, Eq)]
 struct Clause {
