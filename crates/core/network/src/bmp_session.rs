@@ -81,6 +81,11 @@ impl BmpSession {
         told.is_some_and(|(_, s)| up(*s) != up(state))
     }
 
+    /// Says whether BMP holds the session with a neighbour to be up.
+    pub(crate) fn knows(&self, neighbor: IpAddr) -> bool {
+        self.connected && self.told.get(&neighbor).is_some_and(|(_, state)| *state == SessionState::Established)
+    }
+
     /// Returns what is kept of a peer.
     fn peer(&mut self, peer: &Peer) -> Option<&mut BmpPeer> {
         let key = PeerKey::of(peer);
@@ -207,6 +212,15 @@ impl Device {
             Message::Termination(_) => {}
         }
         self.bmp_session.counts.other_tables += u64::from(!global);
+    }
+
+    /// Counts a correction of the gNMI feed by its name.
+    pub(crate) fn gnmi_repaired(&mut self, name: &str, count: u64, now: Timestamp) {
+        if !self.repairs.contains_key(name) && self.repairs.len() >= REPAIR_HISTORY {
+            return;
+        }
+        let known = self.repairs.entry(name.to_owned()).or_insert(RouteRepair { count: 0, first: now, session: now });
+        known.count = known.count.saturating_add(count);
     }
 
     /// Notes a correction: counted for ever, an event once a session.

@@ -74,6 +74,14 @@ impl Counters {
         self.output = Some((at, octets));
     }
 
+    pub const fn forget_input(&mut self) {
+        self.input = None;
+    }
+
+    pub const fn forget_output(&mut self) {
+        self.output = None;
+    }
+
     /// Returns a complete read.
     fn pair(&self) -> Option<(Timestamp, u64, u64)> {
         let ((a, input), (b, output)) = (self.input?, self.output?);

@@ -1,12 +1,13 @@
 //! How old a feed is, and when its first dump counts as complete.
 
-use crate::{Device, Freshness, Network};
+use crate::{Device, Freshness, GnmiSession, Network};
 use action::DeviceId;
 use core::time::Duration;
 use std::sync::Arc;
 use units::Timestamp;
 
-/// A connected feed that says nothing for this long is stale. The nodes send counters every 2 s; seven missed reports are no jitter.
+/// A connected feed that says nothing for this long is stale, unless its own subscriptions speak more rarely. The nodes send counters every
+/// 2 s; seven missed reports are no jitter.
 pub const SILENCE_MAX: Duration = Duration::from_secs(15);
 /// A dump without End-of-RIB is complete when no route came for this long (FRR 8.4 sends none, seen).
 pub const INITIAL_QUIET: Duration = Duration::from_secs(2);
@@ -18,12 +19,11 @@ const TICK_EVERY: Duration = Duration::from_millis(100);
 const STATISTICS_MISSED: u32 = 3;
 
 impl Freshness {
-    /// Says whether what came by this feed must not be decided upon: never connected, transport lost, or silent for [`SILENCE_MAX`].
-    #[must_use]
-    pub fn is_stale(self, now: Timestamp) -> bool {
+    /// Returns for how long a connected feed has said nothing; `None`: never connected, or transport lost.
+    fn silence(self, now: Timestamp) -> Option<Duration> {
         match self {
-            Self::Unknown | Self::Stale { .. } => true,
-            Self::Initial { last, .. } | Self::Synced { last } => now.since(last) > SILENCE_MAX,
+            Self::Unknown | Self::Stale { .. } => None,
+            Self::Initial { last, .. } | Self::Synced { last } => Some(now.since(last)),
         }
     }
 
@@ -60,28 +60,53 @@ impl Device {
         }
     }
 
-    /// Says whether gNMI data must not be decided upon.
+    /// Says whether gNMI data must not be decided upon: never connected, transport lost, or silent for longer than its subscriptions allow.
     #[must_use]
     pub fn gnmi_is_stale(&self, now: Timestamp) -> bool {
-        self.gnmi.is_stale(now)
+        let Some(silence) = self.gnmi.silence(now) else { return true };
+        match self.gnmi_session.patience() {
+            Some(patience) => silence > patience,
+            // nothing is due by the clock: the paths are asked, and the transport's keepalive tells of a dead one
+            None => self.gnmi_session.subscriptions.iter().all(|s| s.state.is_silent()),
+        }
     }
 
-    pub(crate) fn age(&mut self, now: Timestamp) {
+    /// Returns what a first dump that counts as complete by now did not tell again.
+    pub(crate) fn age(&mut self, now: Timestamp) -> Vec<gnmi::Path> {
         if self.bmp_is_stale(now) {
             stale(&mut self.bmp);
         }
-        if self.gnmi.is_stale(now) {
+        if self.gnmi_is_stale(now) {
             stale(&mut self.gnmi);
         }
         // some targets never send sync_response
-        if matches!(self.gnmi, Freshness::Initial { since, .. } if now.since(since) >= INITIAL_MAX) {
-            self.gnmi_synced(now);
-        }
+        let endless = matches!(self.gnmi, Freshness::Initial { since, .. } if now.since(since) >= INITIAL_MAX);
+        let gone = if endless { self.gnmi_synced(now) } else { Vec::new() };
         if let Freshness::Initial { last, .. } = self.bmp
             && self.bmp_session.dump_is_over(self.bmp, now)
         {
             self.bmp = Freshness::Synced { last };
         }
+        gone
+    }
+}
+
+impl GnmiSession {
+    /// Returns how long the stream as a whole may be silent: twice the shortest interval at which a subscription must speak, at least
+    /// [`SILENCE_MAX`]. `None` when none of them is due by the clock.
+    #[must_use]
+    pub fn patience(&self) -> Option<Duration> {
+        if self.subscriptions.is_empty() {
+            return Some(SILENCE_MAX);
+        }
+        let shortest = self.subscriptions.iter().filter_map(|s| s.expected_ms).min()?;
+        Some(SILENCE_MAX.max(Duration::from_millis(shortest.saturating_mul(2))))
+    }
+
+    /// Says whether what a set of subscriptions tells may be taken as it stands: none of them is silent.
+    #[must_use]
+    pub fn delivers(&self, set: &str) -> bool {
+        self.connected && !self.subscriptions.iter().any(|s| s.set == set && s.state.is_silent())
     }
 }
 
@@ -96,8 +121,15 @@ impl Network {
     /// Lets time pass: ends dumps that fell quiet, marks silent feeds stale. [`Network::observe`] does it too.
     pub fn tick(&mut self, now: Timestamp) {
         self.ticked = now;
-        for device in self.devices.values_mut() {
-            device.age(now);
+        let mut gone = Vec::new();
+        for (id, device) in &mut self.devices {
+            let paths = device.age(now);
+            if !paths.is_empty() {
+                gone.push((id.clone(), paths));
+            }
+        }
+        for (id, paths) in gone {
+            self.untold(&id, &paths);
         }
         self.tick_tables(now);
         self.fill_volumes(now);
@@ -108,9 +140,8 @@ impl Network {
         if now.since(self.ticked) >= TICK_EVERY {
             return self.tick(now);
         }
-        if let Some(device) = self.devices.get_mut(id) {
-            device.age(now);
-        }
+        let gone = self.devices.get_mut(id).map(|device| device.age(now)).unwrap_or_default();
+        self.untold(id, &gone);
         self.tick_tables(now);
     }
 

@@ -4,11 +4,14 @@ use crate::counters::Counters;
 use crate::loc_rib::LocRib;
 use crate::{Device, Freshness, SubscriptionHealth};
 use bgp::Prefix;
+use gnmi::{Marks, Path};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use units::Timestamp;
 
+/// Leaves of one device whose deletion can be followed: a router with a few thousand interfaces has a tenth of that.
+pub(crate) const LEAVES_MAX: usize = 1 << 20;
 /// Warnings kept of one stream.
 const WARNINGS_MAX: usize = 16;
 
@@ -33,10 +36,35 @@ pub struct GnmiSession {
     pub warnings: Vec<String>,
     pub(crate) loc_rib: LocRib,
     pub(crate) counters: BTreeMap<String, Counters>,
-    /// Physical and used memory, bytes.
-    pub(crate) memory: (Option<u64>, Option<u64>),
+    /// The certificates of the TLS connection, as far as they could be read.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub certificates: Vec<CertificateEnd>,
+    /// Values that the device left out because newer ones came before they were sent ("device coalesced N", `Update.duplicates`).
+    #[serde(default)]
+    pub coalesced: u64,
+    /// Notifications without content: the target lives and has nothing to say.
+    #[serde(default)]
+    pub empty: u64,
+    /// Leaves beyond the bound: their deletion cannot be followed.
+    #[serde(default)]
+    pub unmarked: u64,
+    /// Which leaves the picture holds from this feed, routes apart.
+    #[serde(default)]
+    pub(crate) told: Marks,
+    /// Where the device's RIB stands in its tree.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) rib_at: Option<Path>,
     /// Best routes from before this stream that were not told again yet.
     pub(crate) unconfirmed: BTreeSet<Prefix>,
+}
+
+/// Until when a certificate is valid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CertificateEnd {
+    /// `server`, `client` or `ca`.
+    pub role: String,
+    /// `notAfter` (RFC 5280 §4.1.2.5).
+    pub not_after: Timestamp,
 }
 
 impl GnmiSession {
@@ -56,14 +84,25 @@ impl Device {
         session.counters.clear();
         session.subscriptions.clear();
         session.warnings.clear();
+        session.told.connected();
         session.unconfirmed = self.loc_rib.keys().copied().collect();
     }
 
-    pub(crate) fn gnmi_synced(&mut self, now: Timestamp) {
+    /// Takes the verdicts on the subscriptions. A rate is made by us of two reads: where reads stopped coming, there is none.
+    pub(crate) fn gnmi_judged(&mut self, subscriptions: &[SubscriptionHealth]) {
+        self.gnmi_session.subscriptions = subscriptions.to_vec();
+        if !self.gnmi_session.delivers("counters") {
+            self.interfaces.values_mut().for_each(|i| i.rate_bps = None);
+        }
+    }
+
+    /// Ends the first dump. Returns what was told before it and not again.
+    pub(crate) fn gnmi_synced(&mut self, now: Timestamp) -> Vec<Path> {
         let gone = core::mem::take(&mut self.gnmi_session.unconfirmed);
         if !gone.is_empty() {
             Arc::make_mut(&mut self.loc_rib).retain(|prefix, _| !gone.contains(prefix));
         }
         self.gnmi = Freshness::Synced { last: self.gnmi.last().unwrap_or(now) };
+        self.gnmi_session.told.synced()
     }
 }

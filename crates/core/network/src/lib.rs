@@ -11,7 +11,9 @@ mod exit_in_use;
 mod flow_volumes;
 mod freshness;
 mod gnmi_session;
+mod hardware;
 mod inventory;
+mod leaf;
 mod loc_rib;
 mod metered;
 mod observation;
@@ -30,7 +32,8 @@ pub use bmp_session::{BmpCounts, BmpSession};
 pub use counters::CountedMinutes;
 pub use flow_volumes::{FlowVolumes, Rates, Reconciled, SETTLE, SLOT, Toward, Unplaced, longest_match};
 pub use freshness::{INITIAL_MAX, INITIAL_QUIET, SILENCE_MAX};
-pub use gnmi_session::GnmiSession;
+pub use gnmi_session::{CertificateEnd, GnmiSession};
+pub use hardware::{Gauge, GaugeKey, Hardware, Memory, Reading};
 pub use inventory::{
     BmpSource, Credential, DeviceRole, DeviceSpec, ExitSpec, GnmiEndpoint, Inventory, NetconfEndpoint, Provider, SlaLimits, TargetGroup,
     TlsPolicy,
@@ -38,8 +41,8 @@ pub use inventory::{
 pub use observation::{BmpEvent, ConfigEvent, GnmiEvent, Observation};
 pub use peers::{BmpPeer, Statistic};
 pub use picture::{
-    Device, DeviceConfig, ErrorCounters, Freshness, Interface, LocRoute, Network, Opened, Probe, ProbeKey, ProbeSample, RouteRepair,
-    Session, SessionKey, SessionState, SystemTimes, Volume, VolumeSource,
+    Device, DeviceConfig, ErrorCounters, Freshness, Interface, LocRoute, Network, Opened, Probe, ProbeKey, ProbeSample, ProbeSource,
+    RouteRepair, Session, SessionKey, SessionState, SystemTimes, Volume, VolumeSource,
 };
 pub use reports::{REPORT_WINDOW, REPORTS_MAX, REPORTS_PER_WINDOW, Report, ReportCounts, Reports};
 pub use subscription_health::{SubscriptionHealth, SubscriptionState};

@@ -11,6 +11,15 @@ use std::sync::Arc;
 /// Best routes kept per device: a full table of both families and room to grow.
 const MAX_ROUTES: usize = 2_000_000;
 
+/// Which lists of openconfig-rib-bgp routes point at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SetKind {
+    /// `attr-sets`.
+    Attributes,
+    /// `communities`.
+    Communities,
+}
+
 /// Attribute sets, communities and which route uses which.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LocRib {
@@ -99,16 +108,32 @@ impl Device {
         }
     }
 
-    pub(crate) fn forget_attr_set(&mut self, index: u64) {
+    /// Forgets sets of a kind (both where it is not named), one or all. Routes that use them keep what they had until they are told anew.
+    pub(crate) fn forget_sets(&mut self, kind: Option<SetKind>, index: Option<u64>) {
         let rib = &mut self.gnmi_session.loc_rib;
-        rib.attr_sets.remove(&index);
-        rib.joined.retain(|(a, _), _| *a != index);
+        if kind != Some(SetKind::Communities) {
+            rib.attr_sets.retain(|i, _| index.is_some_and(|gone| gone != *i));
+            rib.joined.retain(|(a, _), _| index.is_some_and(|gone| gone != *a));
+        }
+        if kind != Some(SetKind::Attributes) {
+            rib.communities.retain(|i, _| index.is_some_and(|gone| gone != *i));
+            rib.joined.retain(|(_, c), _| c.is_none() || index.is_some_and(|gone| Some(gone) != *c));
+        }
     }
 
-    pub(crate) fn forget_communities(&mut self, index: u64) {
-        let rib = &mut self.gnmi_session.loc_rib;
-        rib.communities.remove(&index);
-        rib.joined.retain(|(_, c), _| *c != Some(index));
+    /// One attribute of a set is gone; those that every set has cannot go alone.
+    pub(crate) fn attribute_lost(&mut self, index: u64, leaf: &str) {
+        let Some(set) = self.gnmi_session.loc_rib.attr_sets.get_mut(&index) else { return };
+        match leaf {
+            "med" => set.med = None,
+            "local-pref" => set.local_pref = None,
+            "next-hop" => set.next_hop = None,
+            "originator-id" => set.originator_id = None,
+            "cluster-list" => set.cluster_list.clear(),
+            "atomic-aggregate" => set.atomic_aggregate = false,
+            _ => return,
+        }
+        self.rejoin(|(a, _)| a == index);
     }
 
     /// Joins the routes again that use a set which is new or has changed.

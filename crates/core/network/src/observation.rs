@@ -1,9 +1,10 @@
 //! What reached us from a device, as it is logged: one value per message, before anything is judged.
 
-use crate::SubscriptionHealth;
+use crate::{CertificateEnd, SubscriptionHealth};
 use action::DeviceId;
 use flow::FlowRecord;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// One thing that a device told us.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -81,6 +82,16 @@ pub enum GnmiEvent {
     Health {
         /// One a subscription.
         subscriptions: Vec<SubscriptionHealth>,
+    },
+    /// Known sender faults were corrected in what followed the last such event: name (`gnmi::Repair::name`) and how often.
+    Repaired {
+        /// By name.
+        repairs: BTreeMap<String, u64>,
+    },
+    /// The certificates of the connection, before the stream is open.
+    Certificates {
+        /// Those that could be read.
+        certificates: Vec<CertificateEnd>,
     },
     /// The stream is open, but not as it was wished for.
     Warning {

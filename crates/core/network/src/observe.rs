@@ -38,13 +38,19 @@ impl Network {
             GnmiEvent::Connected => device.gnmi_connected(now),
             GnmiEvent::Synced => {
                 device.gnmi.heard(device.gnmi_session.connected, now);
-                device.gnmi_synced(now);
+                self.gnmi_swept(id, now);
             }
             GnmiEvent::Closed { .. } => {
                 device.gnmi_session.connected = false;
                 device.gnmi = Freshness::Stale { since: now };
             }
-            GnmiEvent::Health { subscriptions } => device.gnmi_session.subscriptions.clone_from(subscriptions),
+            GnmiEvent::Health { subscriptions } => device.gnmi_judged(subscriptions),
+            GnmiEvent::Repaired { repairs } => {
+                for (name, count) in repairs {
+                    device.gnmi_repaired(name, *count, now);
+                }
+            }
+            GnmiEvent::Certificates { certificates } => device.gnmi_session.certificates.clone_from(certificates),
             GnmiEvent::Warning { text } => device.gnmi_session.warned(text),
             GnmiEvent::Notification { notification } => self.notified(id, notification, now),
         }

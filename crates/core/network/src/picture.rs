@@ -1,7 +1,7 @@
 //! The live picture: tables, sessions, interfaces, probes and volumes, each with its age.
 
 use crate::CountedMinutes;
-use crate::{BmpSession, FlowVolumes, GnmiSession, Inventory, Reports};
+use crate::{BmpSession, FlowVolumes, GnmiSession, Hardware, Inventory, Memory, Reports};
 use action::{DeviceId, ExitId, GroupId};
 use bgp::{Asn, Family, PathAttributes, Prefix};
 use bmp::{AfiSafi, Capability, Open, PeerUp};
@@ -74,6 +74,9 @@ pub struct Device {
     /// When the two were reported last.
     #[serde(default)]
     pub system_at: SystemTimes,
+    /// Processors, memory, temperature, power and light by component.
+    #[serde(default)]
+    pub hardware: Hardware,
     /// The running configuration, once read.
     pub config: Option<Arc<DeviceConfig>>,
     /// Sender faults that were corrected, by name.
@@ -251,6 +254,9 @@ pub struct Interface {
     /// ifIndex (RFC 2863), as flow export names the interface; `/interfaces/interface/state/ifindex`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ifindex: Option<u32>,
+    /// When its state last changed, by the device (`/interfaces/interface/state/last-change`).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_change: Option<Timestamp>,
     /// Last octet counters and when: (time, in, out).
     pub octets: Option<(Timestamp, u64, u64)>,
     /// Rates from the last two counter reads, bit/s: (in, out). Never negative: a counter that fell gives `None`.
@@ -283,9 +289,52 @@ pub struct Probe {
     pub samples: VecDeque<ProbeSample>,
     /// Probe rate the device reports, packets per second.
     pub rate_hz: Option<f64>,
+    /// Who measures.
+    #[serde(default)]
+    pub source: ProbeSource,
 }
 
-/// One measuring interval of a probe. Source: the node's STAMP-like probe (RFC 8762), forward direction by synchronised clocks.
+/// Who measures delay and loss; named on every value (openconfig-probes and the vendors' own).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ProbeSource {
+    /// The node's own probe in the manner of STAMP (RFC 8762): forward delay by synchronised clocks.
+    #[default]
+    Stamp,
+    /// Cisco IP SLA: round trip.
+    IpSla,
+    /// Juniper RPM: round trip.
+    Rpm,
+    /// TWAMP (RFC 5357): round trip.
+    Twamp,
+}
+
+impl ProbeSource {
+    /// Returns the name, as in views, tags and profiles.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Stamp => "stamp",
+            Self::IpSla => "ip_sla",
+            Self::Rpm => "rpm",
+            Self::Twamp => "twamp",
+        }
+    }
+
+    /// Returns the source with this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        [Self::Stamp, Self::IpSla, Self::Rpm, Self::Twamp].into_iter().find(|s| s.name() == name)
+    }
+
+    /// Says whether its delays are half the round trip, because it cannot tell one way from the other.
+    #[must_use]
+    pub const fn is_half_round_trip(self) -> bool {
+        !matches!(self, Self::Stamp)
+    }
+}
+
+/// One measuring interval of a probe; [`Probe::source`] says who measured.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ProbeSample {
     /// End of the interval, device time.
@@ -294,7 +343,7 @@ pub struct ProbeSample {
     pub sent: u32,
     /// Packets that arrived at the target.
     pub received: u32,
-    /// Forward delay, milliseconds: mean of those that arrived; `None` when none did.
+    /// Forward delay, milliseconds: mean of those that arrived; `None` when none did. Half the round trip where the source knows no more.
     pub delay_ms: Option<f64>,
     /// Smallest and largest forward delay, milliseconds.
     pub delay_ms_min_max: Option<(f64, f64)>,
@@ -342,8 +391,7 @@ impl Device {
     /// Returns used and physical memory in bytes, once both were reported.
     #[must_use]
     pub fn memory_bytes(&self) -> Option<(u64, u64)> {
-        let (physical, used) = self.gnmi_session.memory;
-        used.zip(physical)
+        self.hardware.memory().and_then(Memory::bytes)
     }
 }
 

@@ -1,7 +1,7 @@
 //! Probe results and volumes as the node face reports them.
 
 use crate::picture::PROBE_HISTORY;
-use crate::{Network, ProbeKey, ProbeSample, Volume, VolumeSource};
+use crate::{Network, ProbeKey, ProbeSample, ProbeSource, Volume, VolumeSource};
 use action::{DeviceId, ExitId, GroupId};
 use bgp::{Family, Prefix};
 use serde_json::Value;
@@ -48,14 +48,20 @@ impl ProbeKey {
 
 impl Network {
     /// Takes one interval of a probe; `false` when it is none. Intervals that are not newer than the last are dropped.
-    pub(crate) fn probed(&mut self, key: ProbeKey, json: &Value, at: Timestamp) -> bool {
+    pub(crate) fn probed(&mut self, key: ProbeKey, source: ProbeSource, json: &Value, at: Timestamp) -> bool {
         let count = |name: &str| json.get(name).and_then(whole).and_then(|n| u32::try_from(n).ok());
-        let (Some(sent), Some(received)) = (count("sent"), count("received")) else { return false };
+        // IP SLA sends one packet an operation and says how it ended
+        let verdict = json.get("return-code").and_then(Value::as_str).map(|code| (1, u32::from(code.rsplit('-').next() == Some("ok"))));
+        let lost = || Some((count("sent")?, count("sent")?.saturating_sub(count("lost")?)));
+        let Some((sent, received)) = count("sent").zip(count("received")).or_else(lost).or(verdict) else { return false };
         if self.probes.len() >= PROBES_MAX && !self.probes.contains_key(&key) {
             return false;
         }
         let ms = |name: &str| json.get(name).and_then(decimal).filter(|v| *v >= 0.0);
+        let rtt_ms = ms("rtt-ms").or_else(|| ms("rtt-us").map(|us| us / 1000.0)).filter(|_| received > 0);
+        let half = rtt_ms.filter(|_| source.is_half_round_trip()).map(|rtt| rtt / 2.0);
         let probe = self.probes.entry(key).or_default();
+        probe.source = source;
         probe.rate_hz = json.get("rate-hz").and_then(decimal).or(probe.rate_hz);
         if probe.samples.back().is_some_and(|last| last.at >= at) {
             return true;
@@ -67,9 +73,9 @@ impl Network {
             at,
             sent,
             received: received.min(sent),
-            delay_ms: ms("forward-delay-ms"),
+            delay_ms: ms("forward-delay-ms").or(half),
             delay_ms_min_max: ms("forward-delay-min-ms").zip(ms("forward-delay-max-ms")),
-            rtt_ms: ms("rtt-ms"),
+            rtt_ms,
         });
         true
     }

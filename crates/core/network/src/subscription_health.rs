@@ -16,6 +16,18 @@ pub struct SubscriptionHealth {
     pub last: Option<Timestamp>,
     /// What is known.
     pub state: SubscriptionState,
+    /// How it is subscribed to, where that is not what the profile asks for: the mode the target took instead.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub instead: Option<String>,
+    /// The target said that it has told all that there is (`sync_response` of the request that this subscription is part of).
+    #[serde(default)]
+    pub synced: bool,
+    /// Values that the device left out because newer ones came before they were sent.
+    #[serde(default)]
+    pub coalesced: u64,
+    /// Notifications without content at its path.
+    #[serde(default)]
+    pub empty: u64,
 }
 
 /// What is known of a subscription (`gnmi::health`).
@@ -47,6 +59,12 @@ impl SubscriptionState {
             Self::Quiet => "quiet",
             Self::Silent { .. } => "silent",
         }
+    }
+
+    /// Says whether it should have told something and did not.
+    #[must_use]
+    pub const fn is_silent(&self) -> bool {
+        matches!(self, Self::Silent { .. })
     }
 
     /// Returns why it counts as silent.

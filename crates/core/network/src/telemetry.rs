@@ -1,34 +1,23 @@
-//! Notifications: which path means what (OpenConfig, and the node's own `/probes` and `/volumes`).
+//! Notifications: what replaces, what deletes, what tells (gNMI specification §2.1, §3.5.2.3); leaves go to [`crate::leaf`].
 
-use crate::gnmi_session::GnmiSession;
-use crate::{Device, Inventory, Network, probes, session};
+use crate::gnmi_session::{GnmiSession, LEAVES_MAX};
+use crate::leaf::Taken;
+use crate::{Device, Inventory, Network, ProbeSource, probes};
 use action::{DeviceId, ExitId};
-use bgp::{Asn, Family, Prefix};
-use core::net::IpAddr;
+use bgp::Prefix;
 use core::time::Duration;
-use gnmi::{Notification, Path, Update, Value};
-use std::collections::BTreeSet;
+use gnmi::{Notification, Path, PathElem, Update, Value};
+use std::collections::{BTreeMap, BTreeSet};
 use units::Timestamp;
 
 /// A device clock further off than this is not believed; the time of arrival counts instead.
 const CLOCK_TOLERANCE: Duration = Duration::from_secs(2);
-/// Leaves taken from one update: the largest container the node sends has a few dozen.
-const LEAVES_MAX: usize = 10_000;
-/// Depth to which a JSON container is opened.
-const DEPTH_MAX: usize = 16;
 
-/// What became of an update.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Taken {
-    Yes,
-    Unread,
-    WrongType,
-}
-
-impl From<bool> for Taken {
-    fn from(fits: bool) -> Self {
-        if fits { Self::Yes } else { Self::WrongType }
-    }
+/// What one notification tells in pieces, until its end: octets whose other half may follow, probe results told leaf by leaf.
+#[derive(Default)]
+struct Pieces {
+    counted: BTreeSet<String>,
+    probes: BTreeMap<Vec<PathElem>, serde_json::Map<String, serde_json::Value>>,
 }
 
 impl Network {
@@ -36,27 +25,31 @@ impl Network {
         let inventory = std::sync::Arc::clone(&self.inventory);
         let sent = Timestamp::from_nanos(notification.timestamp);
         let at = if sent.since(now).max(now.since(sent)) <= CLOCK_TOLERANCE { sent } else { now };
-        if let Some(device) = self.devices.get_mut(id) {
-            device.gnmi.heard(device.gnmi_session.connected, now);
-            device.gnmi_session.connected = true;
-            device.gnmi_session.notifications += 1;
-            // an atomic one replaces what stands at its prefix (gNMI specification §2.1.1); at the root it would be everything: not believed
-            if notification.atomic && !notification.prefix.elems.is_empty() {
-                device.deleted(&notification.prefix);
-            }
-            for path in &notification.deletes {
-                device.deleted(path);
+        let Some(device) = self.devices.get_mut(id) else { return };
+        device.gnmi.heard(device.gnmi_session.connected, now);
+        device.gnmi_session.heard(notification);
+        // an atomic one replaces what stands at its prefix (gNMI specification §2.1.1); at the root it would be everything: not believed
+        if notification.atomic && !notification.prefix.elems.is_empty() {
+            self.deleted(id, &notification.prefix);
+        }
+        for path in &notification.deletes {
+            self.deleted(id, path);
+        }
+        let mut pieces = Pieces::default();
+        for update in &notification.updates {
+            let taken = self.updated(id, &inventory, update, (at, now), &mut pieces);
+            if let Some(device) = self.devices.get_mut(id) {
+                device.gnmi_session.note(taken);
             }
         }
-        let mut counted = BTreeSet::new();
-        for update in &notification.updates {
-            let taken = self.updated(id, &inventory, update, at, now, &mut counted);
+        for (elems, fields) in pieces.probes {
+            let taken = self.probe_told(id, &elems, &serde_json::Value::Object(fields), at);
             if let Some(device) = self.devices.get_mut(id) {
                 device.gnmi_session.note(taken);
             }
         }
         if let Some(device) = self.devices.get_mut(id) {
-            device.count(&counted);
+            device.count(&pieces.counted);
         }
     }
 
@@ -65,32 +58,124 @@ impl Network {
         id: &DeviceId,
         inventory: &Inventory,
         update: &Update,
-        at: Timestamp,
-        now: Timestamp,
-        counted: &mut BTreeSet<String>,
+        times: (Timestamp, Timestamp),
+        pieces: &mut Pieces,
     ) -> Taken {
-        let names: Vec<&str> = update.path.names().collect();
-        match (names.as_slice(), &update.value) {
-            (["probes", "probe", "tests", "test", "state"], Value::Json(json)) => {
-                let Some(key) = update.path.key("probe", "name").and_then(|n| probes::key(id, n)) else { return Taken::Unread };
-                self.probed(key, json, at).into()
-            }
-            (["volumes", "exit", "state"], Value::Json(json)) => {
+        let elems = &update.path.elems;
+        match (elems.first().map(|e| e.name.as_str()), elems.len(), &update.value) {
+            (Some("probes"), 5, Value::Json(json @ serde_json::Value::Object(_))) => self.probe_told(id, elems, json, times.0),
+            // a platform's own results come as leaves; together they are one interval
+            (Some("probes"), 6, value) => match (elems.get(..5), elems.get(5), plain(value)) {
+                (Some(state), Some(leaf), Some(json)) => {
+                    pieces.probes.entry(state.to_vec()).or_default().insert(leaf.name.clone(), json);
+                    Taken::Yes
+                }
+                _ => Taken::WrongType,
+            },
+            (Some("volumes"), 3, Value::Json(json)) => {
                 let exit = update.path.key("exit", "name").map(ExitId::new);
                 match exit.filter(|e| inventory.exit(e).is_some_and(|spec| &spec.device == id)) {
-                    Some(exit) => self.measured_volumes(&exit, json, at).into(),
+                    Some(exit) => {
+                        let taken = self.measured_volumes(&exit, json, times.0).into();
+                        self.mark(id, elems, taken)
+                    }
                     None => Taken::Unread,
                 }
             }
             _ => match self.devices.get_mut(id) {
-                Some(device) => device.updated(&update.path, &names, &update.value, (at, now), counted),
+                Some(device) => device.updated(&update.path, &update.value, times, &mut pieces.counted),
                 None => Taken::Unread,
             },
         }
     }
+
+    /// Takes one interval of a probe; its list entry names who measured, where it is not the node's own.
+    fn probe_told(&mut self, id: &DeviceId, elems: &[PathElem], json: &serde_json::Value, at: Timestamp) -> Taken {
+        let key = |name: &str| elems.iter().find(|e| e.name == "probe")?.keys.get(name).map(String::as_str);
+        let Some(probe) = key("name").and_then(|n| probes::key(id, n)) else { return Taken::Unread };
+        let Some(source) = key("source").map_or(Some(ProbeSource::Stamp), ProbeSource::named) else { return Taken::Unread };
+        let taken = self.probed(probe, source, json, at).into();
+        self.mark(id, elems, taken)
+    }
+
+    fn mark(&mut self, id: &DeviceId, elems: &[PathElem], taken: Taken) -> Taken {
+        if let Some(device) = self.devices.get_mut(id).filter(|_| taken == Taken::Yes)
+            && !device.gnmi_session.told.mark(elems, LEAVES_MAX)
+        {
+            device.gnmi_session.unmarked += 1;
+        }
+        taken
+    }
+
+    /// Takes back what stands at and below a path; `*` as a name or as a key's value fits any, an absent key too.
+    fn deleted(&mut self, id: &DeviceId, path: &Path) {
+        let Some(device) = self.devices.get_mut(id) else { return };
+        device.rib_deleted(path);
+        // what is told as one value goes as one
+        let whole = match path.elems.first().map(|e| e.name.as_str()) {
+            Some("probes") => path.elems.get(..5),
+            Some("volumes") => path.elems.get(..3),
+            _ => None,
+        };
+        let gone = match whole {
+            Some(elems) => device.gnmi_session.told.remove(&Path { elems: elems.to_vec() }),
+            None => device.gnmi_session.told.remove(path),
+        };
+        self.untold(id, &gone);
+    }
+
+    /// Ends a stream's first dump: what stood before it and was not told again is gone.
+    pub(crate) fn gnmi_swept(&mut self, id: &DeviceId, now: Timestamp) {
+        let Some(device) = self.devices.get_mut(id) else { return };
+        let gone = device.gnmi_synced(now);
+        self.untold(id, &gone);
+    }
+
+    pub(crate) fn untold(&mut self, id: &DeviceId, gone: &[Path]) {
+        for path in gone {
+            match path.elems.first().map(|e| e.name.as_str()) {
+                Some("probes") => {
+                    if let Some(key) = path.key("probe", "name").and_then(|n| probes::key(id, n)) {
+                        self.probes.remove(&key);
+                    }
+                }
+                Some("volumes") => {
+                    if let Some(exit) = path.key("exit", "name") {
+                        self.volumes.retain(|(e, _), v| e.as_str() != exit || v.source != crate::VolumeSource::Node);
+                    }
+                }
+                _ => {}
+            }
+        }
+        if let Some(device) = self.devices.get_mut(id).filter(|_| !gone.is_empty()) {
+            device.untell(gone);
+        }
+    }
+}
+
+/// A scalar as JSON.
+fn plain(value: &Value) -> Option<serde_json::Value> {
+    Some(match value {
+        Value::String(s) => s.clone().into(),
+        Value::Int(n) => (*n).into(),
+        Value::Uint(n) => (*n).into(),
+        Value::Bool(b) => (*b).into(),
+        Value::Double(d) => serde_json::Number::from_f64(*d)?.into(),
+        Value::Json(json) if !json.is_object() && !json.is_array() => json.clone(),
+        Value::Json(_) | Value::Bytes(_) | Value::LeafList(_) => return None,
+    })
 }
 
 impl GnmiSession {
+    fn heard(&mut self, notification: &Notification) {
+        self.connected = true;
+        self.notifications += 1;
+        self.coalesced = self.coalesced.saturating_add(notification.duplicates);
+        if notification.updates.is_empty() && notification.deletes.is_empty() && !notification.atomic {
+            self.empty += 1;
+        }
+    }
+
     const fn note(&mut self, taken: Taken) {
         match taken {
             Taken::Yes => {}
@@ -101,26 +186,14 @@ impl GnmiSession {
 }
 
 impl Device {
-    fn updated(
-        &mut self,
-        path: &Path,
-        names: &[&str],
-        value: &Value,
-        times: (Timestamp, Timestamp),
-        counted: &mut BTreeSet<String>,
-    ) -> Taken {
-        if let ([.., "rib", _, _] | [.., "loc-rib", "routes", "route"], Value::Json(json)) = (names, value)
-            && let Some(taken) = self.rib_entry(path, names, json)
-        {
-            return taken;
-        }
-        if let Value::Json(json @ serde_json::Value::Object(_)) = value {
+    fn updated(&mut self, path: &Path, value: &Value, times: (Timestamp, Timestamp), counted: &mut BTreeSet<String>) -> Taken {
+        if let Value::Json(json @ (serde_json::Value::Object(_) | serde_json::Value::Array(_))) = value {
+            if let Some(taken) = self.rib_entry(path, json) {
+                return taken;
+            }
             let mut taken = Taken::Unread;
-            let mut leaves = Vec::new();
-            flatten(json, &mut Vec::new(), &mut leaves);
-            for (below, leaf) in leaves {
-                let all: Vec<&str> = names.iter().copied().chain(below.iter().map(String::as_str)).collect();
-                match self.leaf(path, &all, &Value::Json(leaf), times, counted) {
+            for leaf in gnmi::leaves(path, json).updates {
+                match self.leaf(&leaf.path.elems, &leaf.value, times, counted) {
                     Taken::WrongType => return Taken::WrongType,
                     Taken::Yes => taken = Taken::Yes,
                     Taken::Unread => {}
@@ -128,64 +201,10 @@ impl Device {
             }
             return taken;
         }
-        self.leaf(path, names, value, times, counted)
+        self.leaf(&path.elems, value, times, counted)
     }
 
-    /// Entries of openconfig-rib-bgp that mean something only as a whole.
-    fn rib_entry(&mut self, path: &Path, names: &[&str], json: &serde_json::Value) -> Option<Taken> {
-        let index = |list: &str| path.key(list, "index").and_then(|i| i.parse::<u64>().ok());
-        Some(match *names.last()? {
-            "attr-set" => self.attr_set(index("attr-set")?, json).into(),
-            "community" => self.community_set(index("community")?, json).into(),
-            "route" => self.loc_route(path.key("route", "prefix")?.parse::<Prefix>().ok()?, json).into(),
-            _ => return None,
-        })
-    }
-
-    fn leaf(
-        &mut self,
-        path: &Path,
-        names: &[&str],
-        value: &Value,
-        (at, now): (Timestamp, Timestamp),
-        counted: &mut BTreeSet<String>,
-    ) -> Taken {
-        match names {
-            ["system", "state", "hostname"] => set(&mut self.gnmi_session.hostname, value.as_str().map(str::to_owned)),
-            ["system", "cpus", "cpu", "state", "total", "instant"] => {
-                self.system_at.cpu = Some(at);
-                set(&mut self.cpu, value.as_f64().map(|percent| (percent / 100.0).clamp(0.0, 1.0)))
-            }
-            ["system", "memory", "state", leaf @ ("physical" | "used")] => {
-                self.system_at.memory = Some(at);
-                self.memory_leaf(leaf, value)
-            }
-            ["interfaces", "interface", "state", leaf] => self.interface_leaf(path, leaf, value),
-            ["interfaces", "interface", "state", "counters", leaf @ ("in-octets" | "out-octets")] => {
-                let (Some(name), Some(octets)) = (path.key("interface", "name"), value.as_u64()) else { return Taken::WrongType };
-                let counters = self.gnmi_session.counters.entry(name.to_owned()).or_default();
-                if *leaf == "in-octets" {
-                    counters.set_input(at, octets)
-                } else {
-                    counters.set_output(at, octets)
-                }
-                counted.insert(name.to_owned());
-                Taken::Yes
-            }
-            ["interfaces", "interface", "state", "counters", leaf @ ("in-errors" | "out-errors")] => {
-                let (Some(name), Some(count)) = (path.key("interface", "name"), value.as_u64()) else { return Taken::WrongType };
-                let errors = &mut self.interfaces.entry(name.to_owned()).or_default().errors;
-                *(if *leaf == "in-errors" { &mut errors.input } else { &mut errors.output }) = Some((at, count));
-                Taken::Yes
-            }
-            ["interfaces", "interface", "state", "counters", _] => Taken::Yes,
-            [.., "neighbors", "neighbor", "state", leaf] => self.neighbor_leaf(path, leaf, value, now),
-            [.., "neighbors", "neighbor", "afi-safis", "afi-safi", "state", "prefixes", leaf] => self.prefixes_leaf(path, leaf, value),
-            _ => Taken::Unread,
-        }
-    }
-
-    /// Makes rates of the counters that this notification completed.
+    /// Makes rates of the counters that a notification completed.
     fn count(&mut self, names: &BTreeSet<String>) {
         for name in names {
             if let Some(counters) = self.gnmi_session.counters.get(name) {
@@ -194,148 +213,85 @@ impl Device {
         }
     }
 
-    #[allow(clippy::cast_precision_loss, reason = "a share of bytes for display and health")]
-    fn memory_leaf(&mut self, leaf: &str, value: &Value) -> Taken {
-        let Some(bytes) = value.as_u64() else { return Taken::WrongType };
-        let memory = &mut self.gnmi_session.memory;
-        *(if leaf == "physical" { &mut memory.0 } else { &mut memory.1 }) = Some(bytes);
-        if let (Some(physical), Some(used)) = *memory
-            && physical > 0
+    /// Entries of openconfig-rib-bgp that mean something only as a whole; their number forbids a mark for each.
+    fn rib_entry(&mut self, path: &Path, json: &serde_json::Value) -> Option<Taken> {
+        let rib = path.elems.iter().position(|e| e.name == "rib")?;
+        let index = |list: &str| path.key(list, "index").and_then(|i| i.parse::<u64>().ok());
+        let taken = match path.elems.last()?.name.as_str() {
+            "attr-set" => self.attr_set(index("attr-set")?, json).into(),
+            "community" => self.community_set(index("community")?, json).into(),
+            "route" if path.names().any(|n| n == "loc-rib") => {
+                self.loc_route(path.key("route", "prefix")?.parse::<Prefix>().ok()?, json).into()
+            }
+            _ => return None,
+        };
+        let (at, known) = (path.elems.get(..=rib)?, &mut self.gnmi_session.rib_at);
+        if known.as_ref().is_none_or(|k| k.elems != at) {
+            *known = Some(Path { elems: at.to_vec() });
+        }
+        Some(taken)
+    }
+
+    fn rib_deleted(&mut self, pattern: &Path) {
+        let Some(rib) = self.gnmi_session.rib_at.take() else { return };
+        let depth = rib.elems.len();
+        if pattern.covers(&rib) {
+            self.loc_withdraw_all(None);
+            self.forget_sets(None, None);
+        } else if let Some((head, below)) = pattern.elems.split_at_checked(depth)
+            && (Path { elems: head.to_vec() }).covers(&rib)
         {
-            self.memory = Some((used as f64 / physical as f64).clamp(0.0, 1.0));
+            self.below_rib_deleted(below);
         }
-        Taken::Yes
+        self.gnmi_session.rib_at = Some(rib);
     }
 
-    fn interface_leaf(&mut self, path: &Path, leaf: &str, value: &Value) -> Taken {
-        let Some(name) = path.key("interface", "name") else { return Taken::WrongType };
-        let up = value.as_str().map(|s| s.rsplit(':').next() == Some("UP"));
-        match leaf {
-            "oper-status" => set(&mut self.interfaces.entry(name.to_owned()).or_default().oper_up, up),
-            "admin-status" => set(&mut self.interfaces.entry(name.to_owned()).or_default().admin_up, up),
-            "ifindex" => match value.as_u64().and_then(|n| u32::try_from(n).ok()) {
-                Some(index) => {
-                    self.interfaces.entry(name.to_owned()).or_default().ifindex = Some(index);
-                    Taken::Yes
-                }
-                None => Taken::WrongType,
-            },
-            _ => Taken::Unread,
+    /// `below` begins under `rib`.
+    fn below_rib_deleted(&mut self, below: &[PathElem]) {
+        let named = |at: usize, name: &str| below.get(at).is_none_or(|e| e.name == name || e.name == "*");
+        let key = |at: usize, name: &str| below.get(at).and_then(|e| e.keys.get(name)).filter(|v| *v != "*");
+        if named(0, "attr-sets") && named(1, "attr-set") {
+            self.set_deleted(key(1, "index"), below, crate::loc_rib::SetKind::Attributes);
         }
-    }
-
-    fn neighbor_leaf(&mut self, path: &Path, leaf: &str, value: &Value, now: Timestamp) -> Taken {
-        let Some(address) = neighbor(path) else { return Taken::WrongType };
-        let session = self.sessions.entry(address).or_default();
-        match leaf {
-            "session-state" => {
-                let Some(state) = value.as_str().and_then(session::state) else { return Taken::WrongType };
-                if !self.bmp_session.overtakes(address, state, now) {
-                    session.enter(state, now);
+        if named(0, "communities") && named(1, "community") {
+            self.set_deleted(key(1, "index"), below, crate::loc_rib::SetKind::Communities);
+        }
+        if !(named(0, "afi-safis") && named(1, "afi-safi") && named(3, "loc-rib") && named(4, "routes") && named(5, "route")) {
+            return;
+        }
+        // a part of a route that it can be without; its state, or where its attributes are, it cannot
+        if below.len() > 6 && !(named(6, "state") && (named(7, "attr-index") || named(7, "best-path"))) {
+            return;
+        }
+        let families = [bgp::Family::Ipv4Unicast, bgp::Family::Ipv6Unicast].into_iter().filter(|family| {
+            let container = if *family == bgp::Family::Ipv4Unicast { "ipv4-unicast" } else { "ipv6-unicast" };
+            key(1, "afi-safi-name").is_none_or(|name| crate::leaf::family(name) == Some(*family)) && named(2, container)
+        });
+        for family in families {
+            match key(5, "prefix") {
+                None => self.loc_withdraw_all(Some(family)),
+                Some(text) => {
+                    if let Some(prefix) = text.parse::<Prefix>().ok().filter(|p| p.family() == family) {
+                        self.loc_withdraw(&prefix);
+                    }
                 }
-                Taken::Yes
             }
-            "peer-as" => set(&mut session.remote_as, value.as_u64().and_then(|n| u32::try_from(n).ok()).map(Asn)),
-            "enabled" => match value.as_bool() {
-                Some(enabled) => {
-                    session.admin_down = !enabled;
-                    Taken::Yes
-                }
-                None => Taken::WrongType,
-            },
-            "last-down-reason" => set(&mut session.last_down, value.as_str().map(str::to_owned)),
-            "neighbor-address" | "description" | "established-transitions" => Taken::Yes,
-            _ => Taken::Unread,
         }
     }
 
-    fn prefixes_leaf(&mut self, path: &Path, leaf: &str, value: &Value) -> Taken {
-        let (Some(address), Some(family)) = (neighbor(path), family(path)) else { return Taken::Unread };
-        match (leaf, value.as_u64()) {
-            ("received", Some(count)) => {
-                self.sessions.entry(address).or_default().received.insert(family, count);
-                Taken::Yes
+    fn set_deleted(&mut self, index: Option<&String>, below: &[PathElem], kind: crate::loc_rib::SetKind) {
+        match (index, below) {
+            (Some(index), [_, _, state, leaf]) if state.name == "state" && kind == crate::loc_rib::SetKind::Attributes => {
+                if let Ok(index) = index.parse() {
+                    self.attribute_lost(index, &leaf.name);
+                }
             }
-            ("sent", Some(count)) => {
-                self.sessions.entry(address).or_default().sent.insert(family, count);
-                Taken::Yes
+            (Some(index), _) => {
+                if let Ok(index) = index.parse() {
+                    self.forget_sets(Some(kind), Some(index));
+                }
             }
-            ("installed", Some(_)) => Taken::Yes,
-            (_, None) => Taken::WrongType,
-            _ => Taken::Unread,
+            (None, _) => self.forget_sets(Some(kind), None),
         }
-    }
-
-    fn deleted(&mut self, path: &Path) {
-        let names: Vec<&str> = path.names().collect();
-        match names.as_slice() {
-            [.., "loc-rib", "routes", "route"] => match path.key("route", "prefix").and_then(|p| p.parse::<Prefix>().ok()) {
-                Some(prefix) => self.loc_withdraw(&prefix),
-                None => self.loc_withdraw_all(family(path)),
-            },
-            [.., "rib", "attr-sets", "attr-set"] => {
-                if let Some(index) = path.key("attr-set", "index").and_then(|i| i.parse().ok()) {
-                    self.forget_attr_set(index);
-                }
-            }
-            [.., "rib", "communities", "community"] => {
-                if let Some(index) = path.key("community", "index").and_then(|i| i.parse().ok()) {
-                    self.forget_communities(index);
-                }
-            }
-            [.., "rib"] | [.., "rib", "afi-safis"] => self.loc_withdraw_all(None),
-            [.., "rib", "afi-safis", "afi-safi"]
-            | [.., "rib", "afi-safis", "afi-safi", _]
-            | [.., "rib", "afi-safis", "afi-safi", _, "loc-rib"]
-            | [.., "rib", "afi-safis", "afi-safi", _, "loc-rib", "routes"] => self.loc_withdraw_all(family(path)),
-            [.., "neighbors", "neighbor"] => {
-                if let Some(address) = neighbor(path) {
-                    self.sessions.remove(&address);
-                }
-            }
-            ["interfaces", "interface"] => {
-                if let Some(name) = path.key("interface", "name") {
-                    self.interfaces.remove(name);
-                    self.gnmi_session.counters.remove(name);
-                }
-            }
-            _ => {}
-        }
-    }
-}
-
-fn set<T>(slot: &mut Option<T>, value: Option<T>) -> Taken {
-    let fits = value.is_some();
-    if fits {
-        *slot = value;
-    }
-    fits.into()
-}
-
-fn neighbor(path: &Path) -> Option<IpAddr> {
-    path.key("neighbor", "neighbor-address")?.parse().ok()
-}
-
-fn family(path: &Path) -> Option<Family> {
-    match path.key("afi-safi", "afi-safi-name")?.rsplit(':').next()? {
-        "IPV4_UNICAST" => Some(Family::Ipv4Unicast),
-        "IPV6_UNICAST" => Some(Family::Ipv6Unicast),
-        _ => None,
-    }
-}
-
-/// Opens JSON containers to their leaves, module prefixes off; lists are left alone, their keys stand in no path.
-fn flatten(json: &serde_json::Value, below: &mut Vec<String>, out: &mut Vec<(Vec<String>, serde_json::Value)>) {
-    match json {
-        serde_json::Value::Object(fields) if below.len() < DEPTH_MAX => {
-            for (name, value) in fields {
-                below.push(name.rsplit(':').next().unwrap_or(name).to_owned());
-                flatten(value, below, out);
-                below.pop();
-            }
-        }
-        serde_json::Value::Object(_) | serde_json::Value::Array(_) => {}
-        leaf if out.len() < LEAVES_MAX => out.push((below.clone(), leaf.clone())),
-        _ => {}
     }
 }

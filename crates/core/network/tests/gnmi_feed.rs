@@ -335,6 +335,10 @@ fn the_health_of_subscriptions_is_kept_as_told_until_the_next_stream() {
         expected_ms: Some(2000),
         last: Some(t(4)),
         state: silent.clone(),
+        instead: None,
+        synced: true,
+        coalesced: 2,
+        empty: 0,
     }];
     let told = GnmiEvent::Health { subscriptions };
     let logged: GnmiEvent = serde_json::from_str(&serde_json::to_string(&told).unwrap()).unwrap();

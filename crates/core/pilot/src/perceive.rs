@@ -37,7 +37,12 @@ pub(crate) fn observed(turn: &mut Turn<'_>, observation: &Observation) {
                     }
                     None
                 }
-                GnmiEvent::Connected | GnmiEvent::Synced | GnmiEvent::Health { .. } | GnmiEvent::Warning { .. } => None,
+                GnmiEvent::Connected
+                | GnmiEvent::Synced
+                | GnmiEvent::Health { .. }
+                | GnmiEvent::Warning { .. }
+                | GnmiEvent::Repaired { .. }
+                | GnmiEvent::Certificates { .. } => None,
             };
             tell_feed(turn, device, "gnmi", reason);
         }

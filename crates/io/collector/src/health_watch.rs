@@ -145,6 +145,10 @@ impl HealthWatch {
             expected_ms: row.expected_ms(),
             last: row.last.map(Timestamp::from_nanos),
             state: state.clone(),
+            instead: None,
+            synced: row.synced,
+            coalesced: row.coalesced,
+            empty: row.empty,
         };
         Some(GnmiEvent::Health { subscriptions: self.health.rows().iter().zip(&self.said).map(row).collect() })
     }

@@ -141,7 +141,9 @@ pub fn notification_from_wire(n: &wire::Notification) -> (Notification, Vec<Conv
     let origin = prefix.map(|p| p.origin.clone()).filter(|o| !o.is_empty());
     let origin = origin.or_else(|| n.update.first().and_then(|u| u.path.as_ref()).map(|p| p.origin.clone())).unwrap_or_default();
     let deletes = n.delete.iter().map(|p| path_from_wire(prefix, Some(p))).collect();
-    let prefix = if n.atomic { path_from_wire(prefix, None) } else { Path::default() };
+    // one without content says what it is about by its prefix alone
+    let whole = n.atomic || (n.update.is_empty() && n.delete.is_empty());
+    let prefix = if whole { path_from_wire(prefix, None) } else { Path::default() };
     let duplicates = n.update.iter().map(|u| u64::from(u.duplicates)).sum();
     (Notification { timestamp: n.timestamp, origin, deletes, updates, atomic: n.atomic, prefix, duplicates }, errors)
 }

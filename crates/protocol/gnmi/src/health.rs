@@ -105,6 +105,12 @@ pub struct Row {
     asked_until: Option<i64>,
     /// What is known.
     pub state: State,
+    /// The target has told all that there is (`sync_response`).
+    pub synced: bool,
+    /// Values that the device left out because newer ones came (`Update.duplicates`).
+    pub coalesced: u64,
+    /// Notifications without content at its path.
+    pub empty: u64,
 }
 
 impl Row {
@@ -167,6 +173,9 @@ impl Health {
             proven: now,
             asked_until: None,
             state: State::Waiting,
+            synced: false,
+            coalesced: 0,
+            empty: 0,
         };
         Self { rows: subscriptions.iter().map(row).collect() }
     }
@@ -179,11 +188,28 @@ impl Health {
 
     /// Notes a notification.
     pub fn heard(&mut self, notification: &Notification, now: i64) {
-        let Notification { updates, deletes, atomic, prefix, .. } = notification;
+        let Notification { updates, deletes, atomic, prefix, duplicates, .. } = notification;
+        let is_empty = updates.is_empty() && deletes.is_empty() && !atomic;
         for row in &mut self.rows {
+            // one without content and without a path says that the target lives, of no subscription in particular
+            if is_empty && !prefix.elems.is_empty() && row.concerns(prefix) {
+                row.empty += 1;
+                (row.last, row.proven, row.asked_until, row.state) = (Some(now), now, None, State::Alive);
+                continue;
+            }
             let mut paths = updates.iter().map(|u| &u.path).chain(deletes).chain(atomic.then_some(prefix));
             if paths.any(|path| row.concerns(path)) {
+                row.coalesced = row.coalesced.saturating_add(*duplicates);
                 (row.last, row.proven, row.asked_until, row.state) = (Some(now), now, None, State::Alive);
+            }
+        }
+    }
+
+    /// Notes that the target has told everything of these rows.
+    pub fn synced(&mut self, rows: impl IntoIterator<Item = usize>) {
+        for row in rows {
+            if let Some(row) = self.rows.get_mut(row) {
+                row.synced = true;
             }
         }
     }

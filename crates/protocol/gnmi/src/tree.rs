@@ -4,7 +4,8 @@
 //! connected() ── updates, deletes, atomics ──► synced(): what was not told again since connected() is gone
 //! ```
 
-use crate::{DEPTH_MAX, Notification, Path, PathElem, Value, leaves};
+use crate::trie::Trie;
+use crate::{DEPTH_MAX, Notification, Path, Value, leaves};
 use std::collections::BTreeMap;
 
 /// Leaves kept for one target: a router with a few thousand interfaces has half of that.
@@ -18,12 +19,6 @@ pub struct Leaf {
     /// Device time of its notification, nanoseconds since the Unix epoch.
     pub timestamp: i64,
     generation: u64,
-}
-
-#[derive(Clone, Debug, Default, PartialEq)]
-struct Node {
-    leaf: Option<Leaf>,
-    children: BTreeMap<PathElem, Self>,
 }
 
 /// What a notification did.
@@ -40,7 +35,7 @@ pub struct Applied {
 /// The leaves of one target.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Tree {
-    origins: BTreeMap<String, Node>,
+    origins: BTreeMap<String, Trie<Leaf>>,
     len: usize,
     leaves_max: usize,
     generation: u64,
@@ -102,19 +97,17 @@ impl Tree {
             done.refused += 1;
             return;
         }
-        let mut node = self.origins.entry(origin.to_owned()).or_default();
-        for elem in &path.elems {
-            node = node.children.entry(elem.clone()).or_default();
-        }
-        self.len += usize::from(node.leaf.is_none());
-        node.leaf = Some(Leaf { value, timestamp, generation: self.generation });
+        let leaf = Leaf { value, timestamp, generation: self.generation };
+        let before = self.origins.entry(origin.to_owned()).or_default().insert(&path.elems, leaf);
+        self.len += usize::from(before.is_none());
         done.set += 1;
     }
 
     /// Removes what is at and below `path` (`*` as a name or as a key's value fits any; an absent key too). Returns how many leaves went.
     pub fn remove(&mut self, origin: &str, path: &Path) -> usize {
         let Some(root) = self.origins.get_mut(origin) else { return 0 };
-        let removed = root.remove(&path.elems);
+        let mut removed = 0;
+        root.remove(&path.elems, &mut Path::default(), &mut |_, _| removed += 1);
         if root.is_empty() {
             self.origins.remove(origin);
         }
@@ -132,7 +125,7 @@ impl Tree {
         let generation = self.generation;
         let mut removed = 0;
         self.origins.retain(|_, root| {
-            removed += root.sweep(generation);
+            root.retain(&mut Path::default(), &|leaf| leaf.generation == generation, &mut |_, _| removed += 1);
             !root.is_empty()
         });
         self.len -= removed;
@@ -142,7 +135,7 @@ impl Tree {
     /// Returns the leaf at a path.
     #[must_use]
     pub fn get(&self, origin: &str, path: &Path) -> Option<&Leaf> {
-        path.elems.iter().try_fold(self.origins.get(origin)?, |node, elem| node.children.get(elem))?.leaf.as_ref()
+        self.origins.get(origin)?.get(&path.elems)
     }
 
     /// Calls `each` with origin, path and leaf of every leaf, sorted by origin and path.
@@ -163,68 +156,6 @@ impl Tree {
     pub const fn is_empty(&self) -> bool {
         self.len == 0
     }
-}
-
-impl Node {
-    fn is_empty(&self) -> bool {
-        self.leaf.is_none() && self.children.is_empty()
-    }
-
-    fn leaves(&self) -> usize {
-        usize::from(self.leaf.is_some()) + self.children.values().map(Self::leaves).sum::<usize>()
-    }
-
-    fn remove(&mut self, pattern: &[PathElem]) -> usize {
-        let Some((first, rest)) = pattern.split_first() else {
-            let all = self.leaves();
-            *self = Self::default();
-            return all;
-        };
-        let mut removed = 0;
-        let mut below = |elem: &PathElem, child: &mut Self| {
-            if fits(first, elem) {
-                removed += child.remove(rest);
-            }
-            !child.is_empty()
-        };
-        if first.name == "*" {
-            self.children.retain(|elem, child| below(elem, child));
-            return removed;
-        }
-        // elements of one name stand together, the one without keys first
-        let start = PathElem { name: first.name.clone(), ..PathElem::default() };
-        let same = self.children.range_mut(start..).take_while(|(elem, _)| elem.name == first.name);
-        let empty: Vec<PathElem> = same.filter_map(|(elem, child)| (!below(elem, child)).then(|| elem.clone())).collect();
-        for elem in empty {
-            self.children.remove(&elem);
-        }
-        removed
-    }
-
-    fn sweep(&mut self, generation: u64) -> usize {
-        let mut removed = usize::from(self.leaf.take_if(|l| l.generation < generation).is_some());
-        self.children.retain(|_, child| {
-            removed += child.sweep(generation);
-            !child.is_empty()
-        });
-        removed
-    }
-
-    fn visit<'a>(&'a self, path: &mut Path, each: &mut dyn FnMut(&Path, &'a Leaf)) {
-        if let Some(leaf) = &self.leaf {
-            each(path, leaf);
-        }
-        for (elem, child) in &self.children {
-            path.elems.push(elem.clone());
-            child.visit(path, each);
-            path.elems.pop();
-        }
-    }
-}
-
-/// Says whether an element of a pattern fits an element.
-fn fits(pattern: &PathElem, elem: &PathElem) -> bool {
-    (pattern.name == "*" || pattern.name == elem.name) && pattern.keys.iter().all(|(k, v)| v == "*" || elem.keys.get(k) == Some(v))
 }
 
 #[cfg(test)]

@@ -108,7 +108,8 @@ pub struct Notification {
     /// The updates replace everything under [`Self::prefix`] (gNMI specification §2.1.1).
     #[serde(default, skip_serializing_if = "core::ops::Not::not")]
     pub atomic: bool,
-    /// What an atomic notification replaces; the root (empty) in all others, whose paths have it joined already.
+    /// What an atomic notification replaces, or one without content is about; the root (empty) in all others, whose paths have it joined
+    /// already.
     #[serde(default, skip_serializing_if = "is_root")]
     pub prefix: Path,
     /// Values that the device left out because newer ones came before they were sent (`Update.duplicates`, §2.1).

@@ -1,7 +1,9 @@
 //! The tree against a list of leaves that is searched from end to end.
 
 use super::*;
+use crate::PathElem;
 use crate::Update;
+use crate::trie::fits;
 use proptest::prelude::*;
 
 fn path(text: &str) -> Path {
