@@ -63,6 +63,8 @@ pub struct Request<'a> {
     pub checks: &'a [TwinCheck],
     /// The twin's numbers.
     pub predicted: Predicted,
+    /// How much traffic moves is measured. Where it is not, capacity was judged by the worst case, and nothing goes by itself.
+    pub volume_known: bool,
     /// The mode.
     pub mode: Mode,
     /// The kill switch is pressed.
@@ -117,6 +119,8 @@ pub enum Rule {
     NotGraduated,
     /// Confidence unknown or too low.
     Confidence,
+    /// How much traffic moves is not measured.
+    VolumeUnknown,
     /// Blast radius above the tier's limit.
     Blast,
     /// Too many changes lately.
@@ -305,6 +309,11 @@ impl GuardPolicy {
         if tier == AutonomyTier::Tier1Auto && !self.graduated.contains(&request.action.kind) {
             let detail = format!("{} has not graduated: an operator must agree", request.action.kind.name());
             out.push(Violation::escalate(Rule::NotGraduated, detail));
+            floor = AutonomyTier::Tier2Approve;
+        }
+        if !request.volume_known && floor == AutonomyTier::Tier1Auto {
+            let detail = "how much traffic moves is not measured: it cannot act by itself".to_owned();
+            out.push(Violation::escalate(Rule::VolumeUnknown, detail));
             floor = AutonomyTier::Tier2Approve;
         }
         if request.confidence == Confidence::Unknown {

@@ -263,6 +263,7 @@ fn judge(turn: &Turn<'_>, proposal: &decision::Proposal, checks: &[TwinCheck]) -
             delay_ms: means(p.delay_before_ms.as_ref(), p.delay_after_ms.as_ref()),
             loss: ratios(means(p.loss_before.as_ref(), p.loss_after.as_ref())),
         },
+        volume_known: p.volume_bps.is_some(),
         mode: s.mode,
         killed: s.killed,
         lab_only: s.network.inventory.lab.is_some(),

@@ -188,7 +188,8 @@ fn session_toggled(e: &Evidence<'_>, change: &AnnouncedChange) -> bool {
     old.session(change.neighbor).is_some_and(|s| old.sessions[s].enabled() != new.sessions[s].enabled())
 }
 
-/// K07: no exit that gains traffic carries more than its share of capacity afterwards.
+/// K07: no exit that gains traffic carries more than its share of capacity afterwards. Where volumes are unknown the worst case counts: that
+/// the prefixes take along all that their exit carries.
 fn capacity(e: &Evidence<'_>) -> Check {
     let mut failures = Vec::new();
     let mut notes = Vec::new();
@@ -201,8 +202,11 @@ fn capacity(e: &Evidence<'_>) -> Check {
             continue;
         };
         #[allow(clippy::cast_precision_loss, reason = "capacities are far below 2^52 bit/s")]
-        let share = if load.capacity_bps == 0 { f64::INFINITY } else { after / load.capacity_bps as f64 };
-        let words = format!("{} {:.1} → {:.1} Mbit/s ({:.0} % of capacity)", load.exit, before / 1e6, after / 1e6, share * 100.0);
+        let share = |bps: f64| if load.capacity_bps == 0 { f64::INFINITY } else { bps / load.capacity_bps as f64 };
+        let after = load.worst_bps.unwrap_or(after);
+        let case = if load.worst_bps.is_some() { ", at worst: the volume that moves is unknown" } else { "" };
+        let share = share(after);
+        let words = format!("{} {:.1} → {:.1} Mbit/s ({:.0} % of capacity{case})", load.exit, before / 1e6, after / 1e6, share * 100.0);
         if after > before && share > e.question.utilisation_max {
             failures.push(format!("{words}, above {:.0} %", e.question.utilisation_max * 100.0));
         } else if gains || (after - before).abs() > f64::EPSILON {

@@ -20,12 +20,17 @@ pub struct Moved {
 pub fn moved(twin: &Twin, changed: &[PrefixChange]) -> Moved {
     let mut delta: BTreeMap<ExitId, f64> = BTreeMap::new();
     let mut unknown_at: BTreeMap<ExitId, u64> = BTreeMap::new();
+    // what could come to an exit, by the exit it would come from
+    let mut could_come: BTreeMap<ExitId, BTreeMap<ExitId, f64>> = BTreeMap::new();
     let (mut moved_bps, mut unknown) = (0.0, 0);
     for change in changed {
         for exit in exits_before(change) {
             let parts = leaving(twin, exit, change);
             let Some(bps) = volume(twin, exit, &change.prefix) else {
                 unknown += u64::from(!parts.is_empty());
+                for to in parts.iter().filter_map(|(to, _)| to.exit()) {
+                    could_come.entry(to.clone()).or_default().insert(exit.clone(), everything(twin, exit));
+                }
                 for touched in parts.iter().filter_map(|(to, _)| to.exit()).chain([exit]).collect::<BTreeSet<_>>() {
                     *unknown_at.entry(touched.clone()).or_default() += 1;
                 }
@@ -44,11 +49,21 @@ pub fn moved(twin: &Twin, changed: &[PrefixChange]) -> Moved {
         let before_bps = load_now(twin, &e.id);
         let after_bps = before_bps.map(|b| (b + delta.get(&e.id).copied().unwrap_or(0.0)).max(0.0));
         let unknown_volume = unknown_at.get(&e.id).copied().unwrap_or(0);
-        ExitLoad { exit: e.id.clone(), before_bps, after_bps, capacity_bps: e.capacity_bps, unknown_volume }
+        let more = could_come.get(&e.id).map(|from| from.values().sum::<f64>());
+        let worst_bps = after_bps.zip(more).map(|(after, more)| after + more);
+        ExitLoad { exit: e.id.clone(), before_bps, after_bps, worst_bps, capacity_bps: e.capacity_bps, unknown_volume }
     };
     let mut loads: Vec<ExitLoad> = twin.inventory.exits.iter().map(load).collect();
     loads.sort_by(|a, b| a.exit.cmp(&b.exit));
     Moved { loads, moved_bps, unknown }
+}
+
+/// The most that prefixes of unknown volume can take with them from an exit that accounts none: all that its interface carries; where that is
+/// not known either, all that it can.
+#[allow(clippy::cast_precision_loss, reason = "capacities are far below 2^52 bit/s")]
+fn everything(twin: &Twin, exit: &ExitId) -> f64 {
+    let can = twin.inventory.exit(exit).map_or(0.0, |e| e.capacity_bps as f64);
+    load_now(twin, exit).unwrap_or(can)
 }
 
 /// Exits that some device of the change used until now.

@@ -90,6 +90,9 @@ pub struct ExitLoad {
     pub before_bps: Option<f64>,
     /// After, bit/s; `None` when the load now is not known.
     pub after_bps: Option<f64>,
+    /// After, bit/s, if prefixes of unknown volume brought all that their exits carry; `None` when no such prefix comes here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub worst_bps: Option<f64>,
     /// Capacity, bit/s.
     pub capacity_bps: u64,
     /// Prefixes that come or go with a volume that is not measured.

@@ -74,6 +74,7 @@ struct Case {
     confidence: Confidence,
     checks: Vec<TwinCheck>,
     predicted: Predicted,
+    volume_known: bool,
     mode: Mode,
     killed: bool,
     known: bool,
@@ -91,6 +92,7 @@ impl Case {
             confidence: Confidence::Calibrated(share(0.92)),
             checks: vec![passed],
             predicted: Predicted { delay_ms: Some((40.0, 12.0)), loss: None },
+            volume_known: true,
             mode: Mode::Lab,
             killed: false,
             known: true,
@@ -114,6 +116,7 @@ impl Case {
             confidence: self.confidence,
             checks: &self.checks,
             predicted: self.predicted,
+            volume_known: self.volume_known,
             mode: self.mode,
             killed: self.killed,
             lab_only: true,
@@ -444,4 +447,14 @@ fn policy_counters_and_verdict_survive_json() {
     counters.applied(at(1), AutonomyTier::Tier2Approve);
     let text = serde_json::to_string(&counters).unwrap();
     assert_eq!(serde_json::from_str::<Counters>(&text).unwrap(), counters);
+}
+
+#[test]
+fn what_moves_an_unknown_volume_does_not_go_by_itself() {
+    let mut case = Case::new(local_pref(150)).graduated();
+    assert_eq!(case.decided().1, 1, "with everything known this type acts by itself");
+    case.volume_known = false;
+    let verdict = case.judge();
+    assert_eq!((verdict.decision, verdict.final_tier.number()), (Decision::Modified, 2), "{verdict:?}");
+    assert_eq!(case.rules(Severity::Escalate), [Rule::VolumeUnknown]);
 }

@@ -176,6 +176,25 @@ fn unmeasured_volume_is_counted_and_not_taken_for_zero() {
 }
 
 #[test]
+fn a_volume_that_is_unknown_counts_as_all_that_its_exit_carries() {
+    let at_rate = |mbps: f64| {
+        let mut scene = Scene::seeded();
+        scene.volume("r2-ispc", SOUTH[0], 15.0);
+        let exit = scene.network.inventory.exit(&x("r1-ispa")).unwrap().clone();
+        let device = scene.network.devices.get_mut(&exit.device).unwrap();
+        device.interfaces.entry(exit.interface).or_default().rate_bps = Some((0.0, mbps * 1e6));
+        ask(&scene.twin(), scene.local_pref("r2-ispc", &EAST, 201), &EAST)
+    };
+    let heavy = at_rate(60.0);
+    assert_eq!(failed(&heavy), [CheckId::K07]);
+    let check = heavy.checks.iter().find(|c| c.id == CheckId::K07).unwrap();
+    let words = "r2-ispc 15.0 → 75.0 Mbit/s (150 % of capacity, at worst: the volume that moves is unknown)";
+    assert!(check.detail.starts_with(words), "{}", check.detail);
+    // what fits even at worst may go
+    assert_eq!(failed(&at_rate(20.0)), []);
+}
+
+#[test]
 fn enabling_a_session_says_that_its_routes_are_not_known() {
     let mut scene = Scene::seeded();
     scene.reconfigure(
