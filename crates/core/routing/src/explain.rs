@@ -193,7 +193,7 @@ impl Plane<'_> {
             let arrived = if sent != NONE {
                 self.both_ends(&solved.class, h, sender, shared.routes.get(sent), Some([&exported, &imported])).ok()
             } else {
-                self.from_outside(solved, at, shared, &imported)
+                self.outside_route(solved, at, shared, &imported)
             };
             let held = arrived.or_else(|| {
                 let there = solved.state.slots[at as usize].route;
@@ -218,7 +218,7 @@ impl Plane<'_> {
     }
 
     /// Takes a route from outside again, to see the terms that it passes.
-    fn from_outside(&self, solved: &Solved, slot: u32, shared: &crate::Shared, trace: &crate::policy::Trace) -> Option<Route> {
+    fn outside_route(&self, solved: &Solved, slot: u32, shared: &crate::Shared, trace: &crate::policy::Trace) -> Option<Route> {
         let (_, wire) = solved.class.origins.iter().find(|(s, _)| *s == slot)?;
         let half = &self.halves[self.slot_half[slot as usize] as usize];
         let transfer = Transfer { half, fabric: &self.fabric, family: self.family, starting: self.network.starting };

@@ -162,8 +162,7 @@ impl Profile {
 
     /// Software that is not known, read as OpenConfig: RFC 4271 §9.1.2.2 (MEDs within neighbour-AS groups, router id before address), no
     /// weight, one path (openconfig-bgp: `maximum-paths` is 1), one AS path side by side (`allow-multiple-as` is off).
-    pub const OPEN_CONFIG: Self =
-        Self { weight: false, local_origin: LocalOrigin::ByPreference, beside: Beside::SamePath, ..Self::EOS };
+    pub const OPEN_CONFIG: Self = Self { weight: false, local_origin: LocalOrigin::ByPreference, beside: Beside::SamePath, ..Self::EOS };
 
     /// Returns the profile of the software that reads a configuration.
     #[must_use]

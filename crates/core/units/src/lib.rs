@@ -37,7 +37,11 @@ impl Timestamp {
         let mark = |at: usize, any: &[u8]| text.as_bytes().get(at).filter(|b| any.contains(b)).map(|_| ());
         let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
         let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-        (mark(4, b"-")?, mark(7, b"-")?, mark(10, b"Tt ")?, mark(13, b":")?, mark(16, b":")?);
+        mark(4, b"-")?;
+        mark(7, b"-")?;
+        mark(10, b"Tt ")?;
+        mark(13, b":")?;
+        mark(16, b":")?;
         let days = days(year, month, day);
         if civil(days) != (year, month, day) || hour > 23 || minute > 59 || second > 60 {
             return None;

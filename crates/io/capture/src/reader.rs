@@ -1,7 +1,7 @@
 //! Reading.
 
 use crate::seal::{self, Bond, Head};
-use crate::{ABOUT_MAX, About, CaptureError, FILE_HEADER, FRAME_MAX, MAGIC, OLDEST, RECORD_MAX, VERSION};
+use crate::{ABOUT_MAX, About, CaptureError, FILE_HEADER, FRAME_MAX, MAGIC, RECORD_MAX, VERSION};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -37,7 +37,7 @@ pub(crate) fn open_head(path: &Path, file: &mut impl Read) -> Result<FileHead, C
     let version = u16::from_be_bytes([head[8], head[9]]);
     match version {
         1 => Ok(FileHead { version, about: About::of_format_1(), bytes: FILE_HEADER as u64, bond: Bond::Running(Sha256::new()) }),
-        OLDEST..=VERSION => {
+        2..=VERSION => {
             let damaged = |why: String| CaptureError::Damaged { path: path.to_owned(), offset: FILE_HEADER as u64, why, records: 0 };
             let mut length = [0; 4];
             file.read_exact(&mut length).map_err(|_| damaged("the file ends before it says what it is".to_owned()))?;

@@ -254,7 +254,7 @@ fn same(kind: &str, body: &Value, message: &Message) -> bool {
                     let code = STATISTICS.iter().find(|(n, _)| n == name).map(|(_, c)| *c);
                     let (spelled, number) = match value.as_array() {
                         // an experimental statistic is raw bytes, one per family a pair
-                        Some(bytes) if bytes.len() != 2 => (None, bytes.iter().fold(Some(0), |n, b| Some(n? << 8 | b.as_u64()?))),
+                        Some(bytes) if bytes.len() != 2 => (None, bytes.iter().try_fold(0, |n, b| Some(n << 8 | b.as_u64()?))),
                         Some(pair) => (pair[0].as_str().and_then(family), pair[1].as_u64()),
                         None => (None, value.as_u64()),
                     };
