@@ -19,7 +19,7 @@ libfuzzer_sys::fuzz_target!(|data: &[u8]| {
         match bmp::decode(&frame.bytes, &mut codec) {
             Ok(message) => long.apply(b, &message, now),
             Err(mut error) => {
-                if let (bmp::Action::TreatAsWithdraw, Some(salvage)) = (error.action, error.salvage.take()) {
+                if let Some(salvage) = error.salvage.take() {
                     long.apply(b, &bmp::Message::RouteMonitoring(salvage), now);
                 }
             }

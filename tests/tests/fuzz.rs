@@ -45,6 +45,7 @@ targets!(
     gnmi_notification,
     netconf_session,
     frr_configuration,
+    config_vendors,
     openconfig_document,
     capture_file,
     flow_datagrams,
