@@ -349,7 +349,8 @@ impl Draft {
     }
 
     fn neighbor_line(&mut self, family: Option<Family>, node: &Node<'_>, notes: &mut Notes) -> Read {
-        let (on, words) = if node.words[0] == "no" { (false, &node.words[2..]) } else { (true, &node.words[1..]) };
+        let (on, skipped) = if node.words.first().is_some_and(|w| *w == "no") { (false, 2) } else { (true, 1) };
+        let words = node.words.get(skipped..).unwrap_or_default();
         let [name, rest @ ..] = words else { return Read::Unmodelled("ignored: it names no neighbour") };
         let peer = self.peers.entry((*name).to_owned()).or_default();
         if peer.line == 0 {
@@ -374,7 +375,7 @@ impl Draft {
             _ => {}
         }
         let mut probe = Session::new();
-        let was = peer.lines.iter().rev().find(|s| s.on && s.words[0] == "remote-as").filter(|_| on && rest[..1] == ["remote-as"]);
+        let was = peer.lines.iter().rev().find(|s| s.on && s.words.first().is_some_and(|w| w == "remote-as")).filter(|_| on && rest.first() == Some(&"remote-as"));
         if let Some(was) = was.filter(|w| rest.get(1).is_some_and(|r| w.words.get(1).is_some_and(|w| w != r))) {
             let effect = format!("remote-as {} was said before; the later is kept", was.words[1..].join(" "));
             notes.problem(node.line, &node.text(), "router bgp", &effect);
