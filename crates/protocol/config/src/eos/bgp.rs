@@ -375,7 +375,12 @@ impl Draft {
             _ => {}
         }
         let mut probe = Session::new();
-        let was = peer.lines.iter().rev().find(|s| s.on && s.words.first().is_some_and(|w| w == "remote-as")).filter(|_| on && rest.first() == Some(&"remote-as"));
+        let was = peer
+            .lines
+            .iter()
+            .rev()
+            .find(|s| s.on && s.words.first().is_some_and(|w| w == "remote-as"))
+            .filter(|_| on && rest.first() == Some(&"remote-as"));
         if let Some(was) = was.filter(|w| rest.get(1).is_some_and(|r| w.words.get(1).is_some_and(|w| w != r))) {
             let effect = format!("remote-as {} was said before; the later is kept", was.words[1..].join(" "));
             notes.problem(node.line, &node.text(), "router bgp", &effect);
