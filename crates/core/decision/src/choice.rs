@@ -227,6 +227,7 @@ impl Deliberation<'_> {
         match self.quality.get(exit, class) {
             None => Some(format!("{exit} is not measured for {class}")),
             Some(q) if q.is_bad() => Some(format!("{exit} is itself degraded for {class}")),
+            Some(q) if q.is_suspect() => Some(format!("{exit} is itself suspect for {class}, and not judged yet")),
             Some(q) if !q.is_usable() => Some(format!("{exit} was not measured recently for {class}")),
             Some(_) => None,
         }
@@ -443,7 +444,7 @@ impl Deliberation<'_> {
         equals.min_by(order).map(|(i, ..)| i)
     }
 
-    /// Returns the probes that a better answer needs: those of the concerned classes on exits that could not be judged, or all when the
+    /// Returns the probes that a better answer needs: those of the concerned classes on exits that are not judged, or all when the
     /// gain is not certain.
     fn wanted(&self, decided: bool, unsure: bool) -> Vec<Request> {
         let classes: BTreeSet<Class> = self.affected.iter().filter_map(|(_, p)| self.traffic.class(p)).collect();
@@ -453,8 +454,9 @@ impl Deliberation<'_> {
             if !classes.contains(&class) {
                 continue;
             }
-            let unmeasured = key.exit.as_ref().and_then(|e| self.quality.get(e, &class)).is_some_and(|q| !q.measured && !q.is_bad());
-            if !decided && (unsure || unmeasured) {
+            let quality = key.exit.as_ref().and_then(|e| self.quality.get(e, &class));
+            let open = quality.is_some_and(|q| q.is_suspect() || (!q.measured && !q.is_bad()));
+            if !decided && (unsure || open) {
                 probes.insert(key);
             }
         }

@@ -28,10 +28,16 @@ pub struct PathQuality {
 }
 
 impl PathQuality {
-    /// Says whether traffic may be sent here: measured, and not known to be bad.
+    /// Says whether traffic may be sent here: measured, and neither known nor suspected to be bad.
     #[must_use]
     pub const fn is_usable(&self) -> bool {
-        self.measured && self.delay_ms.is_some() && self.loss.is_some() && !self.is_bad()
+        self.measured && self.delay_ms.is_some() && self.loss.is_some() && !self.is_bad() && !self.is_suspect()
+    }
+
+    /// Says whether something unusual began that is not judged yet. Its numbers still hold good time and look better than they will be.
+    #[must_use]
+    pub const fn is_suspect(&self) -> bool {
+        matches!(self.state, PathState::Suspect { .. })
     }
 
     /// Says whether perception holds the path for bad or not yet recovered.

@@ -98,6 +98,21 @@ fn no_action_with_numbers_when_every_alternative_is_worse() {
     assert!(decision.chosen.summary.contains("14.0 ms"), "{}", decision.chosen.summary);
 }
 
+/// They fail one after the other: the second looks good only because its bad time is short.
+#[test]
+fn an_alternative_that_has_just_become_suspect_is_waited_for() {
+    let mut scene = Scene::new();
+    scene.pass(40, |_| Some((0, 0.0)));
+    scene.pass(4, |k| Some((0, if on(k, "r1-ispa") { 40.0 } else { 0.0 })));
+    scene.pass(3, |k| Some((0, if k.exit.is_some() { 40.0 } else { 0.0 })));
+    let finding = scene.perception.findings().next().cloned().unwrap();
+    let decision = scene.decide(&finding);
+    assert_eq!(decision.chosen.action.kind, ActionType::NoAction, "{}", decision.rationale);
+    assert!(reason(&decision, "raise r2-ispc").contains("itself suspect"), "{}", reason(&decision, "raise r2-ispc"));
+    let asked: BTreeSet<_> = decision.wanted.iter().map(|Request::ProbeRate { probe, .. }| probe.exit.clone()).collect();
+    assert!(asked.contains(&Some("r2-ispc".into())), "{asked:?}");
+}
+
 #[test]
 fn a_slower_but_healthy_alternative_is_no_gain() {
     let mut scene = Scene::new();
