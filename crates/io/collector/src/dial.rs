@@ -2,12 +2,16 @@
 
 use crate::backoff::Backoff;
 use crate::clock::now_ns;
+use crate::encoding;
 use crate::error::CollectError;
+use crate::fit::{fit, is_about_the_request};
 use crate::health_watch::HealthWatch;
-use crate::subscription::{self, Choice};
-use crate::target::Target;
+use crate::repair_news::RepairNews;
+use crate::rows::Rows;
+use crate::subscription;
+use crate::target::{Connection, PING_EVERY, Target};
 use core::time::Duration;
-use gnmi::{Model, Profile, ProfileError, Repairs};
+use gnmi::{Model, Profile, ProfileError};
 use gnmi_wire::wire::g_nmi_client::GNmiClient;
 use gnmi_wire::wire::{self, Encoding, subscribe_response::Response};
 use network::{GnmiEvent, Observation};
@@ -23,13 +27,14 @@ const ANSWER_MAX: Duration = Duration::from_secs(20);
 const MODELS_MAX: usize = 4096;
 /// Characters of a server's message that are shown.
 const WORDS_MAX: usize = 300;
+/// Slowest pings: servers written in Go end connections that ping more often than every five minutes while they have nothing to say.
+const PING_SLOWEST: Duration = Duration::from_secs(320);
 
 /// Keeps a subscription open until the receiver of `tx` is gone: connects, asks, hands on, waits and begins again.
 ///
 /// `seed` makes the jitter of the waits repeatable.
 pub async fn dial(target: Target, seed: u64, tx: mpsc::Sender<Observation>) {
-    let choice = Choice { encoding: Encoding::JsonIetf, target_defined: false };
-    let mut dialler = Dialler { target, tx, choice, open: false, repairs: Repairs::only([]), warnings: Vec::new() };
+    let mut dialler = Dialler { target, tx, rows: None, suspect: None, ping_every: PING_EVERY, open: false, warnings: Vec::new() };
     let mut backoff = Backoff::new(seed);
     let mut told = String::new();
     loop {
@@ -38,11 +43,11 @@ pub async fn dial(target: Target, seed: u64, tx: mpsc::Sender<Observation>) {
         if synced {
             backoff.reset();
         }
-        dialler.learn(&cause);
+        dialler.learn(&cause, synced);
         let reason = cause.chain();
         // an unreachable target is told once, not at every attempt
         if dialler.open || reason != told {
-            warn!(device = %dialler.target.device, reason, repairs = ?dialler.repairs.counts(), "gNMI subscription closed");
+            warn!(device = %dialler.target.device, reason, "gNMI subscription closed");
             if dialler.say(GnmiEvent::Closed { reason: reason.clone() }).await.is_none() {
                 return;
             }
@@ -60,58 +65,98 @@ pub async fn dial(target: Target, seed: u64, tx: mpsc::Sender<Observation>) {
 struct Dialler {
     target: Target,
     tx: mpsc::Sender<Observation>,
-    choice: Choice,
+    /// How the rows are asked for; what a target refused once is remembered as long as its profile stays.
+    rows: Option<Rows>,
+    /// The last stream was refused after it was opened, in these words.
+    suspect: Option<String>,
+    ping_every: Duration,
     open: bool,
-    repairs: Repairs,
     /// What the next open stream is told about first.
     warnings: Vec<String>,
+}
+
+/// What a session is about, once the target has said what it can.
+struct Session {
+    client: GNmiClient<Channel>,
+    rows: Rows,
+    wire_encoding: Encoding,
+    watch: HealthWatch,
+    repairs: RepairNews,
 }
 
 impl Dialler {
     /// Runs one session. `Ok` only when nobody listens any more.
     async fn session(&mut self, synced: &mut bool) -> Result<(), CollectError> {
-        let mut client = self.target.connect().await?;
-        let profile = self.capabilities(&mut client).await?;
-        self.repairs = Repairs::only(profile.repairs.iter().copied());
-        let mut stream = self.subscribe(&mut client, &profile).await?;
-        self.open = true;
-        info!(device = %self.target.device, encoding = ?self.choice.encoding, profile = %profile.name, "gNMI subscription opened");
-        if self.say(GnmiEvent::Connected).await.is_none() {
-            return Ok(());
+        self.warnings.clear();
+        let Connection { mut client, certificates } = self.target.open(self.ping_every).await?;
+        self.warnings.extend(self.target.found_port());
+        if self.ping_every > PING_EVERY {
+            let (asked, now) = (PING_EVERY.as_secs(), self.ping_every.as_secs());
+            let text = format!(
+                "PH-COLL-048: the target ends connections that ping every {asked} s; pings every {now} s, a dead one is noticed later"
+            );
+            self.warnings.push(text);
         }
+        let (profile, offered) = self.capabilities(&mut client).await?;
+        let proven = encoding::prove(&self.target, &mut client, &profile, &encoding::candidates(&profile, &offered)).await?;
+        self.warnings.extend(proven.warning);
+        let wire_encoding = subscription::wire_encoding(proven.encoding);
+        let mut rows = self.rows.take().filter(|r| *r.profile() == profile).unwrap_or_else(|| Rows::new(profile));
+        let stream = self.stream(&mut client, &mut rows, wire_encoding).await?;
+        self.rows = Some(rows.clone());
+        self.warnings.extend(rows.warnings());
+        self.open = true;
+        info!(device = %self.target.device, encoding = proven.encoding.name(), profile = %rows.profile().name, "gNMI subscription opened");
+        let watch = HealthWatch::new(&self.target, &client, &rows, wire_encoding, now_ns());
+        let repairs = RepairNews::new(&rows.profile().repairs, proven.encoding);
+        let mut session = Session { client, rows, wire_encoding, watch, repairs };
+        let mut opening = vec![GnmiEvent::Certificates { certificates }, GnmiEvent::Connected];
         for text in core::mem::take(&mut self.warnings) {
             warn!(device = %self.target.device, text, "gNMI subscription is not as wished for");
-            if self.say(GnmiEvent::Warning { text }).await.is_none() {
+            opening.push(GnmiEvent::Warning { text });
+        }
+        for event in opening {
+            if self.say(event).await.is_none() {
                 return Ok(());
             }
         }
-        let mut watch = HealthWatch::new(&self.target, &client, &profile, self.choice.encoding, now_ns());
+        if session.rows.profile().updates_only && self.initial(&mut session, synced).await?.is_none() {
+            return Ok(());
+        }
+        let end = self.follow(stream, &mut session, synced).await;
+        if let Some(rest) = session.repairs.rest() {
+            self.say(rest).await;
+        }
+        end
+    }
+
+    /// Hands on what the stream says, and judges it.
+    async fn follow(
+        &self,
+        mut stream: Streaming<wire::SubscribeResponse>,
+        session: &mut Session,
+        synced: &mut bool,
+    ) -> Result<(), CollectError> {
         loop {
             // what has arrived is read before anything is called late
             let next = tokio::select! {
                 biased;
                 () = self.tx.closed() => return Ok(()),
                 next = stream.message() => Some(next),
-                () = watch.due() => None,
+                () = session.watch.due() => None,
             };
             if let Some(next) = next {
                 let response = next.map_err(|s| self.refused("Subscribe", &s))?;
                 let Some(response) = response else { return Err(CollectError::Ended { device: self.target.device.clone() }) };
-                if let Some(event) = self.event(response, &profile) {
-                    *synced |= event == GnmiEvent::Synced;
-                    if let GnmiEvent::Notification { notification } = &event {
-                        watch.heard(notification);
-                    }
-                    if self.say(event).await.is_none() {
-                        return Ok(());
-                    }
+                if self.hand_on(response, session, synced).await.is_none() {
+                    return Ok(());
                 }
-                if !watch.overdue() {
+                if !session.watch.overdue() {
                     continue;
                 }
             }
-            watch.judge();
-            if let Some(news) = watch.news()
+            session.watch.judge();
+            if let Some(news) = session.watch.news()
                 && self.say(news).await.is_none()
             {
                 return Ok(());
@@ -119,66 +164,112 @@ impl Dialler {
         }
     }
 
-    fn event(&mut self, response: wire::SubscribeResponse, profile: &Profile) -> Option<GnmiEvent> {
+    /// Reads the initial values by ONCE beside a stream that tells updates only. What changes meanwhile waits in the stream and comes after.
+    async fn initial(&self, session: &mut Session, synced: &mut bool) -> Result<Option<()>, CollectError> {
+        const WHAT: &str = "Subscribe ONCE";
+        let request = subscription::once(session.rows.profile(), &session.rows.asked(&session.rows.taken()), session.wire_encoding);
+        let request = self.target.request(tokio_stream::once(request).chain(tokio_stream::pending()))?;
+        let answer = self.in_time(WHAT, session.client.subscribe(request)).await?;
+        let mut stream = answer.map_err(|s| self.refused(WHAT, &s))?.into_inner();
+        while let Some(response) = self.in_time(WHAT, stream.message()).await?.map_err(|s| self.refused(WHAT, &s))? {
+            let is_last = response.response == Some(Response::SyncResponse(true));
+            if self.hand_on(response, session, synced).await.is_none() {
+                return Ok(None);
+            }
+            if is_last {
+                break;
+            }
+        }
+        Ok(Some(()))
+    }
+
+    async fn hand_on(&self, response: wire::SubscribeResponse, session: &mut Session, synced: &mut bool) -> Option<()> {
         match response.response? {
             Response::Update(wire) => {
                 let (notification, errors) = gnmi_wire::notification_from_wire(&wire);
                 for error in errors {
                     debug!(device = %self.target.device, %error, "an update was left out");
                 }
-                let mut notification = profile.canonical(notification);
-                if !profile.repairs.is_empty() {
-                    self.repairs.notification(&mut notification, now_ns());
+                let mut notification = session.rows.profile().canonical(notification);
+                session.repairs.repair(&mut notification, now_ns());
+                session.watch.heard(&notification);
+                self.say(GnmiEvent::Notification { notification }).await?;
+                match session.repairs.news() {
+                    Some(news) => self.say(news).await,
+                    None => Some(()),
                 }
-                Some(GnmiEvent::Notification { notification })
             }
-            Response::SyncResponse(true) => Some(GnmiEvent::Synced),
+            Response::SyncResponse(true) => {
+                *synced = true;
+                session.watch.synced();
+                self.say(GnmiEvent::Synced).await
+            }
             // deprecated in gNMI 0.7 and of no use since; the stream's status tells
-            _ => None,
+            _ => Some(()),
         }
     }
 
-    /// Asks what the target can do. Some cannot even say so; they get the default.
-    async fn capabilities(&mut self, client: &mut GNmiClient<Channel>) -> Result<Profile, CollectError> {
+    /// Asks what the target can do: its profile, and the encodings that it offers. Some cannot even say so; they get the default.
+    async fn capabilities(&mut self, client: &mut GNmiClient<Channel>) -> Result<(Profile, Vec<i32>), CollectError> {
         let request = self.target.request(wire::CapabilityRequest::default())?;
         match self.in_time("Capabilities", client.capabilities(request)).await? {
             Ok(answer) => {
                 let answer = answer.into_inner();
                 let model = |m: wire::ModelData| Model { name: m.name, organisation: m.organization };
                 let models: Vec<Model> = answer.supported_models.into_iter().take(MODELS_MAX).map(model).collect();
-                self.take_profile(&models, &answer.supported_encodings)
+                Ok((self.take_profile(&models)?, answer.supported_encodings))
             }
-            Err(status) if status.code() == Code::Unimplemented => self.take_profile(&[], &[]),
+            Err(status) if status.code() == Code::Unimplemented => Ok((self.take_profile(&[])?, Vec::new())),
             Err(status) => Err(self.refused("Capabilities", &status)),
         }
     }
 
-    /// The operator's profile, or the one that the models point to, and the encoding that it prefers.
-    fn take_profile(&mut self, models: &[Model], encodings: &[i32]) -> Result<Profile, CollectError> {
-        let device = &self.target.device;
-        self.warnings.clear();
-        let chosen = Profile::all().and_then(|all| match Profile::choose(&all, models, self.target.profile.as_deref()) {
+    /// The operator's profile, or the one that the models point to.
+    fn take_profile(&mut self, models: &[Model]) -> Result<Profile, CollectError> {
+        let all = self.target.profiles()?;
+        let chosen = match Profile::choose(&all, models, self.target.profile.as_deref()) {
             Err(missing @ ProfileError::Unknown { .. }) if self.target.profile.is_some() => {
-                let instead = Profile::choose(&all, models, None)?.clone();
-                self.warnings.push(format!("PH-COLL-040: {missing}; {:?} is used instead; correct the inventory", instead.name));
-                Ok(instead)
+                let instead = Profile::choose(&all, models, None).cloned();
+                if let Ok(profile) = &instead {
+                    let text = format!("PH-COLL-040: {missing}; {:?} is used instead; correct the inventory", profile.name);
+                    self.warnings.push(text);
+                }
+                instead
             }
             other => other.cloned(),
-        });
-        let profile = chosen.map_err(|source| CollectError::Profile { device: device.clone(), source })?;
-        self.choice.encoding =
-            subscription::encoding(&profile, encodings).ok_or_else(|| CollectError::Encoding { device: device.clone() })?;
-        Ok(profile)
+        };
+        chosen.map_err(|source| CollectError::Profile { device: self.target.device.clone(), source })
+    }
+
+    /// Opens the stream; what the target refuses of it is found and asked for in another way, and the rest stays as it is.
+    async fn stream(
+        &mut self,
+        client: &mut GNmiClient<Channel>,
+        rows: &mut Rows,
+        encoding: Encoding,
+    ) -> Result<Streaming<wire::SubscribeResponse>, CollectError> {
+        let words = match self.suspect.take() {
+            Some(words) => words,
+            None => match self.subscribe(client, rows, encoding).await {
+                Err(CollectError::Refused { code, message, .. }) if is_about_the_request(code) => message,
+                other => return other,
+            },
+        };
+        if !fit(&self.target, client, rows, encoding).await? {
+            rows.target_defined(&words);
+        }
+        self.subscribe(client, rows, encoding).await
     }
 
     async fn subscribe(
         &self,
         client: &mut GNmiClient<Channel>,
-        profile: &Profile,
+        rows: &Rows,
+        encoding: Encoding,
     ) -> Result<Streaming<wire::SubscribeResponse>, CollectError> {
+        let request = subscription::stream(rows.profile(), &rows.asked(&rows.taken()), encoding);
         // the request side stays open: a target may end the stream when it closes
-        let requests = tokio_stream::once(subscription::request(profile, self.choice)).chain(tokio_stream::pending());
-        let request = self.target.request(requests)?;
+        let request = self.target.request(tokio_stream::once(request).chain(tokio_stream::pending()))?;
         match self.in_time("Subscribe", client.subscribe(request)).await? {
             Ok(answer) => Ok(answer.into_inner()),
             Err(status) => Err(self.refused("Subscribe", &status)),
@@ -194,16 +285,31 @@ impl Dialler {
         refused(&self.target, operation, status)
     }
 
-    /// A target that refuses our modes is asked with its own the next time.
-    fn learn(&mut self, cause: &CollectError) {
-        if let CollectError::Refused { operation: "Subscribe", code: Code::InvalidArgument | Code::Unimplemented, .. } = cause {
-            self.choice.target_defined = !self.choice.target_defined;
+    /// What the end of a session says about the next one.
+    fn learn(&mut self, cause: &CollectError, synced: bool) {
+        let CollectError::Refused { operation, code, message, .. } = cause else { return };
+        if is_calming(*code, message) {
+            self.ping_every = PING_SLOWEST.min(self.ping_every.saturating_mul(2));
+        }
+        if *operation == "Subscribe" && is_about_the_request(*code) {
+            if !self.open {
+                // refused although each row was taken: from the beginning the next time
+                self.rows = None;
+            } else if !synced {
+                self.suspect = Some(message.clone());
+            }
         }
     }
 
     async fn say(&self, event: GnmiEvent) -> Option<()> {
         self.tx.send(Observation::Gnmi { device: self.target.device.clone(), event }).await.ok()
     }
+}
+
+/// Says whether a server ended the connection because of our pings: GOAWAY with ENHANCE_YOUR_CALM (RFC 9113 §7), which tonic gives this code
+/// and these words; gRPC servers add `too_many_pings`.
+fn is_calming(code: Code, words: &str) -> bool {
+    code == Code::ResourceExhausted && words.contains("h2 protocol error") || words.contains("too_many_pings")
 }
 
 /// Wraps a status with the server's own words, cut.

@@ -64,7 +64,7 @@ pub enum CollectError {
         device: DeviceId,
     },
     /// The target's address is none.
-    #[error("PH-COLL-011: {device}: {address:?} is no gNMI address; write host:port")]
+    #[error("PH-COLL-011: {device}: {address:?} is no gNMI address; write host:port, or the host alone to have the usual ports tried")]
     Address {
         /// The device.
         device: DeviceId,
@@ -90,6 +90,40 @@ pub enum CollectError {
         #[source]
         source: std::io::Error,
     },
+    /// A certificate file without what is needed.
+    #[error("PH-COLL-023: {device}: {file} cannot be used: {what}")]
+    TlsText {
+        /// The device.
+        device: DeviceId,
+        /// Which file.
+        file: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// None of the usual ports answers.
+    #[error("PH-COLL-024: {device}: no port is given for {host}, and none of the usual ones answers gNMI: {tried}; write host:port")]
+    NoPort {
+        /// The device.
+        device: DeviceId,
+        /// Where.
+        host: String,
+        /// Each port with what it said.
+        tried: String,
+    },
+    /// A file of profiles that cannot be used.
+    #[error("PH-COLL-026: {}: {what}", path.display())]
+    ProfileFile {
+        /// File or directory.
+        path: std::path::PathBuf,
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A profile of the operator's that is wrong.
+    #[error("PH-COLL-027: a gNMI profile cannot be used; correct the file")]
+    OwnProfile(#[source] gnmi::ProfileError),
     /// The target cannot be reached, or its certificate does not fit.
     #[error("PH-COLL-014: {device}: gNMI connection to {address} failed ({why}); is the target up, and does its certificate fit?")]
     Connect {
@@ -119,7 +153,7 @@ pub enum CollectError {
         device: DeviceId,
     },
     /// The target offers no encoding that we read.
-    #[error("PH-COLL-017: {device}: the target offers no encoding that we read (JSON_IETF, JSON, PROTO)")]
+    #[error("PH-COLL-017: {device}: the target offers no encoding that we read (JSON_IETF, JSON, PROTO, ASCII)")]
     Encoding {
         /// The device.
         device: DeviceId,

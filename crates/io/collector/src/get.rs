@@ -4,6 +4,7 @@ use crate::dial::refused;
 use crate::error::CollectError;
 use crate::target::Target;
 use core::time::Duration;
+use gnmi::health::Extent;
 use gnmi::{Notification, Path};
 use gnmi_wire::wire::g_nmi_client::GNmiClient;
 use gnmi_wire::wire::{self, Encoding, subscribe_response::Response};
@@ -11,8 +12,8 @@ use tonic::transport::Channel;
 
 /// Longest wait for the whole answer.
 const ANSWER_MAX: Duration = Duration::from_secs(9);
-/// Most notifications taken from one ONCE.
-const NOTIFICATIONS_MAX: usize = 1 << 16;
+/// Most updates taken from one ONCE: more are not remembered of the stream either.
+pub(crate) const UPDATES_MAX: usize = gnmi::health::TOLD_LEAVES_MAX;
 
 /// Which part of the data is wanted (gNMI specification §3.3.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,27 +55,29 @@ pub(crate) async fn get_with(
     Ok(answer.get_ref().notification.iter().map(|n| gnmi_wire::notification_from_wire(n).0).collect())
 }
 
-/// Reads until `sync_response` or the end of the stream.
+/// Reads until `sync_response`, the end of the stream, or `updates_max` updates; then nothing more is asked of the target.
 pub(crate) async fn once_with(
     target: &Target,
     client: &mut GNmiClient<Channel>,
     request: wire::SubscribeRequest,
-) -> Result<Vec<Notification>, CollectError> {
+    updates_max: usize,
+) -> Result<(Vec<Notification>, Extent), CollectError> {
     const WHAT: &str = "Subscribe ONCE";
     use tokio_stream::StreamExt as _;
     // the request side stays open: a target may end the stream when it closes
     let request = target.request(tokio_stream::once(request).chain(tokio_stream::pending()))?;
     let all = async {
-        let mut found = Vec::new();
+        let (mut found, mut updates) = (Vec::new(), 0);
         let mut stream = client.subscribe(request).await?.into_inner();
         while let Some(response) = stream.message().await? {
-            match response.response {
-                Some(Response::Update(n)) if found.len() < NOTIFICATIONS_MAX => found.push(gnmi_wire::notification_from_wire(&n).0),
-                Some(Response::Update(_)) => {}
-                _ => break,
+            let Some(Response::Update(n)) = response.response else { break };
+            updates += n.update.len().max(1);
+            found.push(gnmi_wire::notification_from_wire(&n).0);
+            if updates >= updates_max {
+                return Ok((found, Extent::Beginning));
             }
         }
-        Ok(found)
+        Ok((found, Extent::Whole))
     };
     in_time(target, WHAT, all).await?.map_err(|s| refused(target, WHAT, &s))
 }

@@ -1,10 +1,11 @@
 //! Drives [`gnmi::health`] for one open stream: the clock, the reading of quiet paths, and when to tell.
 
 use crate::error::CollectError;
+use crate::rows::Rows;
 use crate::target::Target;
 use crate::{get, subscription};
 use core::time::Duration;
-use gnmi::health::{Answer, Health, State, Told};
+use gnmi::health::{Answer, Extent, Health, State, Told};
 use gnmi::{Notification, Profile};
 use gnmi_wire::wire::g_nmi_client::GNmiClient;
 use gnmi_wire::wire::{self, Encoding};
@@ -17,12 +18,17 @@ use units::Timestamp;
 
 /// A change that alarms nobody is told at most this often, nanoseconds.
 const TELL_EVERY_NS: i64 = 1_000_000_000;
+/// What changed without a change of state (the last message, counts) is told at most this often, nanoseconds: a capture holds it.
+const REFRESH_EVERY_NS: i64 = 30_000_000_000;
 /// A stream that never pauses may put off a judgement this long, nanoseconds.
 const PUT_OFF_MAX_NS: i64 = 1_000_000_000;
 /// Longest sleep when nothing is due.
 const SLEEP_MAX: Duration = Duration::from_secs(3600);
 
-type Read = (usize, Result<Vec<Notification>, Answer>);
+/// Updates of a table of routes that are compared: a table of a million is not read every half minute, its beginning is.
+const TABLE_UPDATES_MAX: usize = 4096;
+
+type Read = (usize, Result<(Vec<Notification>, Extent), Answer>);
 
 /// The health of one open stream.
 pub(crate) struct HealthWatch {
@@ -30,29 +36,41 @@ pub(crate) struct HealthWatch {
     client: GNmiClient<Channel>,
     profile: Profile,
     encoding: Encoding,
+    /// How each row is asked for, where that is not what the profile says.
+    instead: Vec<Option<String>>,
+    taken: Vec<usize>,
     health: Health,
     told: Told,
     reads: JoinSet<Read>,
     began: Instant,
     began_ns: i64,
-    said: Vec<SubscriptionState>,
+    /// State and `synced` of each row, as told last.
+    said: Vec<(SubscriptionState, bool)>,
     said_at: i64,
+    /// A message came since then.
+    heard: bool,
 }
 
 impl HealthWatch {
-    pub(crate) fn new(target: &Target, client: &GNmiClient<Channel>, profile: &Profile, encoding: Encoding, now_ns: i64) -> Self {
+    pub(crate) fn new(target: &Target, client: &GNmiClient<Channel>, rows: &Rows, encoding: Encoding, now_ns: i64) -> Self {
+        let profile = rows.effective();
+        let mut health = Health::new(&profile.subscriptions, now_ns);
+        rows.left_out().for_each(|(row, words)| health.refused(row, words, now_ns));
         Self {
             target: target.clone(),
             client: client.clone(),
-            profile: profile.clone(),
+            instead: (0..profile.subscriptions.len()).map(|row| rows.instead(row)).collect(),
+            taken: rows.taken(),
+            profile,
             encoding,
-            health: Health::new(&profile.subscriptions, now_ns),
+            health,
             told: Told::default(),
             reads: JoinSet::new(),
             began: Instant::now(),
             began_ns: now_ns,
             said: Vec::new(),
             said_at: 0,
+            heard: false,
         }
     }
 
@@ -64,7 +82,13 @@ impl HealthWatch {
     pub(crate) fn heard(&mut self, notification: &Notification) {
         let now = self.now();
         self.health.heard(notification, now);
+        self.heard = true;
         self.told.apply(notification);
+    }
+
+    /// The target has told all that there is.
+    pub(crate) fn synced(&mut self) {
+        self.health.synced(self.taken.iter().copied());
     }
 
     /// Returns when something is due, or an answer came.
@@ -82,18 +106,8 @@ impl HealthWatch {
         let now = self.now();
         for row in self.health.tick(now) {
             let Some(asked) = self.profile.subscriptions.get(row) else { continue };
-            if asked.canonical.as_ref().unwrap_or(&asked.path).names().any(|n| n == "rib") {
-                // a table of a million routes is not read every half minute; what kills its stream kills the others of this target too
-                self.health.answered(row, Answer::Same, now);
-                continue;
-            }
-            let request = wire::GetRequest {
-                path: vec![gnmi_wire::path_to_wire(&asked.path, &asked.origin)],
-                prefix: subscription::prefix(&self.profile),
-                encoding: self.encoding.into(),
-                ..wire::GetRequest::default()
-            };
-            let once = subscription::once(&self.profile, asked, self.encoding);
+            let once = subscription::once(&self.profile, [asked], self.encoding);
+            let request = (!asked.is_rib()).then(|| subscription::get(&self.profile, asked, self.encoding));
             let (target, client, profile) = (self.target.clone(), self.client.clone(), self.profile.clone());
             self.reads.spawn(async move { (row, read(&target, client, &profile, request, once).await) });
         }
@@ -104,32 +118,40 @@ impl HealthWatch {
         self.health.next_deadline().is_some_and(|d| d.saturating_add(PUT_OFF_MAX_NS) < self.now())
     }
 
-    fn take(&mut self, row: usize, read: Result<Vec<Notification>, Answer>) {
+    fn take(&mut self, row: usize, read: Result<(Vec<Notification>, Extent), Answer>) {
         let Some(asked) = self.profile.subscriptions.get(row) else { return };
         let path = asked.canonical.as_ref().unwrap_or(&asked.path);
-        let answer = read.map_or_else(|answer| answer, |read| self.told.compare(path, &read));
+        let answer = match read {
+            Ok((read, extent)) => self.told.compare(path, &read, extent),
+            // nothing there is what it told, if it took back what it had told
+            Err(Answer::Nothing) => self.told.compare(path, &[], Extent::Whole),
+            Err(answer) => answer,
+        };
         let now = self.now();
         self.health.answered(row, answer, now);
     }
 
-    fn states(&self) -> impl Iterator<Item = SubscriptionState> {
-        self.health.rows().iter().map(|row| match &row.state {
-            State::Waiting => SubscriptionState::Waiting,
-            State::Alive => SubscriptionState::Alive,
-            State::Quiet => SubscriptionState::Quiet,
-            State::Silent { since, reason } => {
-                SubscriptionState::Silent { since: Timestamp::from_nanos(*since), reason: reason.to_string() }
-            }
+    fn states(&self) -> impl Iterator<Item = (SubscriptionState, bool)> {
+        self.health.rows().iter().map(|row| {
+            let state = match &row.state {
+                State::Waiting => SubscriptionState::Waiting,
+                State::Alive => SubscriptionState::Alive,
+                State::Quiet => SubscriptionState::Quiet,
+                State::Silent { since, reason } => {
+                    SubscriptionState::Silent { since: Timestamp::from_nanos(*since), reason: reason.to_string() }
+                }
+            };
+            (state, row.synced)
         })
     }
 
     /// When a change must be told: at once (a time that has passed) if it is about silence.
     fn news_at(&self) -> Option<i64> {
         if self.states().eq(self.said.iter().cloned()) {
-            return None;
+            return self.heard.then(|| self.said_at.saturating_add(REFRESH_EVERY_NS));
         }
-        let silent = |s: &SubscriptionState| matches!(s, SubscriptionState::Silent { .. });
-        let alarming = self.said.len() == self.health.rows().len() && self.states().zip(&self.said).any(|(a, b)| silent(&a) != silent(b));
+        let mut both = self.states().zip(&self.said);
+        let alarming = self.said.len() == self.health.rows().len() && both.any(|((a, _), (b, _))| a.is_silent() != b.is_silent());
         Some(if alarming { self.said_at } else { self.said_at.saturating_add(TELL_EVERY_NS) })
     }
 
@@ -139,35 +161,41 @@ impl HealthWatch {
         self.news_at().filter(|at| *at <= now)?;
         self.said = self.states().collect();
         self.said_at = now;
-        let row = |(row, state): (&gnmi::health::Row, &SubscriptionState)| SubscriptionHealth {
+        self.heard = false;
+        let row = |((row, (state, _)), instead): ((&gnmi::health::Row, &(SubscriptionState, bool)), &Option<String>)| SubscriptionHealth {
             set: row.set.clone(),
             path: row.path.to_string(),
             expected_ms: row.expected_ms(),
             last: row.last.map(Timestamp::from_nanos),
             state: state.clone(),
-            instead: None,
+            instead: instead.clone(),
             synced: row.synced,
             coalesced: row.coalesced,
             empty: row.empty,
         };
-        Some(GnmiEvent::Health { subscriptions: self.health.rows().iter().zip(&self.said).map(row).collect() })
+        Some(GnmiEvent::Health { subscriptions: self.health.rows().iter().zip(&self.said).zip(&self.instead).map(row).collect() })
     }
 }
 
-/// Reads a path by Get; from a target that has none, by Subscribe ONCE.
+/// Reads a path by Get; from a target that has none, and without a request for one, by Subscribe ONCE.
 async fn read(
     target: &Target,
     mut client: GNmiClient<Channel>,
     profile: &Profile,
-    request: wire::GetRequest,
+    request: Option<wire::GetRequest>,
     once: wire::SubscribeRequest,
-) -> Result<Vec<Notification>, Answer> {
-    let found = match get::get_with(target, &mut client, request).await {
-        Err(CollectError::Refused { code: Code::Unimplemented, .. }) => get::once_with(target, &mut client, once).await,
-        other => other,
+) -> Result<(Vec<Notification>, Extent), Answer> {
+    let found = match request {
+        Some(request) => match get::get_with(target, &mut client, request).await {
+            Err(CollectError::Refused { code: Code::Unimplemented, .. }) => {
+                get::once_with(target, &mut client, once, get::UPDATES_MAX).await
+            }
+            other => other.map(|found| (found, Extent::Whole)),
+        },
+        None => get::once_with(target, &mut client, once, TABLE_UPDATES_MAX).await,
     };
     match found {
-        Ok(notifications) => Ok(notifications.into_iter().map(|n| profile.canonical(n)).collect()),
+        Ok((notifications, extent)) => Ok((notifications.into_iter().map(|n| profile.canonical(n)).collect(), extent)),
         Err(CollectError::Refused { code: Code::NotFound, .. }) => Err(Answer::Nothing),
         // more than a message may hold: it lives, and nothing can be compared
         Err(CollectError::Refused { code: Code::OutOfRange, .. }) => Err(Answer::Same),

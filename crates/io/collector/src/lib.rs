@@ -5,16 +5,23 @@
 //! dropped and counted. Losing a transport is one `Closed` with the reason, never an invented withdrawal.
 //! By itself it writes nothing but the rate of a probe ([`set_probe_rate`]); [`set`] is the gNMI call that a caller with a permit makes.
 
+mod address;
 mod backoff;
 mod bmp_listener;
 mod bmp_session;
+mod certificate;
 mod clock;
 mod dial;
+mod encoding;
 mod error;
+mod fit;
 mod flow_listener;
 mod get;
 mod health_watch;
 mod probe_rate;
+mod profiles;
+mod repair_news;
+mod rows;
 mod set;
 mod subscription;
 mod syslog_listener;
@@ -27,6 +34,7 @@ pub use error::CollectError;
 pub use flow_listener::{FLOW_DEFAULT_PORT, FlowBatch, FlowCounters, FlowListener, flow_default_address, flow_exporters};
 pub use get::{DataType, get};
 pub use probe_rate::{RATE_HZ_MAX, RATE_SECONDS_MAX, set_probe_rate};
+pub use profiles::profiles;
 pub use set::{COMMIT_ID_MAX, ConfirmedCommit, Edit, ROLLBACK_S, announces_confirmed_commit, cancel, confirm, set};
 pub use syslog_listener::{Heard, SyslogCounters, SyslogError, SyslogListener, SyslogTls, Transport, syslog_senders};
 pub use target::Target;

@@ -1,98 +1,116 @@
 //! What is asked of a gNMI target: its profile as a request.
 
 use gnmi::Profile;
-use gnmi::profile::{Encoding as Wanted, Mode};
+use gnmi::profile::{Encoding as Wanted, Mode, Subscription};
+use gnmi_wire::proto::gnmi_ext;
 use gnmi_wire::wire::{self, Encoding, SubscriptionMode, subscription_list};
 
 /// Nanoseconds in a millisecond.
 const NS_IN_MS: u64 = 1_000_000;
 
-/// What the target can do, as far as we know.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Choice {
-    /// Encoding to ask for.
-    pub encoding: Encoding,
-    /// The target refused modes before: let it define them.
-    pub target_defined: bool,
+/// Makes the request that opens a stream of these rows.
+pub(crate) fn stream<'a>(
+    profile: &Profile,
+    rows: impl IntoIterator<Item = &'a Subscription>,
+    encoding: Encoding,
+) -> wire::SubscribeRequest {
+    let row = |s: &Subscription| {
+        let mode = match s.mode {
+            Mode::OnChange => SubscriptionMode::OnChange,
+            Mode::Sample => SubscriptionMode::Sample,
+            Mode::TargetDefined => SubscriptionMode::TargetDefined,
+        };
+        wire::Subscription {
+            mode: mode.into(),
+            sample_interval: s.interval_ms.saturating_mul(NS_IN_MS),
+            heartbeat_interval: s.heartbeat_interval_ms.saturating_mul(NS_IN_MS),
+            suppress_redundant: s.suppress_redundant,
+            ..plain(s)
+        }
+    };
+    let list = wire::SubscriptionList {
+        subscription: rows.into_iter().map(row).collect(),
+        mode: subscription_list::Mode::Stream.into(),
+        updates_only: profile.updates_only,
+        ..list(profile, encoding)
+    };
+    request(profile, list)
 }
 
-/// Makes the request that opens the stream.
-pub(crate) fn request(profile: &Profile, choice: Choice) -> wire::SubscribeRequest {
-    let subscription = profile
-        .subscriptions
-        .iter()
-        .map(|s| {
-            let plain = wire::Subscription { path: Some(gnmi_wire::path_to_wire(&s.path, &s.origin)), ..wire::Subscription::default() };
-            let mode = match s.mode {
-                _ if choice.target_defined => return wire::Subscription { mode: SubscriptionMode::TargetDefined.into(), ..plain },
-                Mode::OnChange => SubscriptionMode::OnChange,
-                Mode::Sample => SubscriptionMode::Sample,
-                Mode::TargetDefined => SubscriptionMode::TargetDefined,
-            };
-            wire::Subscription {
-                mode: mode.into(),
-                sample_interval: s.interval_ms.saturating_mul(NS_IN_MS),
-                heartbeat_interval: s.heartbeat_interval_ms.saturating_mul(NS_IN_MS),
-                suppress_redundant: s.suppress_redundant,
-                ..plain
-            }
-        })
-        .collect();
+/// Makes the request that reads the paths of these rows once.
+pub(crate) fn once<'a>(profile: &Profile, rows: impl IntoIterator<Item = &'a Subscription>, encoding: Encoding) -> wire::SubscribeRequest {
     let list = wire::SubscriptionList {
-        prefix: prefix(profile),
-        subscription,
-        mode: subscription_list::Mode::Stream.into(),
-        encoding: choice.encoding.into(),
-        ..wire::SubscriptionList::default()
+        subscription: rows.into_iter().map(plain).collect(),
+        mode: subscription_list::Mode::Once.into(),
+        ..list(profile, encoding)
     };
-    wire::SubscribeRequest { request: Some(wire::subscribe_request::Request::Subscribe(list)), ..wire::SubscribeRequest::default() }
+    request(profile, list)
+}
+
+/// Makes the request that gets one row's path.
+pub(crate) fn get(profile: &Profile, row: &Subscription, encoding: Encoding) -> wire::GetRequest {
+    wire::GetRequest {
+        path: vec![gnmi_wire::path_to_wire(&row.path, &row.origin)],
+        prefix: prefix(profile),
+        encoding: encoding.into(),
+        extension: depth(profile),
+        ..wire::GetRequest::default()
+    }
+}
+
+fn plain(row: &Subscription) -> wire::Subscription {
+    wire::Subscription { path: Some(gnmi_wire::path_to_wire(&row.path, &row.origin)), ..wire::Subscription::default() }
+}
+
+fn list(profile: &Profile, encoding: Encoding) -> wire::SubscriptionList {
+    wire::SubscriptionList { prefix: prefix(profile), encoding: encoding.into(), ..wire::SubscriptionList::default() }
+}
+
+fn request(profile: &Profile, list: wire::SubscriptionList) -> wire::SubscribeRequest {
+    wire::SubscribeRequest { request: Some(wire::subscribe_request::Request::Subscribe(list)), extension: depth(profile) }
 }
 
 /// Where a platform keeps its data apart, the prefix that says so.
-pub(crate) fn prefix(profile: &Profile) -> Option<wire::Path> {
+fn prefix(profile: &Profile) -> Option<wire::Path> {
     (!profile.target.is_empty()).then(|| wire::Path { target: profile.target.clone(), ..wire::Path::default() })
 }
 
-/// Makes the request that reads one subscription's path once.
-pub(crate) fn once(profile: &Profile, asked: &gnmi::profile::Subscription, encoding: Encoding) -> wire::SubscribeRequest {
-    let path = Some(gnmi_wire::path_to_wire(&asked.path, &asked.origin));
-    let list = wire::SubscriptionList {
-        prefix: prefix(profile),
-        subscription: vec![wire::Subscription { path, ..wire::Subscription::default() }],
-        mode: subscription_list::Mode::Once.into(),
-        encoding: encoding.into(),
-        ..wire::SubscriptionList::default()
-    };
-    wire::SubscribeRequest { request: Some(wire::subscribe_request::Request::Subscribe(list)), ..wire::SubscribeRequest::default() }
+fn depth(profile: &Profile) -> Vec<gnmi_ext::Extension> {
+    let extension = |level| gnmi_ext::Extension { ext: Some(gnmi_ext::extension::Ext::Depth(gnmi_ext::Depth { level })) };
+    profile.depth.map(extension).into_iter().collect()
 }
 
-/// Picks the first encoding of the profile that is offered. `None` when none of them is.
-pub(crate) fn encoding(profile: &Profile, offered: &[i32]) -> Option<Encoding> {
-    let wire = |wanted: &Wanted| match wanted {
+/// Returns the encoding's number on the wire.
+pub(crate) const fn wire_encoding(encoding: Wanted) -> Encoding {
+    match encoding {
         Wanted::JsonIetf => Encoding::JsonIetf,
         Wanted::Json => Encoding::Json,
         Wanted::Proto => Encoding::Proto,
-    };
-    profile.encodings.iter().map(wire).find(|e| offered.is_empty() || offered.contains(&i32::from(*e)))
+        Wanted::Ascii => Encoding::Ascii,
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn asked(name: &str, target_defined: bool) -> wire::SubscriptionList {
-        let all = Profile::all().unwrap();
-        let choice = Choice { encoding: Encoding::JsonIetf, target_defined };
-        let request = request(Profile::choose(&all, &[], Some(name)).unwrap(), choice).request;
-        let Some(wire::subscribe_request::Request::Subscribe(list)) = request else { panic!("a subscription") };
+    fn list_of(request: wire::SubscribeRequest) -> wire::SubscriptionList {
+        let Some(wire::subscribe_request::Request::Subscribe(list)) = request.request else { panic!("a subscription") };
         list
+    }
+
+    fn named(name: &str) -> Profile {
+        Profile::choose(&Profile::all().unwrap(), &[], Some(name)).unwrap().clone()
     }
 
     /// The laboratory's nodes and all recordings of them rest on exactly these.
     #[test]
     fn our_own_nodes_are_asked_for_what_they_always_were() {
         const NI: &str = "/network-instances/network-instance[name=default]/protocols/protocol[identifier=BGP][name=BGP]/bgp";
-        let found: Vec<(String, String, i32, u64)> = asked("pilothouse_node", false)
+        let profile = named("pilothouse_node");
+        let request = stream(&profile, &profile.subscriptions, Encoding::JsonIetf);
+        assert_eq!(request.extension, []);
+        let found: Vec<(String, String, i32, u64)> = list_of(request)
             .subscription
             .iter()
             .map(|s| {
@@ -121,19 +139,26 @@ mod tests {
     }
 
     #[test]
-    fn a_target_that_refuses_modes_is_asked_with_its_own() {
-        let list = asked("openconfig", true);
-        assert!(list.subscription.iter().all(|s| s.mode == i32::from(SubscriptionMode::TargetDefined) && s.sample_interval == 0));
-        assert_eq!(asked("sonic", false).prefix.map(|p| p.target).as_deref(), Some("OC-YANG"));
-    }
-
-    #[test]
-    fn a_target_that_offers_only_ascii_is_not_guessed_at() {
-        let all = Profile::all().unwrap();
-        let of = |name| Profile::choose(&all, &[], Some(name)).unwrap();
-        assert_eq!(encoding(of("openconfig"), &[Encoding::Ascii.into()]), None);
-        assert_eq!(encoding(of("openconfig"), &[Encoding::Json.into(), Encoding::Proto.into()]), Some(Encoding::Json));
-        assert_eq!(encoding(of("openconfig"), &[]), Some(Encoding::JsonIetf));
-        assert_eq!(encoding(of("juniper_junos"), &[Encoding::JsonIetf.into(), Encoding::Proto.into()]), Some(Encoding::Proto));
+    fn every_word_of_a_profile_reaches_the_request() {
+        let text = "title = \"x\"\nis_default = true\nencodings = [\"ascii\"]\nports = [1]\ntarget = \"DB\"\nupdates_only = true\ndepth = 3\n\
+                    [[subscription]]\nset = \"s\"\npath = \"/a\"\nmode = \"sample\"\ninterval_ms = 2000\nheartbeat_interval_ms = 60000\n\
+                    suppress_redundant = true\n[[subscription]]\nset = \"t\"\npath = \"/b\"\nmode = \"on_change\"\nheartbeat_interval_ms = 5000\n";
+        let profile = Profile::parse("x", text).unwrap();
+        let request = stream(&profile, &profile.subscriptions, Encoding::Ascii);
+        let level = |r: &[gnmi_ext::Extension]| match r {
+            [gnmi_ext::Extension { ext: Some(gnmi_ext::extension::Ext::Depth(d)) }] => d.level,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(level(&request.extension), 3);
+        let asked = list_of(request);
+        assert_eq!((asked.updates_only, asked.encoding), (true, i32::from(Encoding::Ascii)));
+        assert_eq!(asked.prefix.map(|p| p.target).as_deref(), Some("DB"));
+        let [sample, change] = asked.subscription.as_slice() else { panic!("two rows") };
+        assert_eq!((sample.sample_interval, sample.heartbeat_interval, sample.suppress_redundant), (2_000_000_000, 60_000_000_000, true));
+        assert_eq!((change.heartbeat_interval, change.suppress_redundant), (5_000_000_000, false));
+        let read = once(&profile, &profile.subscriptions, Encoding::Ascii);
+        assert_eq!(level(&read.extension), 3, "what is read beside the stream has the same extent");
+        assert!(!list_of(read).updates_only, "reading without values would read nothing");
+        assert_eq!(level(&get(&profile, &profile.subscriptions[0], Encoding::Ascii).extension), 3);
     }
 }

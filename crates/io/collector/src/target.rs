@@ -1,20 +1,27 @@
 //! Who is dialled, with which trust and which name.
 
+use crate::address::Address;
+use crate::certificate::{Verifier, end_of_pem};
 use crate::error::{CollectError, chain};
 use action::DeviceId;
 use core::fmt;
-use core::net::IpAddr;
 use core::time::Duration;
+use gnmi::Profile;
+use gnmi_wire::wire;
 use gnmi_wire::wire::g_nmi_client::GNmiClient;
-use network::{Inventory, TlsPolicy};
-use tonic::Request;
+use network::{CertificateEnd, Inventory, TlsPolicy};
+use std::sync::{Arc, Mutex, PoisonError};
 use tonic::metadata::{Ascii, MetadataValue};
-use tonic::transport::{Certificate, Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::transport::{Channel, ClientTlsConfig, Endpoint, Identity};
+use tonic::{Code, Request};
+use tracing::info;
 
 /// Longest wait for a connection.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// Longest wait for a word on a port that may be another's.
+const WORD_MAX: Duration = Duration::from_secs(5);
 /// HTTP/2 pings; with their timeout a dead target is noticed within 20 s.
-const PING_EVERY: Duration = Duration::from_secs(10);
+pub(crate) const PING_EVERY: Duration = Duration::from_secs(10);
 /// Longest wait for a ping's answer.
 const PING_MAX: Duration = Duration::from_secs(10);
 /// Longest gNMI message: an initial table in one notification.
@@ -30,6 +37,24 @@ pub struct Target {
     password: Option<String>,
     plaintext_allowed: bool,
     pub(crate) profile: Option<String>,
+    /// Profiles to choose from; `None`: the embedded ones.
+    profiles: Option<Arc<[Profile]>>,
+    /// The port that answered, where none is given; clones share it.
+    found: Arc<Mutex<Option<FoundPort>>>,
+}
+
+/// A port that was found by asking.
+#[derive(Clone, Debug)]
+struct FoundPort {
+    port: u16,
+    told: String,
+}
+
+/// An open connection.
+pub(crate) struct Connection {
+    pub(crate) client: GNmiClient<Channel>,
+    /// Those that could be read.
+    pub(crate) certificates: Vec<CertificateEnd>,
 }
 
 impl fmt::Debug for Target {
@@ -54,7 +79,24 @@ impl Target {
             password,
             plaintext_allowed: inventory.lab.is_some(),
             profile: endpoint.profile,
+            profiles: None,
+            found: Arc::default(),
         })
+    }
+
+    /// Chooses from these profiles instead of the embedded ones; see [`crate::profiles`].
+    #[must_use]
+    pub fn with_profiles(mut self, profiles: Arc<[Profile]>) -> Self {
+        self.profiles = Some(profiles);
+        self
+    }
+
+    /// Returns the profiles to choose from.
+    pub(crate) fn profiles(&self) -> Result<Arc<[Profile]>, CollectError> {
+        match &self.profiles {
+            Some(own) => Ok(Arc::clone(own)),
+            None => Profile::all().map(Arc::from).map_err(|source| CollectError::Profile { device: self.device.clone(), source }),
+        }
     }
 
     /// Adds user and password, where the target wants them.
@@ -72,45 +114,123 @@ impl Target {
 
     /// Connects.
     pub(crate) async fn connect(&self) -> Result<GNmiClient<Channel>, CollectError> {
-        let endpoint = self.endpoint().await?;
-        let channel = endpoint.connect().await.map_err(|cause| self.unreachable(&cause))?;
-        Ok(GNmiClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        Ok(self.open(PING_EVERY).await?.client)
     }
 
-    fn unreachable(&self, cause: &dyn core::error::Error) -> CollectError {
-        CollectError::Connect { device: self.device.clone(), address: self.address.clone(), why: chain(cause) }
+    /// Connects with HTTP/2 pings at this interval; without a port, to the first of the profile's that answers.
+    pub(crate) async fn open(&self, ping_every: Duration) -> Result<Connection, CollectError> {
+        let bad = || CollectError::Address { device: self.device.clone(), address: self.address.clone() };
+        let address = Address::parse(&self.address).ok_or_else(bad)?;
+        if let Some(port) = address.port {
+            return self.open_at(&address, port, ping_every).await;
+        }
+        if let Some(found) = self.found()
+            && let Ok(connection) = self.open_at(&address, found.port, ping_every).await
+        {
+            return Ok(connection);
+        }
+        self.search(&address, ping_every).await
     }
 
-    async fn endpoint(&self) -> Result<Endpoint, CollectError> {
+    /// Returns what there is to say about a port that was found by asking.
+    pub(crate) fn found_port(&self) -> Option<String> {
+        self.found().map(|f| f.told)
+    }
+
+    fn found(&self) -> Option<FoundPort> {
+        self.found.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Tries the ports of the operator's profile, else of the default one, in their order: the first on which gRPC answers Capabilities.
+    async fn search(&self, address: &Address, ping_every: Duration) -> Result<Connection, CollectError> {
+        let profiles = self.profiles()?;
+        let profile = Profile::choose(&profiles, &[], self.profile.as_deref())
+            .or_else(|_| Profile::choose(&profiles, &[], None))
+            .map_err(|source| CollectError::Profile { device: self.device.clone(), source })?;
+        let mut tried = Vec::new();
+        for port in &profile.ports {
+            match self.answers(address, *port, ping_every).await {
+                Ok(connection) => {
+                    let before = if tried.is_empty() { String::new() } else { format!("; before it: {}", tried.join("; ")) };
+                    let told = format!("PH-COLL-047: no port is given; port {port} answers{before}; write it to the inventory");
+                    info!(device = %self.device, port, "gNMI port found");
+                    *self.found.lock().unwrap_or_else(PoisonError::into_inner) = Some(FoundPort { port: *port, told });
+                    return Ok(connection);
+                }
+                // what holds for every port is told once, and no port is asked in vain
+                Err(fatal @ (CollectError::Plaintext { .. } | CollectError::TlsFile { .. } | CollectError::TlsText { .. })) => {
+                    return Err(fatal);
+                }
+                Err(error) => tried.push(format!("{port} {}", short(&error))),
+            }
+        }
+        Err(CollectError::NoPort { device: self.device.clone(), host: address.to_string(), tried: tried.join("; ") })
+    }
+
+    /// Connects and waits for any answer to Capabilities; a status of gRPC is one, whatever it says.
+    async fn answers(&self, address: &Address, port: u16, ping_every: Duration) -> Result<Connection, CollectError> {
+        let mut connection = self.open_at(address, port, ping_every).await?;
+        let request = self.request(wire::CapabilityRequest::default())?;
+        let late = |_| CollectError::Unanswered { device: self.device.clone(), operation: "Capabilities", waited: WORD_MAX };
+        match tokio::time::timeout(WORD_MAX, connection.client.capabilities(request)).await.map_err(late)? {
+            // what tonic makes of a server that speaks no HTTP/2, or no gRPC
+            Err(status) if matches!(status.code(), Code::Unknown | Code::Internal | Code::Unavailable | Code::Cancelled) => {
+                Err(crate::dial::refused(self, "Capabilities", &status))
+            }
+            _ => Ok(connection),
+        }
+    }
+
+    async fn open_at(&self, address: &Address, port: u16, ping_every: Duration) -> Result<Connection, CollectError> {
+        let at = address.at(port);
+        let unreachable =
+            |cause: &dyn core::error::Error| CollectError::Connect { device: self.device.clone(), address: at.clone(), why: chain(cause) };
         let scheme = if self.tls == TlsPolicy::Plaintext { "http" } else { "https" };
-        let bad = |_| CollectError::Address { device: self.device.clone(), address: self.address.clone() };
-        let endpoint = Endpoint::from_shared(format!("{scheme}://{}", self.address)).map_err(bad)?;
+        let bad = |_| CollectError::Address { device: self.device.clone(), address: at.clone() };
+        let endpoint = Endpoint::from_shared(format!("{scheme}://{at}")).map_err(bad)?;
         let endpoint = endpoint
             .connect_timeout(CONNECT_MAX)
             .tcp_nodelay(true)
-            .http2_keep_alive_interval(PING_EVERY)
+            .http2_keep_alive_interval(ping_every)
             .keep_alive_timeout(PING_MAX)
             .keep_alive_while_idle(true);
-        match &self.tls {
-            TlsPolicy::Plaintext if self.plaintext_allowed || self.is_loopback() => Ok(endpoint),
-            TlsPolicy::Plaintext => Err(CollectError::Plaintext { device: self.device.clone(), address: self.address.clone() }),
+        let mut certificates = Vec::new();
+        let (endpoint, verifier) = match &self.tls {
+            TlsPolicy::Plaintext if self.plaintext_allowed || address.is_loopback() => (endpoint, None),
+            TlsPolicy::Plaintext => return Err(CollectError::Plaintext { device: self.device.clone(), address: at }),
             TlsPolicy::Verify { ca_file, server_name, client } => {
-                let mut tls =
-                    ClientTlsConfig::new().ca_certificate(Certificate::from_pem(self.pem(ca_file).await?)).domain_name(server_name);
+                let authorities = self.pem(ca_file).await?;
+                let unusable = |what| CollectError::TlsText { device: self.device.clone(), file: ca_file.clone(), what };
+                let verifier = Verifier::trusting(&authorities).map_err(unusable)?;
+                certificates.extend(end_of_pem("ca", &authorities));
+                let mut tls = ClientTlsConfig::new().domain_name(server_name);
                 if let Some((certificate, key)) = client {
-                    tls = tls.identity(Identity::from_pem(self.pem(certificate).await?, self.pem(key).await?));
+                    let (pem, key) = (self.pem(certificate).await?, self.pem(key).await?);
+                    certificates.extend(end_of_pem("client", &pem));
+                    tls = tls.identity(Identity::from_pem(pem, key));
                 }
-                endpoint.tls_config(tls).map_err(|cause| self.unreachable(&cause))
+                let shown = Arc::clone(&verifier);
+                (endpoint.tls_config_with_verifier(tls, verifier).map_err(|cause| unreachable(&cause))?, Some(shown))
             }
+        };
+        let channel = endpoint.connect().await.map_err(|cause| unreachable(&cause))?;
+        if let Some(not_after) = verifier.and_then(|v| v.shown()) {
+            certificates.insert(0, CertificateEnd { role: "server".to_owned(), not_after });
         }
+        Ok(Connection { client: GNmiClient::new(channel).max_decoding_message_size(MESSAGE_BYTES_MAX), certificates })
     }
 
     async fn pem(&self, file: &str) -> Result<Vec<u8>, CollectError> {
         tokio::fs::read(file).await.map_err(|source| CollectError::TlsFile { device: self.device.clone(), file: file.to_owned(), source })
     }
+}
 
-    fn is_loopback(&self) -> bool {
-        let host = self.address.rsplit_once(':').map_or(self.address.as_str(), |(host, _)| host);
-        host.trim_matches(['[', ']']).parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+/// Why a port is not the one, in a few words.
+fn short(error: &CollectError) -> String {
+    match error {
+        CollectError::Connect { why, .. } => format!("({why})"),
+        CollectError::Unanswered { .. } => "(says nothing)".to_owned(),
+        CollectError::Refused { code, .. } => format!("(speaks no gRPC: {code:?})"),
+        other => format!("({other})"),
     }
 }

@@ -11,7 +11,7 @@
 
 mod compare;
 
-pub use compare::{TOLD_LEAVES_MAX, Told};
+pub use compare::{Extent, TOLD_LEAVES_MAX, Told};
 
 use crate::profile::{Mode, Subscription};
 use crate::{Notification, Path};
@@ -63,6 +63,9 @@ pub enum Reason {
     /// The target did not answer.
     #[error("reading the path got no answer within 10 s")]
     Unanswered,
+    /// The target takes the path in no mode, in its words; it is not subscribed to.
+    #[error("the target refuses it: {0:?}")]
+    Refused(String),
 }
 
 /// What reading a path gave.
@@ -124,18 +127,25 @@ impl Row {
     #[must_use]
     pub const fn expected_ms(&self) -> Option<u64> {
         match self.cadence {
-            Cadence::Every(ms) => Some(ms),
-            Cadence::Changes => None,
+            Cadence::Every(ms) if !self.is_refused() => Some(ms),
+            _ => None,
         }
     }
 
     /// When something must be done, if nothing comes.
     fn deadline(&self) -> Option<i64> {
+        if self.is_refused() {
+            return None;
+        }
         match self.cadence {
             Cadence::Every(_) if matches!(self.state, State::Silent { .. }) => None,
             Cadence::Every(ms) => Some(self.proven.saturating_add(patience_ns(ms))),
             Cadence::Changes => Some(self.asked_until.unwrap_or_else(|| self.proven.saturating_add(ASK_AFTER_NS))),
         }
+    }
+
+    const fn is_refused(&self) -> bool {
+        matches!(self.state, State::Silent { reason: Reason::Refused(_), .. })
     }
 
     /// One that was silent already stays so since then.
@@ -190,7 +200,7 @@ impl Health {
     pub fn heard(&mut self, notification: &Notification, now: i64) {
         let Notification { updates, deletes, atomic, prefix, duplicates, .. } = notification;
         let is_empty = updates.is_empty() && deletes.is_empty() && !atomic;
-        for row in &mut self.rows {
+        for row in self.rows.iter_mut().filter(|r| !r.is_refused()) {
             // one without content and without a path says that the target lives, of no subscription in particular
             if is_empty && !prefix.elems.is_empty() && row.concerns(prefix) {
                 row.empty += 1;
@@ -208,9 +218,17 @@ impl Health {
     /// Notes that the target has told everything of these rows.
     pub fn synced(&mut self, rows: impl IntoIterator<Item = usize>) {
         for row in rows {
-            if let Some(row) = self.rows.get_mut(row) {
+            if let Some(row) = self.rows.get_mut(row).filter(|r| !r.is_refused()) {
                 row.synced = true;
             }
+        }
+    }
+
+    /// Notes that the target takes a row in no mode: it is not subscribed to, and nothing is due.
+    pub fn refused(&mut self, row: usize, words: &str, now: i64) {
+        if let Some(row) = self.rows.get_mut(row) {
+            row.asked_until = None;
+            row.silent(Reason::Refused(words.to_owned()), now);
         }
     }
 

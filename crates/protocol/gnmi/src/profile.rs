@@ -16,6 +16,24 @@ pub enum Encoding {
     Json,
     /// PROTO: scalars typed by protobuf.
     Proto,
+    /// ASCII: text, typed by the table of leaves.
+    Ascii,
+}
+
+impl Encoding {
+    /// Every one, in the order in which they are tried where a profile names none: what keeps types first.
+    pub const ALL: [Self; 4] = [Self::JsonIetf, Self::Json, Self::Proto, Self::Ascii];
+
+    /// Returns the name in the gNMI specification.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::JsonIetf => "JSON_IETF",
+            Self::Json => "JSON",
+            Self::Proto => "PROTO",
+            Self::Ascii => "ASCII",
+        }
+    }
 }
 
 /// How a path is subscribed to (gNMI specification §3.5.1.5.2).
@@ -28,6 +46,18 @@ pub enum Mode {
     Sample,
     /// As the target likes.
     TargetDefined,
+}
+
+impl Mode {
+    /// Returns the name in the gNMI specification.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OnChange => "ON_CHANGE",
+            Self::Sample => "SAMPLE",
+            Self::TargetDefined => "TARGET_DEFINED",
+        }
+    }
 }
 
 /// One path that is subscribed to.
@@ -55,6 +85,14 @@ pub struct Subscription {
     pub leaves: BTreeMap<String, String>,
 }
 
+impl Subscription {
+    /// Says whether it tells a table of routes, which is not read as a whole to see whether it changed.
+    #[must_use]
+    pub fn is_rib(&self) -> bool {
+        self.canonical.as_ref().unwrap_or(&self.path).names().any(|n| n == "rib")
+    }
+}
+
 /// A platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Profile {
@@ -76,6 +114,12 @@ pub struct Profile {
     pub target: String,
     /// Containers are handed on whole; else they are opened to leaves.
     pub whole: bool,
+    /// Initial values are not asked of the stream (`updates_only`); they are read by ONCE beside it.
+    pub updates_only: bool,
+    /// Levels below each path that are wanted (gNMI depth extension); `None`: all.
+    pub depth: Option<u32>,
+    /// Interval at which a path is sampled whose changes the target does not tell, milliseconds.
+    pub fallback_interval_ms: u64,
     /// Known faults, corrected in its notifications.
     pub repairs: Vec<Repair>,
     /// What is asked for.
@@ -103,20 +147,24 @@ pub enum ProfileError {
         what: String,
     },
     /// A field outside its bounds.
-    #[error("profile {file}: {field}: {what}")]
+    #[error("profile {file}, line {line}: {field}: {what}")]
     Field {
         /// File.
         file: String,
+        /// Line, from 1.
+        line: usize,
         /// Field.
         field: &'static str,
         /// What is wrong.
         what: String,
     },
     /// A bad subscription.
-    #[error("profile {file}, subscription {row}: {field}: {what}")]
+    #[error("profile {file}, line {line}, subscription {row}: {field}: {what}")]
     Row {
         /// File.
         file: String,
+        /// Line, from 1: the field's, or the beginning of the row where the field is missing.
+        line: usize,
         /// Number of the subscription in the file, from 1.
         row: usize,
         /// Field.
@@ -171,6 +219,15 @@ impl Profile {
         // the first of several equals
         let best = told.reduce(|best, next| if next.0 > best.0 { next } else { best }).map(|(_, p)| p);
         best.or_else(|| profiles.iter().find(|p| p.is_default)).ok_or_else(|| unknown("(default)"))
+    }
+
+    /// Returns up to two small paths by which an encoding is proven: those without wildcards first, tables of routes never.
+    #[must_use]
+    pub fn proof(&self) -> Vec<&Subscription> {
+        let mut small: Vec<&Subscription> = self.subscriptions.iter().filter(|s| !s.is_rib()).collect();
+        small.sort_by_key(|s| s.path.elems.iter().flat_map(|e| e.keys.values()).filter(|v| *v == "*").count());
+        small.truncate(2);
+        small
     }
 
     fn is_told_by(&self, model: &Model) -> bool {

@@ -6,6 +6,15 @@ use crate::{Notification, Path, Tree, Value};
 /// Leaves of one stream that are remembered to compare with; what is beyond is not blamed on anybody.
 pub const TOLD_LEAVES_MAX: usize = 1 << 16;
 
+/// How much of a path was read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// All of it.
+    Whole,
+    /// Its beginning: what was not read proves nothing.
+    Beginning,
+}
+
 /// What a stream told, kept to be compared with.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told(Tree);
@@ -27,16 +36,19 @@ impl Told {
         self.0.apply(&without_origin(notification));
     }
 
-    /// Compares with what reading `path` gave. Numbers that differ are no change: counters move between a message and the reading,
-    /// and few targets tell each of their steps.
+    /// Compares with what reading `path` gave, all of it (`Extent::Whole`) or its beginning. Numbers that differ are no change: counters
+    /// move between a message and the reading, and few targets tell each of their steps.
     #[must_use]
-    pub fn compare(&self, path: &Path, read: &[Notification]) -> Answer {
+    pub fn compare(&self, path: &Path, read: &[Notification], extent: Extent) -> Answer {
         let mut holds = Tree::new(TOLD_LEAVES_MAX);
         for notification in read {
             holds.apply(&without_origin(notification));
         }
         if holds.is_empty() {
-            return Answer::Nothing;
+            let mut told = false;
+            self.0.for_each(|_, leaf, _| told |= path.covers(leaf));
+            // what it told and took back again is not missed
+            return if told { Answer::Nothing } else { Answer::Same };
         }
         let whole = self.0.refused == 0 && holds.refused == 0;
         let mut same = true;
@@ -46,6 +58,7 @@ impl Told {
                 None => !whole || !path.covers(leaf),
             };
         });
+        let whole = whole && extent == Extent::Whole;
         self.0.for_each(|origin, leaf, _| same &= !whole || !path.covers(leaf) || holds.get(origin, leaf).is_some());
         if same { Answer::Same } else { Answer::Changed }
     }
@@ -85,13 +98,34 @@ mod tests {
         let leaf = "/interfaces/interface[name=eth0]/state/oper-status";
         let mut told = Told::default();
         told.apply(&notification(leaf, text("UP")));
-        assert_eq!(told.compare(&path, &[notification(leaf, text("m:UP"))]), Answer::Same);
-        assert_eq!(told.compare(&path, &[notification(leaf, text("DOWN"))]), Answer::Changed);
-        assert_eq!(told.compare(&path, &[]), Answer::Nothing);
+        assert_eq!(told.compare(&path, &[notification(leaf, text("m:UP"))], Extent::Whole), Answer::Same);
+        assert_eq!(told.compare(&path, &[notification(leaf, text("DOWN"))], Extent::Whole), Answer::Changed);
+        assert_eq!(told.compare(&path, &[], Extent::Whole), Answer::Nothing);
+        assert_eq!(told.compare(&"/elsewhere".parse().unwrap(), &[], Extent::Whole), Answer::Same, "nothing was told there");
         let other = "/interfaces/interface[name=eth1]/state/oper-status";
         let both = [notification(leaf, text("UP")), notification(other, text("UP"))];
-        assert_eq!(told.compare(&path, &both), Answer::Changed, "one that was never told");
-        assert_eq!(told.compare(&path, &[notification(other, text("UP"))]), Answer::Changed, "one that is gone and was not deleted");
+        assert_eq!(told.compare(&path, &both, Extent::Whole), Answer::Changed, "one that was never told");
+        assert_eq!(
+            told.compare(&path, &[notification(other, text("UP"))], Extent::Whole),
+            Answer::Changed,
+            "one that is gone and was not deleted"
+        );
+    }
+
+    /// A table is read from its beginning only: what differs there counts, what was not reached does not.
+    #[test]
+    fn a_beginning_proves_what_it_holds_and_nothing_about_the_rest() {
+        let table: Path = "/bgp/rib".parse().unwrap();
+        let route = |n: u8| format!("/bgp/rib/route[prefix=192.0.2.{n}/32]/state/next-hop");
+        let mut told = Told::default();
+        for n in 1..=3 {
+            told.apply(&notification(&route(n), text("10.0.0.1")));
+        }
+        let held = |n, hop: &str| [notification(&route(n), text(hop))];
+        assert_eq!(told.compare(&table, &held(1, "10.0.0.1"), Extent::Beginning), Answer::Same);
+        assert_eq!(told.compare(&table, &held(1, "10.0.0.1"), Extent::Whole), Answer::Changed);
+        assert_eq!(told.compare(&table, &held(1, "10.0.0.2"), Extent::Beginning), Answer::Changed);
+        assert_eq!(told.compare(&table, &held(9, "10.0.0.1"), Extent::Beginning), Answer::Changed, "a route that was never told");
     }
 
     #[test]
@@ -99,6 +133,6 @@ mod tests {
         let leaf = "/interfaces/interface[name=eth0]/state/counters/in-octets";
         let mut told = Told::default();
         told.apply(&notification(leaf, Value::Uint(7)));
-        assert_eq!(told.compare(&leaf.parse().unwrap(), &[notification(leaf, text("9"))]), Answer::Same);
+        assert_eq!(told.compare(&leaf.parse().unwrap(), &[notification(leaf, text("9"))], Extent::Whole), Answer::Same);
     }
 }

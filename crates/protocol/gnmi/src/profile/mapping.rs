@@ -44,6 +44,12 @@ impl Subscription {
         for value in out.elems.iter_mut().flat_map(|e| e.keys.values_mut()).filter(|v| *v == "*") {
             *value = self.word(bound.next()?).to_owned();
         }
+        // a leaf of a container inside may be named as a whole (`common-stats/response-time`)
+        let joined = below.iter().map(|e| e.name.as_str()).collect::<Vec<_>>().join("/");
+        if let Some(name) = self.leaves.get(&joined).filter(|_| below.len() > 1) {
+            out.elems.push(PathElem { name: name.clone(), ..PathElem::default() });
+            return Some(out);
+        }
         let named = |e: &PathElem| PathElem { name: self.leaves.get(&e.name).unwrap_or(&e.name).clone(), keys: e.keys.clone() };
         out.elems.extend(below.iter().map(named));
         Some(out)

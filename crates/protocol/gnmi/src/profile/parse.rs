@@ -4,6 +4,7 @@ use super::{Encoding, Mode, Profile, ProfileError, Subscription};
 use crate::{Path, Repair};
 use serde::Deserialize;
 use std::collections::BTreeMap;
+use toml::Spanned;
 
 /// Longest file, in bytes: the longest of ours has a tenth.
 const FILE_MAX: usize = 64 << 10;
@@ -13,6 +14,10 @@ const ROWS_MAX: usize = 64;
 const PORTS_MAX: usize = 8;
 /// Interval of a sample, milliseconds.
 const INTERVAL_MS: core::ops::RangeInclusive<u64> = 1000..=3_600_000;
+/// Interval of a sample that stands in for changes, where the profile names none.
+const FALLBACK_INTERVAL_MS: u64 = 10_000;
+/// Levels of the depth extension: no tree of ours is deeper.
+const DEPTH: core::ops::RangeInclusive<u32> = 1..=64;
 /// Interval of a heartbeat, milliseconds.
 const HEARTBEAT_MS: core::ops::RangeInclusive<u64> = 1000..=86_400_000;
 
@@ -35,8 +40,12 @@ struct File {
     #[serde(default)]
     whole: bool,
     #[serde(default)]
+    updates_only: bool,
+    depth: Option<u32>,
+    fallback_interval_ms: Option<u64>,
+    #[serde(default)]
     repairs: Vec<Repair>,
-    subscription: Vec<Row>,
+    subscription: Vec<Spanned<Row>>,
 }
 
 #[derive(Deserialize)]
@@ -63,9 +72,10 @@ impl Profile {
     /// Reads a profile; `file` names it.
     ///
     /// # Errors
-    /// [`ProfileError`] with file, row and field.
+    /// [`ProfileError`] with file, line, row and field.
     pub fn parse(file: &str, text: &str) -> Result<Self, ProfileError> {
-        let wrong = |field, what: &str| ProfileError::Field { file: file.to_owned(), field, what: what.to_owned() };
+        let wrong =
+            |field, what: &str| ProfileError::Field { file: file.to_owned(), line: line_of(text, 0, field), field, what: what.to_owned() };
         if text.len() > FILE_MAX {
             return Err(wrong("file", "is longer than 64 KiB"));
         }
@@ -78,6 +88,12 @@ impl Profile {
                 read.ports.is_empty() || read.ports.len() > PORTS_MAX || read.ports.contains(&0),
                 "wants 1 to 8 ports from 1 to 65535",
             ),
+            ("depth", read.depth.is_some_and(|d| !DEPTH.contains(&d)), "wants 1 to 64, or nothing for all"),
+            (
+                "fallback_interval_ms",
+                read.fallback_interval_ms.is_some_and(|ms| !INTERVAL_MS.contains(&ms)),
+                "wants 1000 to 3600000, or nothing for 10000",
+            ),
             ("subscription", read.subscription.is_empty() || read.subscription.len() > ROWS_MAX, "wants 1 to 64 rows"),
             ("models", read.models.iter().chain(&read.organisations).any(|m| m.trim().is_empty()), "an empty name would fit every target"),
             ("models", read.models.is_empty() && read.organisations.is_empty() && !read.is_default, "nothing tells this platform"),
@@ -85,8 +101,15 @@ impl Profile {
         if let Some((field, _, what)) = checks.into_iter().find(|(_, bad, _)| *bad) {
             return Err(wrong(field, what));
         }
-        let row = |(i, row): (usize, Row)| {
-            subscription(row, &read.origin).map_err(|(field, what)| ProfileError::Row { file: file.to_owned(), row: i + 1, field, what })
+        let row = |(i, row): (usize, Spanned<Row>)| {
+            let begins = row.span().start;
+            subscription(row.into_inner(), &read.origin).map_err(|(field, what)| ProfileError::Row {
+                file: file.to_owned(),
+                line: line_of(text, begins, field),
+                row: i + 1,
+                field,
+                what,
+            })
         };
         Ok(Self {
             name: file.to_owned(),
@@ -98,6 +121,9 @@ impl Profile {
             ports: read.ports,
             target: read.target,
             whole: read.whole,
+            updates_only: read.updates_only,
+            depth: read.depth,
+            fallback_interval_ms: read.fallback_interval_ms.unwrap_or(FALLBACK_INTERVAL_MS),
             repairs: read.repairs,
             subscriptions: read.subscription.into_iter().enumerate().map(row).collect::<Result<_, _>>()?,
         })
@@ -146,6 +172,16 @@ fn subscription(row: Row, origin: &str) -> Result<Subscription, (&'static str, S
         values: row.values,
         leaves: row.leaves,
     })
+}
+
+/// Returns the line, from 1, on which `field` is set in the table that begins at a byte of the text; its first line where it is not.
+fn line_of(text: &str, begins: usize, field: &str) -> usize {
+    let sets = |line: &str| line.trim_start().strip_prefix(field).is_some_and(|rest| rest.trim_start().starts_with('='));
+    let (before, table) = text.split_at_checked(begins).unwrap_or((text, ""));
+    let first = before.matches('\n').count() + 1;
+    let mut lines = table.lines().enumerate();
+    let within = lines.by_ref().take_while(|(i, line)| *i == 0 || !line.trim_start().starts_with('[')).find(|(_, line)| sets(line));
+    first + within.map_or(0, |(i, _)| i)
 }
 
 fn wildcards(path: &Path) -> usize {

@@ -1,0 +1,164 @@
+//! Which encoding a target really delivers: what it announces is proven with a ONCE of a small path before the stream is opened.
+//!
+//! Junos lists JSON_IETF and answers nothing in it (akvorado issue 759); such a target is read in the next encoding, and that is told.
+
+use crate::dial::refused;
+use crate::error::CollectError;
+use crate::fit::is_about_the_request;
+use crate::subscription;
+use crate::target::Target;
+use core::time::Duration;
+use gnmi::Profile;
+use gnmi::profile::{Encoding, Subscription};
+use gnmi_wire::wire;
+use gnmi_wire::wire::g_nmi_client::GNmiClient;
+use gnmi_wire::wire::subscribe_response::Response;
+use tokio_stream::StreamExt as _;
+use tonic::Code;
+use tonic::transport::Channel;
+
+/// Longest wait for the first value of a small path.
+const VALUE_MAX: Duration = Duration::from_secs(5);
+
+/// The encoding to use, and what there is to say about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Proven {
+    pub(crate) encoding: Encoding,
+    pub(crate) warning: Option<String>,
+}
+
+/// What a path gave in an encoding.
+enum Found {
+    /// A value that we read.
+    Value,
+    /// The whole answer, without a value.
+    Nothing,
+    /// No value, and why that is the encoding's fault.
+    Fault(String),
+}
+
+/// Returns the encodings to try: those of the profile first, then what else we read; only what is offered, where the target says so.
+pub(crate) fn candidates(profile: &Profile, offered: &[i32]) -> Vec<Encoding> {
+    let others = Encoding::ALL.into_iter().filter(|e| !profile.encodings.contains(e));
+    let is_offered = |e: &Encoding| offered.is_empty() || offered.contains(&i32::from(subscription::wire_encoding(*e)));
+    profile.encodings.iter().copied().chain(others).filter(is_offered).collect()
+}
+
+/// Finds the first candidate in which the target delivers a value.
+///
+/// # Errors
+/// The transport's and the target's own, except those that are about the request; [`CollectError::Encoding`] without a candidate.
+pub(crate) async fn prove(
+    target: &Target,
+    client: &mut GNmiClient<Channel>,
+    profile: &Profile,
+    candidates: &[Encoding],
+) -> Result<Proven, CollectError> {
+    let paths = profile.proof();
+    let mut faults = Vec::new();
+    for encoding in candidates {
+        let mut fault = None;
+        for path in &paths {
+            match ask(target, client, profile, path, *encoding).await? {
+                Found::Value => return Ok(Proven { encoding: *encoding, warning: fallen_back(&faults, *encoding, &paths) }),
+                Found::Nothing => {}
+                Found::Fault(why) => {
+                    fault = Some(why);
+                    break;
+                }
+            }
+        }
+        faults.push((*encoding, fault));
+    }
+    let first = *candidates.first().ok_or_else(|| CollectError::Encoding { device: target.device.clone() })?;
+    // an answer without a value in every encoding: there is nothing at these paths, and nobody is to blame
+    let blamed = faults.iter().any(|(_, fault)| fault.is_some());
+    let warning =
+        blamed.then(|| format!("PH-COLL-044: no encoding could be proven with ONCE{}; {} is used unproven", told(&faults), first.name()));
+    Ok(Proven { encoding: first, warning })
+}
+
+fn fallen_back(faults: &[(Encoding, Option<String>)], encoding: Encoding, paths: &[&Subscription]) -> Option<String> {
+    let path = paths.first().map(|s| s.path.to_string()).unwrap_or_default();
+    (!faults.is_empty()).then(|| {
+        format!("PH-COLL-041: encodings that the target announces do not deliver {path}{}; {} is used", told(faults), encoding.name())
+    })
+}
+
+fn told(faults: &[(Encoding, Option<String>)]) -> String {
+    let one = |(encoding, fault): &(Encoding, Option<String>)| format!("{}: {}", encoding.name(), fault.as_deref().unwrap_or("no value"));
+    format!(" ({})", faults.iter().map(one).collect::<Vec<_>>().join("; "))
+}
+
+async fn ask(
+    target: &Target,
+    client: &mut GNmiClient<Channel>,
+    profile: &Profile,
+    path: &Subscription,
+    encoding: Encoding,
+) -> Result<Found, CollectError> {
+    let request = subscription::once(profile, [path], subscription::wire_encoding(encoding));
+    let request = target.request(tokio_stream::once(request).chain(tokio_stream::pending()))?;
+    let answer = async {
+        let mut unreadable = None;
+        let mut stream = client.subscribe(request).await?.into_inner();
+        while let Some(wire::SubscribeResponse { response: Some(response), .. }) = stream.message().await? {
+            let Response::Update(update) = response else { break };
+            let (read, errors) = gnmi_wire::notification_from_wire(&update);
+            if !read.updates.is_empty() {
+                return Ok(Found::Value);
+            }
+            unreadable = unreadable.or_else(|| errors.first().map(ToString::to_string));
+        }
+        Ok(unreadable.map_or(Found::Nothing, Found::Fault))
+    };
+    match tokio::time::timeout(VALUE_MAX, answer).await {
+        Err(_) => Ok(Found::Fault(format!("nothing within {VALUE_MAX:?}"))),
+        Ok(Ok(found)) => Ok(found),
+        Ok(Err(status)) => match refused(target, "Subscribe ONCE", &status) {
+            // this user may not read that path, or it is not there: says nothing about the encoding
+            CollectError::Refused { code: Code::NotFound | Code::PermissionDenied, .. } => Ok(Found::Nothing),
+            CollectError::Refused { code, message, .. } if is_about_the_request(code) || matches!(code, Code::Unknown | Code::Internal) => {
+                Ok(Found::Fault(format!("{code:?}: {message:?}")))
+            }
+            other => Err(other),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use gnmi_wire::wire::Encoding as Wire;
+
+    #[test]
+    fn what_is_offered_is_tried_in_the_profiles_order_and_ascii_last() {
+        let all = Profile::all().unwrap();
+        let of = |name: &str, offered: &[Wire]| {
+            let offered: Vec<i32> = offered.iter().map(|e| i32::from(*e)).collect();
+            candidates(Profile::choose(&all, &[], Some(name)).unwrap(), &offered)
+        };
+        assert_eq!(of("openconfig", &[Wire::Ascii]), [Encoding::Ascii]);
+        assert_eq!(of("openconfig", &[Wire::Bytes]), []);
+        assert_eq!(of("openconfig", &[Wire::Proto, Wire::Json]), [Encoding::Json, Encoding::Proto]);
+        assert_eq!(of("openconfig", &[]), Encoding::ALL);
+        assert_eq!(
+            of("juniper_junos", &[Wire::JsonIetf, Wire::Ascii, Wire::Proto]),
+            [Encoding::Proto, Encoding::JsonIetf, Encoding::Ascii]
+        );
+        assert_eq!(of("cisco_nxos", &[]).first(), Some(&Encoding::Json));
+    }
+
+    #[test]
+    fn what_is_said_names_every_encoding_and_its_fault() {
+        let all = Profile::all().unwrap();
+        let profile = Profile::choose(&all, &[], Some("openconfig")).unwrap();
+        let faults = [(Encoding::JsonIetf, None), (Encoding::Json, Some("Unimplemented: \"no\"".to_owned()))];
+        let said = fallen_back(&faults, Encoding::Proto, &profile.proof()).unwrap();
+        assert!(
+            said.starts_with("PH-COLL-041") && said.ends_with("(JSON_IETF: no value; JSON: Unimplemented: \"no\"); PROTO is used"),
+            "{said}"
+        );
+        assert_eq!(fallen_back(&[], Encoding::Proto, &profile.proof()), None);
+    }
+}
