@@ -25,6 +25,28 @@ impl fmt::Display for Asn {
     }
 }
 
+/// Outcome of route origin validation (RFC 6811 §2).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RpkiState {
+    /// A VRP covers it with this origin and length.
+    Valid,
+    /// VRPs cover it, none fits.
+    Invalid,
+    /// No VRP covers it.
+    NotFound,
+}
+
+impl fmt::Display for RpkiState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Valid => "valid",
+            Self::Invalid => "invalid",
+            Self::NotFound => "not found",
+        })
+    }
+}
+
 /// A text that is not the value it should be.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not {what}")]

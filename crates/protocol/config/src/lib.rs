@@ -21,13 +21,14 @@ mod program;
 pub mod secret;
 mod vendor;
 
+pub use bgp::RpkiState;
 pub use edit::PolicyEdit;
 pub use evaluate::PolicyOutcome;
 pub use model::{
     AddPathSend, Aggregate, BestPath, BgpConfig, BgpNetwork, BgpWider, CommunitySet, Condition, ConditionalAdvertisement, Confederation,
     Dampening, FamilyWider, Flow, IgpInterface, IgpSettings, InterfaceConfig, ListEntry, LocalAs, Neighbor, NeighborFamily, NeighborWider,
     PolicyDefinition, PolicyResult, PolicyWider, PrefixEntry, PrefixSet, Protocol, Redistribution, RemovePrivate, Role, RouteAction,
-    RouterConfig, RoutingPolicy, RpkiState, Statement, StaticRoute, Unchanged, Unmodelled, WiderAction, WiderCondition,
+    RouterConfig, RoutingPolicy, Statement, StaticRoute, Unchanged, Unmodelled, WiderAction, WiderCondition,
 };
 pub use vendor::{ReadError, Vendor, read, recognise};
 

@@ -175,8 +175,9 @@ impl Reader {
                 return lists::access(&mut self.config.policy.wider, words[0] == "ipv6", rest);
             }
             ["ip" | "ipv6", "route", rest @ ..] => return self.static_route(rest),
+            // where a router has its VRPs from is not in the model; what they say is given beside it
             ["line" | "vrf" | "bfd" | "rpki" | "segment-routing", ..] => {
-                let quiet = matches!(words, ["line" | "bfd", ..]);
+                let quiet = matches!(words, ["line" | "bfd" | "rpki", ..]);
                 self.block = if quiet { Block::Quiet } else { Block::Foreign(words.join(" ")) };
                 return if quiet { Read::Harmless } else { Read::Unmodelled };
             }

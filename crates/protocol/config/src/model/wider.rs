@@ -1,7 +1,7 @@
 //! The wider part of the model: settings that fewer networks use.
 
 use super::{Neighbor, PrefixSet};
-use bgp::{Asn, ExtendedCommunity, Family, LargeCommunity, Origin, Prefix};
+use bgp::{Asn, ExtendedCommunity, Family, LargeCommunity, Origin, Prefix, RpkiState};
 use core::net::{IpAddr, Ipv4Addr};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -342,18 +342,6 @@ pub struct Redistribution {
     pub policy: Option<String>,
     /// Metric (MED) they get.
     pub metric: Option<u32>,
-}
-
-/// Outcome of route origin validation (RFC 6811).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum RpkiState {
-    /// A VRP covers it with this origin and length.
-    Valid,
-    /// VRPs cover it, none fits.
-    Invalid,
-    /// No VRP covers it.
-    NotFound,
 }
 
 /// A condition that fewer policies use.
