@@ -136,6 +136,25 @@ if name == "recognised_file":
     one = streams[0][0]
     rest = b"\x80\x0c" + bytes(8) + bytes(16) + struct.pack(">H", 0) + bytes(16) + b"\x0a\0\0\1" + bytes(12) + bytes(4)
     put("openbmp", b"OBMP\x01\x07" + struct.pack(">HI", 12 + len(rest), len(one)) + rest + one)
+if name == "rtr_stream":
+    pdu = lambda kind, word, body=b"", version=1: struct.pack(">BBHI", version, kind, word, 8 + len(body)) + body
+    four = lambda flags, n, version=1: pdu(4, 0, struct.pack(">BBBB4sI", flags, 16, 24, 0, bytes([10, n, 0, 0]), 65000 + n), version)
+    six = pdu(6, 0, struct.pack(">BBBB16sI", 1, 32, 48, 0, bytes.fromhex("20010db8") + bytes(12), 65001))
+    end = lambda serial: pdu(7, 7, struct.pack(">IIII", serial, 60, 30, 600))
+    table = pdu(3, 7) + four(1, 1) + four(1, 2) + six + end(1)
+    put("table", b"\x40" + table)
+    put("new", b"\x40" + table + pdu(0, 7, struct.pack(">I", 2)) + pdu(3, 7) + four(0, 1) + four(1, 3) + end(2))
+    put("reset", b"\x06" + table + pdu(0, 7, struct.pack(">I", 2)) + pdu(8, 0) + table)
+    put("old", b"\x40" + pdu(10, 4, struct.pack(">II", 0, 2) + b"no", 0) + pdu(3, 1, b"", 0) + four(1, 1, 0) + pdu(7, 1, struct.pack(">I", 1), 0))
+    put("key", b"\x40" + pdu(3, 7) + pdu(9, 256, bytes(20) + struct.pack(">I", 65001) + b"key") + end(1))
+    put("twice", b"\x40" + pdu(3, 7) + four(1, 1) + four(1, 1) + end(1))
+if name == "rpki_file":
+    slurm = b'{"slurmVersion":1,"validationOutputFilters":{"prefixFilters":[{"asn":64496},{"prefix":"192.0.2.0/24"}],"bgpsecFilters":[]},' \
+        b'"locallyAddedAssertions":{"prefixAssertions":[{"asn":64496,"prefix":"2001:db8::/32","maxPrefixLength":48}],"bgpsecAssertions":[]}}'
+    put("json", b'{"metadata":{"generated":1626853335},"roas":[{"asn":"AS1","prefix":"10.0.0.0/8","maxLength":24,"ta":"t","expires":1626900001}]}\0' + slurm)
+    put("client", b'{"metadata":{"buildtime":"2021-07-21T07:42:15Z"},"roas":[{"asn":64496,"prefix":"2001:db8::/32"}]}\0' + slurm)
+    put("csv", b"ASN,IP Prefix,Max Length,Trust Anchor,Expires\nAS1,10.0.0.0/8,24,t,1626900001\n\0" + slurm)
+    put("csvext", b'URI,"ASN",IP Prefix,Max Length,Not Before,Not After\nr,AS1,10.0.0.0/8,,2021-01-01 00:00:00,2021-07-22 00:00:00\n')
 own = root / "fuzz/seeds" / name
 if own.is_dir():
     for seed in own.iterdir():

@@ -55,4 +55,6 @@ targets!(
     gnmi_dump,
     rib_intake,
     recognised_file,
+    rtr_stream,
+    rpki_file,
 );

@@ -1,9 +1,12 @@
 //! `pilotctl twin`: networks from their configurations, solved, changed, checked.
 
 mod trial;
+mod validation;
 
 use crate::exit::{Context, Ended, Failure, Outcome};
 use bgp::{Family, Prefix};
+use case::beside::Beside;
+use case::steps::{self, Verdict};
 use case::{Case, answer};
 use clap::Subcommand;
 use routing::{Plane, Schedule};
@@ -35,6 +38,14 @@ enum Verb {
         /// Why each choice was made: the deciding step, what others lost by, the policies on the way.
         #[arg(long)]
         explain: bool,
+        /// After the first N steps of the case; 0: as its files say.
+        #[arg(long, value_name = "N")]
+        step: Option<usize>,
+        /// Types the steps of the case in order and judges what it expects in between: exit status 0 met, 1 not met, 3 partly not known.
+        #[arg(long, conflicts_with_all = ["step", "explain", "prefix", "router"])]
+        steps: bool,
+        #[command(flatten)]
+        validation: validation::Validation,
     },
     /// What a change would move, by router and prefixes, with the checks.
     #[command(name = "what-if", after_help = trial::HELP)]
@@ -47,17 +58,29 @@ enum Verb {
 /// Runs `twin`.
 pub fn run(context: &Context, arguments: &Arguments) -> Ended {
     match &arguments.verb {
-        Verb::Solve { case, prefix, router, explain } => {
-            let loaded = load(case)?;
+        Verb::Solve { case, steps: true, .. } => judged(context, &load(case)?),
+        Verb::Solve { case, prefix, router, explain, step, steps: _, validation } => {
+            let mut loaded = load(case)?;
+            if let Some(step) = step {
+                let all = loaded.steps.len();
+                if *step > all {
+                    return Err(Failure::new("PH-CLI-065", format!("{}: no step {step}; it has {all}", case.display())));
+                }
+                loaded = loaded.after(*step);
+            }
+            let mut beside = Beside::load(case).map_err(|e| Failure::new("PH-CLI-060", e.to_string()))?;
+            let unavailable = told(validation.put(&mut beside)?);
             if let Some(name) = router.as_ref().filter(|r| !loaded.routers.iter().any(|(n, _)| n == *r)) {
                 let names = loaded.routers.iter().map(|(n, _)| n.as_str()).collect::<Vec<_>>().join(", ");
                 return Err(Failure::new("PH-CLI-061", format!("{}: no router {name:?}; there are {names}", case.display())));
             }
-            if *explain {
-                explained(context, &loaded, *prefix, router.as_deref())
+            let network = (&loaded, &beside);
+            let ended = if *explain {
+                explained(context, network, *prefix, router.as_deref())
             } else {
-                solved(context, &loaded, *prefix, router.as_deref())
-            }
+                solved(context, network, *prefix, router.as_deref())
+            };
+            ended.map(|outcome| if unavailable && outcome == Outcome::Done { Outcome::Partly } else { outcome })
         }
         Verb::WhatIf(arguments) => trial::what_if(context, arguments),
         Verb::Check(arguments) => trial::check(context, arguments),
@@ -68,8 +91,46 @@ fn load(dir: &Path) -> Result<Case, Failure> {
     Case::load(dir).map_err(|e| Failure::new("PH-CLI-060", e.to_string()))
 }
 
-fn solved(context: &Context, case: &Case, prefix: Option<Prefix>, router: Option<&str>) -> Ended {
-    let mut told = answer::solve(case);
+/// Says on what origin validation rests; returns whether it is unavailable.
+fn told(said: Option<Result<String, String>>) -> bool {
+    let Some(said) = said else { return false };
+    let unavailable = said.is_err();
+    // beside the answer, which may be JSON
+    eprintln!("{}", said.unwrap_or_else(|why| why));
+    unavailable
+}
+
+/// Judges the expectations that a case has between its steps.
+fn judged(context: &Context, case: &Case) -> Ended {
+    let all = steps::judge(case);
+    if all.is_empty() {
+        return Err(Failure::new("PH-CLI-065", "the case has no steps that expect anything"));
+    }
+    let met = all.iter().filter(|j| j.verdict == Verdict::Met).count();
+    if context.json {
+        crate::engine::print_json(&all);
+    } else {
+        for j in &all {
+            let verdict = match &j.verdict {
+                Verdict::Met => "met".to_owned(),
+                Verdict::NotMet(why) => format!("not met: {why}"),
+                Verdict::NotKnown(why) => format!("not known: {why}"),
+            };
+            println!("step {} {} {}: {verdict}", j.step, j.router, j.command);
+        }
+        println!("{met} of {} expectations met", all.len());
+    }
+    Ok(if all.iter().any(|j| matches!(j.verdict, Verdict::NotMet(_))) {
+        Outcome::No
+    } else if met < all.len() {
+        Outcome::Partly
+    } else {
+        Outcome::Done
+    })
+}
+
+fn solved(context: &Context, (case, beside): (&Case, &Beside), prefix: Option<Prefix>, router: Option<&str>) -> Ended {
+    let mut told = answer::solve_with(case, beside);
     told.routers.retain(|name, _| router.is_none_or(|r| r == name));
     for tables in told.routers.values_mut().flat_map(|t| t.values_mut()) {
         tables.retain(|p, _| prefix.is_none_or(|wanted| wanted == *p));
@@ -91,8 +152,8 @@ fn solved(context: &Context, case: &Case, prefix: Option<Prefix>, router: Option
     })
 }
 
-fn explained(context: &Context, case: &Case, prefix: Option<Prefix>, router: Option<&str>) -> Ended {
-    let blueprint = case.blueprint();
+fn explained(context: &Context, (case, beside): (&Case, &Beside), prefix: Option<Prefix>, router: Option<&str>) -> Ended {
+    let blueprint = case.blueprint_with(beside);
     let mut all = Vec::new();
     for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
         let plane = Plane::new(&blueprint, family);

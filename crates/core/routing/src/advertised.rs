@@ -44,7 +44,8 @@ impl Plane<'_> {
         let bgp = self.network.routers[router].config.bgp.as_ref();
         let Some(map) = bgp.and_then(|b| b.wider.table_map.get(&self.family)) else { return true };
         let mut route = solution.shared.routes.get(solved.state.slots[best as usize].route).clone();
-        let question = Question { prefix, neighbor: None, local: None, outbound: false, rpki: None };
+        let rpki = self.validity(router, prefix, &route.attributes.as_path);
+        let question = Question { prefix, neighbor: None, local: None, outbound: false, rpki };
         matches!(self.nodes[router].policies.run(map, &question, &mut route), Verdict::Accepted { .. })
     }
 }

@@ -65,4 +65,6 @@ pub struct Blueprint {
     pub starting: bool,
     /// What routes did before, for routers with dampening; `None`: not known.
     pub flaps: Option<Arc<Flaps>>,
+    /// What origin validation goes by, at every router alike; `None`: not known, which is neither "not found" nor "valid".
+    pub vrps: Option<Arc<rtr::Vrps>>,
 }

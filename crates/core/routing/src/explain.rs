@@ -205,7 +205,7 @@ impl Plane<'_> {
                 to,
                 export: self.passage(half.from, half.to_address, true, exported.into_inner()),
                 import: self.passage(half.to, half.from_address, false, imported.into_inner()),
-                then: held.map(|r| self.held_as(&r)).unwrap_or_default(),
+                then: held.map(|r| self.held_as(&r, half.to as usize, &solved.class.prefix)).unwrap_or_default(),
             });
             if sender == NONE {
                 let by = if half.from == OUTSIDE { "outside" } else { "default-originate" };
@@ -240,7 +240,8 @@ impl Plane<'_> {
         });
         let policy = policy.map(|policy| {
             let trace = crate::policy::Trace::default();
-            let question = Question { prefix, neighbor: None, local: None, outbound: false, rpki: None };
+            let rpki = self.validity(router, prefix, &route.attributes.as_path);
+            let question = Question { prefix, neighbor: None, local: None, outbound: false, rpki };
             // the route has already been changed by it; conditions on what it set may come out otherwise
             self.nodes[router].policies.run_traced(&policy, &question, &mut route.clone(), Some(&trace));
             Passage { policy, terms: trace.into_inner() }
@@ -257,8 +258,8 @@ impl Plane<'_> {
         Some(Passage { policy, terms })
     }
 
-    /// What of a route decides, in words.
-    fn held_as(&self, route: &Route) -> String {
+    /// What of a route decides at a router, in words.
+    fn held_as(&self, route: &Route, router: usize, prefix: &Prefix) -> String {
         let a = &route.attributes;
         let mut out = format!("path [{}]", a.as_path);
         let mut say = |word: &str, value: Option<String>| {
@@ -270,6 +271,7 @@ impl Plane<'_> {
         say("MED", a.med.map(|v| v.to_string()));
         say("weight", (route.weight > 0).then(|| route.weight.to_string()));
         say("next hop", a.next_hop.map(|v| v.to_string()));
+        say("RPKI", self.validity(router, prefix, &a.as_path).map(|v| v.to_string()));
         out
     }
 

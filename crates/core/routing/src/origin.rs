@@ -106,7 +106,8 @@ impl Plane<'_> {
         if self.network.routers[router].config.bgp.as_ref().is_some_and(|b| b.wider.graceful_shutdown) {
             sink(&mut route);
         }
-        let question = Question { prefix, neighbor: None, local: None, outbound: false, rpki: None };
+        let rpki = self.validity(router, prefix, &route.attributes.as_path);
+        let question = Question { prefix, neighbor: None, local: None, outbound: false, rpki };
         let accepts =
             policy.is_none_or(|name| matches!(self.nodes[router].policies.run(name, &question, &mut route), Verdict::Accepted { .. }));
         accepts.then_some(route)
@@ -145,7 +146,8 @@ impl Plane<'_> {
             sink(&mut route);
         }
         if let Some(name) = &aggregate.policy {
-            let question = Question { prefix: &aggregate.prefix, neighbor: None, local: None, outbound: false, rpki: None };
+            let rpki = self.validity(router, &aggregate.prefix, &route.attributes.as_path);
+            let question = Question { prefix: &aggregate.prefix, neighbor: None, local: None, outbound: false, rpki };
             if !matches!(self.nodes[router].policies.run(name, &question, &mut route), Verdict::Accepted { .. }) {
                 return None;
             }

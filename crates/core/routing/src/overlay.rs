@@ -70,13 +70,18 @@ impl Plane<'_> {
     /// `None`: the two have too little in common.
     fn overlay<'m>(&self, network: &'m Blueprint) -> Option<Plane<'m>> {
         let before = self.network;
-        let Blueprint { routers, links, feeds: _, failures, starting, flaps } = network;
+        let Blueprint { routers, links, feeds: _, failures, starting, flaps, vrps } = network;
         let alike = |(a, b): (&crate::Router, &crate::Router)| a.name == b.name && a.profile == b.profile;
         let flapped = match (&before.flaps, flaps) {
             (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
             (a, b) => a.is_none() && b.is_none(),
         };
+        let validated = match (&before.vrps, vrps) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
+            (a, b) => a.is_none() && b.is_none(),
+        };
         if !flapped
+            || !validated
             || routers.len() != before.routers.len()
             || *starting != before.starting
             || !before.routers.iter().zip(routers).all(alike)

@@ -6,8 +6,8 @@ use crate::fabric::{CONNECTED, Fabric, UNREACHABLE};
 use crate::overlay::Delta;
 use crate::policy::Policies;
 use crate::session::{Absent, Half, OUTSIDE, Sessions, family_of, neighbor_of};
-use crate::transfer::{End, From};
-use bgp::{Asn, Family};
+use crate::transfer::{End, From, Validator};
+use bgp::{Asn, Family, RpkiState};
 use config::AddPathSend;
 use core::net::{IpAddr, Ipv4Addr};
 use std::collections::{BTreeMap, BTreeSet};
@@ -144,8 +144,21 @@ impl<'n> Plane<'n> {
             policies: &node.policies,
             requires_policy: node.requires_policy,
             flaps: self.network.flaps.as_deref(),
+            vrps: self.vrps_of(router),
             trace: None,
         })
+    }
+
+    /// What a router validates origins by, where one of its policies asks.
+    fn vrps_of(&self, router: usize) -> Option<Validator<'_>> {
+        let node = self.nodes.get(router).filter(|n| n.policies.asks_origin())?;
+        let bgp = self.network.routers.get(router)?.config.bgp.as_ref()?;
+        Some(Validator { vrps: self.network.vrps.as_deref()?, own: bgp.asn, set_is_not_found: node.rules.profile.set_is_not_found })
+    }
+
+    /// What origin validation says of a path at a router; `None`: nobody asks, or it is not known.
+    pub(crate) fn validity(&self, router: usize, prefix: &bgp::Prefix, path: &bgp::AsPath) -> Option<RpkiState> {
+        self.vrps_of(router)?.state(prefix, path)
     }
 
     /// Says where a router has the path at a place from.

@@ -26,6 +26,8 @@ pub struct Policies {
     default_local_pref: u32,
     /// Neighbours that are not of another AS; `set as-path replace` leaves what they are told and tell alone (FRR 8.4).
     inside: BTreeSet<IpAddr>,
+    /// Some policy asks what origin validation says.
+    asks_origin: bool,
     /// Expressions that could not be read: list and expression.
     pub broken: Vec<(String, String)>,
 }
@@ -129,7 +131,15 @@ impl Policies {
         });
         let inside = inside.collect();
         let default_local_pref = bgp.map_or(100, |b| b.default_local_pref);
-        Self { policy: policy.clone(), as_paths, communities, large, extended, own_as, default_local_pref, inside, broken }
+        let asks = |c: &Condition| matches!(c, Condition::Wider { what: WiderCondition::Rpki(_), .. });
+        let asks_origin = policy.definitions.values().flat_map(|d| &d.statements).flat_map(|s| &s.conditions).any(asks);
+        Self { policy: policy.clone(), as_paths, communities, large, extended, own_as, default_local_pref, inside, asks_origin, broken }
+    }
+
+    /// Says whether some policy asks what origin validation says.
+    #[must_use]
+    pub const fn asks_origin(&self) -> bool {
+        self.asks_origin
     }
 
     /// Returns the definitions and sets.

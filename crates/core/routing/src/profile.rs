@@ -94,10 +94,12 @@ pub struct Profile {
     pub beside: Beside,
     /// The last step.
     pub last: LastStep,
+    /// Origin validation says "not found" of a path that ends with a set, whatever VRPs cover its prefix. RFC 6811 §2 says "invalid" then.
+    pub set_is_not_found: bool,
 }
 
 impl Profile {
-    /// FRR 8.4, profile traditional, as Debian builds it (`--enable-multipath=256`; bgpd/bgp_vty.c, bgp_route.c).
+    /// FRR 8.4, profile traditional, as Debian builds it (`--enable-multipath=256`; bgpd/bgp_vty.c, bgp_route.c, bgp_rpki.c).
     pub const FRR: Self = Self {
         weight: true,
         tie_break: TieBreak::RouterIdFirst,
@@ -110,6 +112,7 @@ impl Profile {
         oldest: Oldest::External,
         beside: Beside::NeighbourAs,
         last: LastStep::Neighbour,
+        set_is_not_found: true,
     };
 
     /// Arista EOS (EOS user manual, "Border Gateway Protocol"): MEDs are compared deterministically; one path unless `maximum-paths`; then
@@ -122,6 +125,7 @@ impl Profile {
         requires_policy: true,
         sends_back: false,
         beside: Beside::SameLength,
+        set_is_not_found: false,
         ..Self::FRR
     };
 

@@ -221,7 +221,9 @@ impl Plane<'_> {
             }
             n += 1;
         };
+        let mut asks_origin = false;
         for node in routers.map(|r| &self.nodes[r]) {
+            asks_origin |= node.policies.asks_origin();
             let model = node.policies.model();
             for name in model.prefix_sets.keys().chain(model.wider.prefix_sets_v6.keys()) {
                 push(node.policies.prefix_list(name, prefix).unwrap_or(false));
@@ -235,6 +237,10 @@ impl Plane<'_> {
             bits.extend(flaps.keys().position(|(_, _, p)| p == prefix).map(|at| at as u64 + 1));
         }
         bits.push(u64::from(prefix.length()));
+        // behind everything else: it is the only part whose length differs from prefix to prefix
+        if let Some(vrps) = self.network.vrps.as_deref().filter(|_| asks_origin) {
+            vrps.tell_apart(prefix, &mut bits);
+        }
         bits
     }
 
@@ -282,8 +288,8 @@ impl Plane<'_> {
             if let Some(conditional) = &settings.wider.conditional {
                 let exists = self.any_matches(solution, half.from as usize, &conditional.condition_map).is_some();
                 for (prefix, route) in self.table(solution, half.from as usize, true) {
-                    let mut route = route.clone();
-                    if matches!(end.policies.run(&conditional.advertise_map, &question(&prefix), &mut route), Verdict::Accepted { .. }) {
+                    let (asked, mut route) = (self.question(half.from as usize, &prefix, route), route.clone());
+                    if matches!(end.policies.run(&conditional.advertise_map, &asked, &mut route), Verdict::Accepted { .. }) {
                         let into = if exists == conditional.exist { &mut out.granted } else { &mut out.withheld };
                         into.entry(prefix).or_default().insert(h as u32);
                     }
@@ -373,7 +379,8 @@ impl Plane<'_> {
         for part in parts {
             let named = aggregate.suppress_map.as_ref().is_some_and(|map| {
                 let mut any = local(Kind::Learned, Origin::Igp, None);
-                matches!(self.nodes[router].policies.run(map, &question(&part), &mut any), Verdict::Accepted { .. })
+                let asked = self.question(router, &part, &any);
+                matches!(self.nodes[router].policies.run(map, &asked, &mut any), Verdict::Accepted { .. })
             });
             if aggregate.summary_only || named {
                 out.suppressed.entry(part).or_default().insert(router);
@@ -386,16 +393,21 @@ impl Plane<'_> {
         let mut made = local(Kind::Network, Origin::Igp, Some(0));
         if let Some(name) = policy {
             let prefix = self.any_matches(solution, router, name)?;
-            self.nodes[router].policies.run(name, &question(&prefix), &mut made);
+            let asked = self.question(router, &prefix, &made);
+            self.nodes[router].policies.run(name, &asked, &mut made);
         }
         Some(made)
+    }
+
+    fn question<'q>(&self, router: usize, prefix: &'q Prefix, route: &Route) -> Question<'q> {
+        Question { prefix, neighbor: None, local: None, outbound: true, rpki: self.validity(router, prefix, &route.attributes.as_path) }
     }
 
     /// Returns the first prefix of a router's table that a policy accepts.
     fn any_matches(&self, solution: &Solution, router: usize, policy: &str) -> Option<Prefix> {
         self.table(solution, router, false).find_map(|(prefix, route)| {
-            let mut route = route.clone();
-            let verdict = self.nodes[router].policies.run(policy, &question(&prefix), &mut route);
+            let (asked, mut route) = (self.question(router, &prefix, route), route.clone());
+            let verdict = self.nodes[router].policies.run(policy, &asked, &mut route);
             matches!(verdict, Verdict::Accepted { .. }).then_some(prefix)
         })
     }
@@ -446,10 +458,6 @@ pub(crate) fn in_parts<T: Sync, R: Send>(
         }
     }
     out
-}
-
-fn question(prefix: &Prefix) -> Question<'_> {
-    Question { prefix, neighbor: None, local: None, outbound: true, rpki: None }
 }
 
 impl Solution {

@@ -6,7 +6,7 @@ use crate::fabric::{CONNECTED, Fabric, is_link_local};
 use crate::policy::{NextHop, Policies, Question, Verdict, replaced};
 use crate::route::{Kind, Route};
 use crate::session::{Half, family_of, neighbor_of};
-use bgp::{AsPath, Asn, Community, ExtendedCommunity, Family, Prefix, Segment};
+use bgp::{AsPath, Asn, Community, ExtendedCommunity, Family, Prefix, RpkiState, Segment};
 use config::{BgpConfig, Neighbor, NeighborFamily, Role};
 use core::net::{IpAddr, Ipv4Addr};
 
@@ -76,6 +76,25 @@ pub(crate) struct Special {
     pub granted: bool,
 }
 
+/// What a router validates origins by.
+#[derive(Clone, Copy)]
+pub(crate) struct Validator<'n> {
+    pub vrps: &'n rtr::Vrps,
+    /// The router's AS: the origin of what was made inside.
+    pub own: Asn,
+    pub set_is_not_found: bool,
+}
+
+impl Validator<'_> {
+    pub fn state(&self, prefix: &Prefix, path: &AsPath) -> Option<RpkiState> {
+        let origin = rtr::origin(path, self.own);
+        if origin.is_none() && self.set_is_not_found {
+            return Some(RpkiState::NotFound);
+        }
+        self.vrps.state(prefix, origin)
+    }
+}
+
 /// A router as transfers see it.
 #[derive(Clone, Copy)]
 pub(crate) struct End<'n> {
@@ -84,6 +103,8 @@ pub(crate) struct End<'n> {
     pub policies: &'n Policies,
     pub requires_policy: bool,
     pub flaps: Option<&'n crate::Flaps>,
+    /// What it validates origins by; `None`: nobody asks, or it is not known.
+    pub vrps: Option<Validator<'n>>,
     /// Where the terms that routes pass here are written down.
     pub trace: Option<&'n crate::policy::Trace>,
 }
@@ -182,7 +203,8 @@ impl<'n> Transfer<'n> {
             add(&mut a.communities, Community::GRACEFUL_SHUTDOWN);
         }
         // policy sees the route as it is sent, and the kind it has here
-        let question = Question { prefix, neighbor: Some(half.to_address), local: Some(half.from_address), outbound: true, rpki: None };
+        let rpki = end.vrps.and_then(|v| v.state(prefix, &sent.attributes.as_path));
+        let question = Question { prefix, neighbor: Some(half.to_address), local: Some(half.from_address), outbound: true, rpki };
         // what a condition lets out is not asked of the export policy (bgpd, `bgp_conditional_adv_routes`)
         let advertise = settings.wider.conditional.as_ref().filter(|_| special.granted).map(|c| &c.advertise_map);
         let own = if special.suppressed { settings.wider.unsuppress_map.as_ref() } else { settings.export.as_ref() };
@@ -384,8 +406,8 @@ impl<'n> Transfer<'n> {
             held.aigp = None;
         }
         if let Some(name) = inward.0 {
-            let question =
-                Question { prefix, neighbor: Some(half.from_address), local: Some(half.to_address), outbound: false, rpki: None };
+            let rpki = end.vrps.and_then(|v| v.state(prefix, &held.attributes.as_path));
+            let question = Question { prefix, neighbor: Some(half.from_address), local: Some(half.to_address), outbound: false, rpki };
             match end.policies.run_traced(name, &question, &mut held, end.trace) {
                 Verdict::Accepted { next_hop, .. } => held.next_hop = next_hop,
                 Verdict::Rejected { term } => return Err(Stop::Policy(Side::Import, name.clone(), term)),

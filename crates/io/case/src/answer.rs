@@ -1,6 +1,7 @@
 //! What the routers make of a case, as `pilotctl twin solve` prints it.
 
 use crate::Case;
+use crate::beside::Beside;
 use bgp::{Family, Prefix};
 use routing::{Anomaly, Arrival, OrderDependent, PathRow, Plane, Schedule};
 use serde::Serialize;
@@ -67,17 +68,23 @@ pub struct Answer {
 /// Solves a case.
 #[must_use]
 pub fn solve(case: &Case) -> Answer {
-    solved(case, None)
+    solve_with(case, &Beside::default())
+}
+
+/// Solves a case with what is told beside it.
+#[must_use]
+pub fn solve_with(case: &Case, beside: &Beside) -> Answer {
+    solved(case, beside, None)
 }
 
 /// Solves a case whose sessions come up in an order; what depends on it is not looked for.
 #[must_use]
 pub fn solve_in(case: &Case, arrival: &Arrival) -> Answer {
-    solved(case, Some(arrival))
+    solved(case, &Beside::default(), Some(arrival))
 }
 
-fn solved(case: &Case, arrival: Option<&Arrival>) -> Answer {
-    let blueprint = case.blueprint();
+fn solved(case: &Case, beside: &Beside, arrival: Option<&Arrival>) -> Answer {
+    let blueprint = case.blueprint_with(beside);
     let mut out = Answer {
         routers: BTreeMap::new(),
         converged: true,

@@ -2,11 +2,13 @@
 
 use crate::{Case, CaseError};
 use bgp::{Asn, Prefix};
-use config::{BgpNetwork, RpkiState};
+use config::BgpNetwork;
 use core::net::IpAddr;
 use preflight::Facts;
 use routing::Blueprint;
-use serde::Deserialize;
+use rtr::{Vrp, Vrps};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
@@ -14,16 +16,25 @@ use std::sync::Arc;
 /// Prefixes that one entry of `generated` may make.
 const GENERATED_MAX: usize = 2_000_000;
 
-/// A validated ROA payload (RFC 6811 §2).
-#[derive(Clone, Debug, Deserialize)]
+/// An entry of `vrps` (RFC 6811 §2).
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Vrp {
-    /// Prefix.
-    pub prefix: Prefix,
-    /// Origin AS.
-    pub asn: Asn,
+struct Payload {
+    prefix: Prefix,
+    asn: Asn,
     /// Longest length; absent: the prefix's own.
-    pub max_length: Option<u8>,
+    max_length: Option<u8>,
+}
+
+/// Reads `vrps`; absent is unknown, never empty.
+fn payloads<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Arc<Vrps>>, D::Error> {
+    let Some(all) = Option::<Vec<Payload>>::deserialize(from)? else { return Ok(None) };
+    let read = |p: Payload| {
+        let max_length = p.max_length.unwrap_or_else(|| p.prefix.length());
+        let wrong = || D::Error::custom(format!("vrps: the longest length {max_length} does not fit {}", p.prefix));
+        Vrp::new(p.prefix, max_length, p.asn).ok_or_else(wrong)
+    };
+    Ok(Some(Arc::new(Vrps::new(all.into_iter().map(read).collect::<Result<Vec<_>, _>>()?))))
 }
 
 /// Prefixes that a router announces besides its configuration: the first `count` of `length` inside `within`.
@@ -47,22 +58,13 @@ pub struct Beside {
     /// `context`.
     pub context: Facts,
     /// `vrps`: absent is unknown, never empty.
-    pub vrps: Option<Vec<Vrp>>,
+    #[serde(deserialize_with = "payloads")]
+    pub vrps: Option<Arc<Vrps>>,
     /// `vrps_before`: the data before it changed last.
-    pub vrps_before: Option<Vec<Vrp>>,
+    #[serde(deserialize_with = "payloads")]
+    pub vrps_before: Option<Arc<Vrps>>,
     /// `generated`.
     pub generated: Vec<Generated>,
-}
-
-/// Answers what origin validation says by a list of payloads (RFC 6811 §2).
-#[must_use]
-pub fn validity(vrps: &[Vrp], prefix: &Prefix, asn: Asn) -> RpkiState {
-    let mut covering = vrps.iter().filter(|v| v.prefix.covers(prefix)).peekable();
-    if covering.peek().is_none() {
-        return RpkiState::NotFound;
-    }
-    let fits = |v: &Vrp| v.asn == asn && asn.0 != 0 && prefix.length() <= v.max_length.unwrap_or_else(|| v.prefix.length());
-    if covering.any(fits) { RpkiState::Valid } else { RpkiState::Invalid }
 }
 
 impl Beside {
@@ -75,9 +77,10 @@ impl Beside {
         serde_json::from_value(told).map_err(|source| CaseError::Json { path: dir.join("case.json"), source })
     }
 
-    /// Puts the generated prefixes into a network.
+    /// Puts the generated prefixes and what origin validation goes by into a network.
     pub fn fill(&self, network: &mut Blueprint) {
         Self::announce(&self.generated, network);
+        network.vrps.clone_from(&self.vrps);
     }
 
     /// Lets routers announce generated prefixes.
@@ -160,15 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn origins_are_judged_as_rfc_6811_says() {
-        let vrp = |p: &str, asn, max_length| Vrp { prefix: p.parse().unwrap(), asn: Asn(asn), max_length };
-        let vrps = [vrp("192.0.2.0/24", 65001, None), vrp("198.51.100.0/22", 65001, Some(24)), vrp("203.0.113.0/24", 0, None)];
-        let of = |p: &str, asn| validity(&vrps, &p.parse().unwrap(), Asn(asn));
-        assert_eq!(of("192.0.2.0/24", 65001), RpkiState::Valid);
-        assert_eq!(of("192.0.2.0/25", 65001), RpkiState::Invalid);
-        assert_eq!(of("192.0.2.0/24", 65002), RpkiState::Invalid);
-        assert_eq!(of("198.51.101.0/24", 65001), RpkiState::Valid);
-        assert_eq!(of("203.0.113.0/24", 0), RpkiState::Invalid, "AS 0 makes nothing valid");
-        assert_eq!(of("10.0.0.0/8", 65001), RpkiState::NotFound);
+    fn payloads_are_read_and_bad_ones_named() {
+        let of = |vrps: &str| serde_json::from_str::<Beside>(&format!("{{{vrps}}}"));
+        assert!(of("").unwrap().vrps.is_none(), "absent is unknown");
+        assert_eq!(of("\"vrps\":[]").unwrap().vrps.unwrap().len(), 0, "a list that is empty is known to be");
+        let one = of(r#""vrps":[{"prefix":"192.0.2.0/24","asn":65001}]"#).unwrap().vrps.unwrap();
+        assert_eq!(one.state(&"192.0.2.0/24".parse().unwrap(), Some(Asn(65001))), Some(bgp::RpkiState::Valid));
+        let error = of(r#""vrps":[{"prefix":"192.0.2.0/24","asn":65001,"max_length":23}]"#).unwrap_err().to_string();
+        assert!(error.contains("the longest length 23 does not fit 192.0.2.0/24"), "{error}");
     }
 }

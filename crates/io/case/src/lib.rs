@@ -19,7 +19,7 @@ mod show;
 pub mod space;
 pub mod steps;
 
-use config::RouterConfig;
+use config::{Condition, RouterConfig, WiderCondition};
 use routing::{Blueprint, Failures, Links, Profile, Router};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -247,10 +247,12 @@ impl Case {
             failures: Failures::default(),
             starting: true,
             flaps: None,
+            vrps: None,
         }
     }
 
-    /// Lists what configurations ask for and the computation does not hold, and what contradicts itself: router, file, line, text, effect.
+    /// Lists what configurations ask for and the computation does not hold, what contradicts itself, and what was asked of origin validation
+    /// while no VRPs are known: router, file, line, text, effect.
     #[must_use]
     pub fn unmodelled(&self, blueprint: &Blueprint) -> Vec<String> {
         let mut out = Vec::new();
@@ -263,9 +265,26 @@ impl Case {
                     format!("{name}: {file} line {line}: {}: {}", missing.text, missing.effect())
                 });
             }
+            if blueprint.vrps.is_none() {
+                out.extend(
+                    asked_of_validation(&router.config.policy)
+                        .map(|asked| format!("{name}: {asked}: no VRPs are known; what it decides is not known")),
+                );
+            }
         }
         out
     }
+}
+
+/// Conditions that ask what origin validation says: policy, term, line.
+fn asked_of_validation(policy: &config::RoutingPolicy) -> impl Iterator<Item = String> {
+    let terms = policy.definitions.iter().flat_map(|(name, d)| d.statements.iter().map(move |s| (name, s)));
+    terms.flat_map(|(name, s)| {
+        s.conditions.iter().filter_map(move |c| match c {
+            Condition::Wider { what: WiderCondition::Rpki(_), line } => Some(format!("{name} {}: {line}", s.sequence)),
+            _ => None,
+        })
+    })
 }
 
 /// An end of a link: router, and interface where it is named.

@@ -174,8 +174,10 @@ impl<'s> Live<'s> {
         let mut script = format!("set -e\nchown -R frr:frr {d}\n");
         let more = ON_DEMAND.iter().filter(|(_, word)| config.contains(word)).map(|(daemon, _)| daemon);
         for daemon in DAEMONS.iter().chain(more) {
+            // Debian builds origin validation as a module, which knows the words of it
+            let module = if *daemon == "bgpd" && config.lines().any(|l| l == "rpki") { "-M rpki " } else { "" };
             script += &format!(
-                "ip netns exec {} {FRR_DIR}/{daemon} -d -z {d}/zserv.api --vty_socket {d} -f {d}/empty.conf -i {d}/{daemon}.pid\n",
+                "ip netns exec {} {FRR_DIR}/{daemon} {module}-d -z {d}/zserv.api --vty_socket {d} -f {d}/empty.conf -i {d}/{daemon}.pid\n",
                 self.ran.space(name)
             );
         }
@@ -188,6 +190,18 @@ impl<'s> Live<'s> {
             Some(_) => Err(LiveError(format!("{name}: FRR refuses the configuration: {}", said.chars().take(600).collect::<String>()))),
             None => Ok(()),
         }
+    }
+
+    /// Starts a program at a router, in its namespace; it ends with it.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub fn start_beside(&self, router: &str, program: &str, arguments: &[&str]) -> Result<(), LiveError> {
+        let wrong = |e: std::io::Error| LiveError(format!("{program} at {router}: {e}"));
+        let log = std::fs::File::create(self.dir(router).join(format!("{program}.log"))).map_err(wrong)?;
+        let mut command = Command::new("ip");
+        command.args(["netns", "exec", &self.ran.space(router), program]).args(arguments);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(log).spawn().map(drop).map_err(wrong)
     }
 
     /// Asks a router.

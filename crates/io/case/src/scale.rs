@@ -126,7 +126,7 @@ impl Scenario {
             }
             feeds.push(self.feed(*external, at, address, count, distinct));
         }
-        Blueprint { routers, links: Some(Arc::new(links)), feeds, failures: Failures::default(), starting: false, flaps: None }
+        Blueprint { routers, links: Some(Arc::new(links)), feeds, failures: Failures::default(), starting: false, flaps: None, vrps: None }
     }
 
     fn router(&self, router: usize) -> Router {

@@ -21,6 +21,7 @@ Besides routers, links and config_files, it may tell what configurations do not 
   context.vital, domains, classes, communities, protected_communities, flaps, accepts, routers, intended, limits
   vrps, vrps_before                                 [{prefix, asn, max_length}]; absent: origin validation is unknown
   generated                                         [{router, within, length, count}] prefixes that a router announces besides
+--vrps FILE, --rtr ADDRESS and --slurm FILE take the place of vrps.
 
 Change files: one of the twelve actions
   {\"action\":\"LOCAL_PREF_ADJUST\",\"router\":\"r1\",\"neighbor\":\"10.0.0.2\",\"prefixes\":[\"203.0.113.0/24\"],\"parameters\":{\"local_pref\":200}}
@@ -40,6 +41,8 @@ pub struct ChangeArguments {
     /// Limits, as `context.limits` in case.json has them.
     #[arg(long, value_name = "FILE")]
     policy: Option<PathBuf>,
+    #[command(flatten)]
+    validation: super::validation::Validation,
 }
 
 /// Runs `what-if`.
@@ -76,10 +79,15 @@ fn effect(arguments: &ChangeArguments) -> Result<(Effect, Change), Failure> {
         let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
         beside.context.limits = serde_json::from_str::<Limits>(&text).map_err(|e| wrong(&e))?;
     }
+    let unavailable = arguments.validation.put(&mut beside)?;
     let wrong = |e: &dyn std::fmt::Display| Failure::new("PH-CLI-063", format!("{}: {e}", arguments.change.display()));
     let text = std::fs::read_to_string(&arguments.change).map_err(|e| wrong(&e))?;
     let change: Change = serde_json::from_str(&text).map_err(|e| wrong(&ChangeError::from(e)))?;
-    let effect = case.effect_with(&change, &beside).map_err(|e| wrong(&e))?;
+    let mut effect = case.effect_with(&change, &beside).map_err(|e| wrong(&e))?;
+    if let Some(Err(why)) = &unavailable {
+        effect.unmodelled.push(why.clone());
+    }
+    super::told(unavailable);
     Ok((effect, change))
 }
 

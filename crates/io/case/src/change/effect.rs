@@ -2,7 +2,7 @@
 
 use super::{Change, ChangeError, undo};
 use crate::Case;
-use crate::beside::{Beside, validity};
+use crate::beside::Beside;
 use bgp::Prefix;
 use config::RpkiState;
 use preflight::order::{Order, safe_order};
@@ -85,8 +85,8 @@ impl Case {
         let names = steps_of(change).iter().map(|s| s.in_words()).collect::<Vec<_>>();
 
         let (now, then) = (beside.vrps.as_deref(), beside.vrps_before.as_deref());
-        let valid = |p: &Prefix, asn| now.map(|v| validity(v, p, asn));
-        let valid_before = |p: &Prefix, asn| then.map(|v| validity(v, p, asn));
+        let valid = |p: &Prefix, asn| now?.state(p, Some(asn));
+        let valid_before = |p: &Prefix, asn| then?.state(p, Some(asn));
         let context = Context {
             facts: &facts,
             validity: now.is_some().then_some(&valid as preflight::Validity<'_>),

@@ -1,0 +1,138 @@
+//! `pilotctl twin` as a user runs it, on small cases made here.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+const R1: &str = "interface r1-eth0\n ip address 10.0.1.1/24\nexit\n\
+route-map IN deny 10\n match rpki invalid\nexit\nroute-map IN permit 20\n match rpki valid\n set local-preference 200\nexit\nroute-map IN permit 30\nexit\n\
+router bgp 65001\n bgp router-id 1.1.1.1\n no bgp ebgp-requires-policy\n neighbor 10.0.1.2 remote-as 65002\n address-family ipv4 unicast\n  \
+neighbor 10.0.1.2 route-map IN in\n exit-address-family\nexit\n";
+const X: &str = "interface x-eth0\n ip address 10.0.1.2/24\nexit\n\
+router bgp 65002\n bgp router-id 2.2.2.2\n no bgp ebgp-requires-policy\n no bgp network import-check\n neighbor 10.0.1.1 remote-as 65001\n \
+address-family ipv4 unicast\n  network 192.0.2.0/24\n  network 198.51.100.0/24\n  network 203.0.113.0/24\n exit-address-family\nexit\n";
+const CASE: &str = r#"{"routers":["r1","x"],"links":{"s1":["r1","x"]}}"#;
+/// Far in the future: the tests do not age.
+const LATER: u64 = 9_999_999_999;
+
+fn case(folder: &Path) {
+    for (name, text) in [("r1", R1), ("x", X)] {
+        let dir = folder.join("configs").join(name);
+        std::fs::create_dir_all(&dir).unwrap();
+        std::fs::write(dir.join("frr.conf"), text).unwrap();
+    }
+    std::fs::write(folder.join("case.json"), CASE).unwrap();
+}
+
+fn file(folder: &Path, name: &str, text: &str) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+fn vrps(expires: u64) -> String {
+    format!(
+        r#"{{"metadata":{{}},"roas":[{{"prefix":"192.0.2.0/24","maxLength":24,"asn":"AS65002","expires":{LATER}}},
+        {{"prefix":"198.51.100.0/24","maxLength":24,"asn":"AS65099","expires":{expires}}}]}}"#
+    )
+}
+
+fn pilotctl(arguments: &[&str], folder: &Path) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_pilotctl")).args(arguments).current_dir(folder).output().unwrap()
+}
+
+fn said(out: &Output) -> (String, String, Option<i32>) {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    (text(&out.stdout), text(&out.stderr), out.status.code())
+}
+
+#[test]
+fn origins_are_validated_by_a_file_and_by_local_exceptions() {
+    let folder = tempfile::tempdir().unwrap();
+    case(folder.path());
+    file(folder.path(), "vrps.json", &vrps(LATER));
+    let (out, err, status) = said(&pilotctl(&["twin", "solve", ".", "--router", "r1", "--vrps", "vrps.json"], folder.path()));
+    assert_eq!(status, Some(0), "{out}{err}");
+    assert!(err.contains("origin validation by 2 VRPs of vrps.json"), "{err}");
+    assert!(out.contains("> 192.0.2.0/24 from 10.0.1.2 via 10.0.1.2 path [65002] Igp lp 200"), "{out}");
+    assert!(!out.contains("198.51.100.0/24"), "invalid, and the policy rejects it: {out}");
+    assert!(out.contains("> 203.0.113.0/24 from 10.0.1.2 via 10.0.1.2 path [65002] Igp med 0"), "not found, and kept: {out}");
+    // an exception of ours over the same file
+    let slurm = r#"{"slurmVersion":1,"validationOutputFilters":{"prefixFilters":[{"asn":65099}],"bgpsecFilters":[]},
+        "locallyAddedAssertions":{"prefixAssertions":[{"asn":65002,"prefix":"203.0.113.0/24"}],"bgpsecAssertions":[]}}"#;
+    file(folder.path(), "slurm.json", slurm);
+    let over = ["twin", "solve", ".", "--router", "r1", "--vrps", "vrps.json", "--slurm", "slurm.json"];
+    let (out, err, status) = said(&pilotctl(&over, folder.path()));
+    assert_eq!(status, Some(0), "{out}{err}");
+    assert!(out.contains("> 198.51.100.0/24 from 10.0.1.2 via 10.0.1.2 path [65002] Igp med 0"), "{out}");
+    assert!(out.contains("> 203.0.113.0/24 from 10.0.1.2 via 10.0.1.2 path [65002] Igp lp 200"), "{out}");
+    let explained = ["twin", "solve", ".", "--router", "r1", "--prefix", "192.0.2.0/24", "--explain", "--vrps", "vrps.json"];
+    let (out, ..) = said(&pilotctl(&explained, folder.path()));
+    assert!(out.contains("import IN permit 20 (local-preference 200)") && out.contains("RPKI valid"), "{out}");
+}
+
+/// Neither "not found" nor "valid": what is not known is said and decides nothing.
+#[test]
+fn no_data_and_expired_data_are_unavailable() {
+    let folder = tempfile::tempdir().unwrap();
+    case(folder.path());
+    let (out, _, status) = said(&pilotctl(&["twin", "solve", ".", "--router", "r1"], folder.path()));
+    assert_eq!(status, Some(3), "{out}");
+    assert!(out.contains("r1: IN 10: match rpki invalid: no VRPs are known; what it decides is not known"), "{out}");
+    assert!(!out.contains("203.0.113.0/24"), "{out}");
+    // one of two payloads expired: only what it would matter for is not known
+    file(folder.path(), "vrps.json", &vrps(1_700_000_000));
+    let (out, err, _) = said(&pilotctl(&["twin", "solve", ".", "--router", "r1", "--vrps", "vrps.json"], folder.path()));
+    assert!(err.contains("1 VRPs of vrps.json, 1 more have expired"), "{err}");
+    assert!(out.contains("192.0.2.0/24") && out.contains("203.0.113.0/24") && !out.contains("198.51.100.0/24"), "{out}");
+    file(folder.path(), "old.json", &vrps(LATER).replace("\"metadata\":{}", "\"metadata\":{\"generated\":1700000000}"));
+    let (_, err, status) = said(&pilotctl(&["twin", "solve", ".", "--vrps", "old.json"], folder.path()));
+    assert_eq!(status, Some(3), "{err}");
+    assert!(err.contains("origin validation is unavailable: old.json: the VRPs were made"), "{err}");
+    let (_, err, status) = said(&pilotctl(&["twin", "solve", ".", "--rtr", "127.0.0.1:1"], folder.path()));
+    assert_eq!(status, Some(3), "{err}");
+    assert!(err.contains("unavailable: 127.0.0.1:1: PH-COLL-050"), "{err}");
+}
+
+#[test]
+fn a_check_says_which_new_origin_is_invalid() {
+    let folder = tempfile::tempdir().unwrap();
+    case(folder.path());
+    file(folder.path(), "vrps.json", &vrps(LATER));
+    file(folder.path(), "change.json", r#"{"router":"r1","config":["router bgp 65001","address-family ipv4 unicast","no neighbor 10.0.1.2 route-map IN in"]}"#);
+    let (out, err, status) = said(&pilotctl(&["twin", "check", ".", "--change", "change.json", "--vrps", "vrps.json"], folder.path()));
+    assert_eq!(status, Some(1), "{out}{err}");
+    assert!(out.contains("198.51.100.0/24") && out.contains("origin AS 65002: invalid"), "{out}");
+    let (out, ..) = said(&pilotctl(&["twin", "check", ".", "--change", "change.json"], folder.path()));
+    assert!(out.contains("origin validation data is not known; nothing is judged by it"), "{out}");
+}
+
+#[test]
+fn a_bad_file_is_named_with_its_place() {
+    let folder = tempfile::tempdir().unwrap();
+    case(folder.path());
+    file(folder.path(), "bad.csv", "ASN,IP Prefix,Max Length\nAS65002,192.0.2.0/24,23\n");
+    let refused = |arguments: &[&str]| {
+        let (out, err, status) = said(&pilotctl(arguments, folder.path()));
+        assert_eq!(status, Some(2), "{out}{err}");
+        err
+    };
+    let error = refused(&["twin", "solve", ".", "--vrps", "bad.csv"]);
+    assert!(error.starts_with("PH-CLI-064 bad.csv: line 2: the longest length 23 does not fit 192.0.2.0/24"), "{error}");
+    file(folder.path(), "slurm.json", r#"{"slurmVersion":2}"#);
+    let error = refused(&["twin", "solve", ".", "--rtr", "127.0.0.1:1", "--slurm", "slurm.json"]);
+    assert!(error.contains("slurm.json: SLURM version 2; version 1 is read"), "{error}");
+    assert!(refused(&["twin", "solve", ".", "--slurm", "slurm.json"]).contains("SLURM version 2"));
+}
+
+#[test]
+fn steps_of_a_case_are_typed_and_judged() {
+    let own = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../io/case/tests/cases/lines-typed");
+    let (out, err, status) = said(&pilotctl(&["twin", "solve", ".", "--steps"], &own));
+    assert_eq!(status, Some(0), "{out}{err}");
+    assert!(out.ends_with("6 of 6 expectations met\n"), "{out}");
+    let tables = |step: &str| said(&pilotctl(&["twin", "solve", ".", "--step", step], &own)).0;
+    assert_eq!(tables("0"), said(&pilotctl(&["twin", "solve", "."], &own)).0);
+    assert_ne!(tables("0"), tables("7"), "lines that were typed change the tables");
+    let (_, err, status) = said(&pilotctl(&["twin", "solve", ".", "--step", "99"], &own));
+    assert_eq!((status, err.contains("PH-CLI-065")), (Some(2), true), "{err}");
+}
