@@ -1,6 +1,10 @@
 //! Secrets by name. They are kept in a file that only its owner can read, and never enter a log, a capture or a `Debug` output.
 //!
-//! The window keeps secrets in the operating system's keyring; headless runs and labs use the file.
+//! Where the user's session has a key store ([`KeyStore`]), what it holds goes before the file; labs and hosts without one use the file.
+
+mod key_store;
+
+pub use key_store::KeyStore;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -56,6 +60,14 @@ pub enum VaultError {
         /// Its permission bits.
         mode: u32,
     },
+    /// The key store cannot be used.
+    #[error("PH-VLT-004 the key store gives no secret {name:?}: {why}")]
+    KeyStore {
+        /// Name of the secret.
+        name: String,
+        /// Its words, or ours.
+        why: String,
+    },
     /// The file is too long or no JSON object of texts.
     #[error("PH-VLT-003 {path} is no JSON object of names and secrets: {why}")]
     Malformed {
@@ -99,6 +111,22 @@ impl Vault {
         let map: BTreeMap<String, String> =
             serde_json::from_str(&text).map_err(|e| malformed(format!("line {}, column {}", e.line(), e.column())))?;
         Ok(Self { secrets: map.into_iter().map(|(k, v)| (k, Secret(v))).collect() })
+    }
+
+    /// Puts what the key store holds under these names before what the file holds; returns those names.
+    ///
+    /// # Errors
+    /// [`VaultError::KeyStore`]; the secrets of the file are then unchanged.
+    pub fn prefer<'a>(&mut self, store: &KeyStore, names: impl Iterator<Item = &'a str>) -> Result<Vec<String>, VaultError> {
+        let mut found = BTreeMap::new();
+        for name in names {
+            if let Some(secret) = store.get(name)? {
+                found.insert(name.to_owned(), secret);
+            }
+        }
+        let from_store = found.keys().cloned().collect();
+        self.secrets.extend(found);
+        Ok(from_store)
     }
 
     /// Returns a secret.
