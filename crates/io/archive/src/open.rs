@@ -3,6 +3,8 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 /// Compressed within compressed is unpacked this often: an archive of a compressed dump is seen, deeper nesting only in attacks.
 const MAX_NESTING: usize = 2;
@@ -55,6 +57,63 @@ impl Default for Limits {
     }
 }
 
+/// Follows the reading of a file from elsewhere: how far it is, and whether it shall end. Cheap to clone.
+#[derive(Clone, Debug, Default)]
+pub struct Watch {
+    read: Arc<AtomicU64>,
+    stopped: Arc<AtomicBool>,
+}
+
+impl Watch {
+    /// Returns how many bytes of the file, as it lies on the disk, were read.
+    #[must_use]
+    pub fn read_bytes(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    /// Lets the reader end with an error at its next read.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
+    }
+
+    /// Says whether it was told to end.
+    #[must_use]
+    pub fn is_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
+    }
+}
+
+struct Watched {
+    file: File,
+    watch: Watch,
+}
+
+impl Read for Watched {
+    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
+        if self.watch.is_stopped() {
+            // `Interrupted` would be tried again
+            return Err(io::Error::other("the reading was stopped"));
+        }
+        let n = self.file.read(out)?;
+        self.watch.read.fetch_add(n as u64, Ordering::Relaxed);
+        Ok(n)
+    }
+}
+
+/// Opens a file as [`open`] does, for a reader that others follow and may stop. Only a regular file is opened: what else has a path (a
+/// terminal, a pipe, a device) may never end.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_watched(path: &Path, watch: &Watch) -> Result<Box<dyn Read>, OpenError> {
+    let failed = |source| OpenError::Open { path: path.to_owned(), source };
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(failed(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file")));
+    }
+    let file = File::open(path).map_err(failed)?;
+    unpacked(path, Box::new(Watched { file, watch: watch.clone() }), Limits::default())
+}
+
 /// Opens a file for reading with the default [`Limits`]; `-` is standard input. Compression is told by content, not by name.
 ///
 /// # Errors
@@ -73,6 +132,10 @@ pub fn open_with(path: &Path, limits: Limits) -> Result<Box<dyn Read>, OpenError
     } else {
         Box::new(File::open(path).map_err(|source| OpenError::Open { path: path.to_owned(), source })?)
     };
+    unpacked(path, input, limits)
+}
+
+fn unpacked(path: &Path, input: Box<dyn Read>, limits: Limits) -> Result<Box<dyn Read>, OpenError> {
     unpack(input, limits).map_err(|fault| match fault {
         Fault::Nested => OpenError::Nested { path: path.to_owned() },
         Fault::Io(source) => OpenError::Unpack { path: path.to_owned(), source },
@@ -184,6 +247,28 @@ mod tests {
             assert_eq!(text(packed, 1000).unwrap(), "first second");
         }
         assert_eq!(text(Vec::new(), 1000).unwrap(), "");
+    }
+
+    #[test]
+    fn a_watched_reading_tells_how_far_it_is_ends_when_told_and_takes_files_only() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("x.gz");
+        let plain: Vec<u8> = (0..200_000_u32).flat_map(|n| n.wrapping_mul(2_654_435_761).to_be_bytes()).collect();
+        std::fs::write(&path, gzip(&plain)).unwrap();
+        let watch = Watch::default();
+        let mut input = open_watched(&path, &watch).unwrap();
+        input.read_exact(&mut [0; 1000]).unwrap();
+        let early = watch.read_bytes();
+        assert!(early > 0 && early < std::fs::metadata(&path).unwrap().len() / 2, "{early}");
+        input.read_exact(&mut [0; 400_000]).unwrap();
+        assert!(watch.read_bytes() > early);
+        watch.stop();
+        let error = input.read_to_end(&mut Vec::new()).unwrap_err();
+        assert!(error.to_string().contains("stopped"), "{error}");
+        for what in ["/dev/zero", "/"] {
+            let error = open_watched(Path::new(what), &Watch::default()).err().unwrap();
+            assert!(matches!(&error, OpenError::Open { source, .. } if source.to_string().contains("no regular file")), "{error:?}");
+        }
     }
 
     #[test]

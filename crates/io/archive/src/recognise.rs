@@ -38,6 +38,24 @@ pub enum Format {
     Unknown,
 }
 
+impl Format {
+    /// Returns it in words.
+    #[must_use]
+    pub const fn words(self) -> &'static str {
+        match self {
+            Self::Bmp => "a stream of BMP messages",
+            Self::OpenBmp => "BMP in the headers of OpenBMP",
+            Self::Mrt => "MRT of a route collector",
+            Self::Pcap => "a packet capture, pcap",
+            Self::PcapNg => "a packet capture, pcapng",
+            Self::Gnmi => "gNMI telemetry",
+            Self::Capture => "a capture of Pilothouse",
+            Self::Empty => "an empty file",
+            Self::Unknown => "not known",
+        }
+    }
+}
+
 /// What was found.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Found {
@@ -71,6 +89,20 @@ impl Found {
             left_out: Vec::new(),
             whole: true,
         }
+    }
+
+    /// Returns the verb of `pilotctl` that reads such a file; `None` where none does.
+    #[must_use]
+    pub fn verb(&self) -> Option<&'static str> {
+        Some(match self.format {
+            Format::Bmp => "rib",
+            Format::OpenBmp => "decode bmp",
+            Format::Mrt => "decode mrt",
+            Format::Pcap | Format::PcapNg => "decode pcap",
+            Format::Gnmi if self.left_out.is_empty() => "decode gnmi",
+            Format::Capture => "replay",
+            Format::Gnmi | Format::Empty | Format::Unknown => return None,
+        })
     }
 
     fn count(&mut self, kind: &str) {

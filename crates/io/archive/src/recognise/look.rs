@@ -22,13 +22,8 @@ fn message(frame: &[u8], codec: &mut bmp::Codec, found: &mut Found) {
         }
         Err(_) => found.count("malformed"),
     }
-    // RFC 7854 §4.2: seconds and microseconds end the per-peer header; zero where the router has no clock
-    if let (Some(0..=3 | 6), Some(stamp)) = (frame.get(5), frame.get(40..48).and_then(<[u8]>::first_chunk::<8>)) {
-        let both = u64::from_be_bytes(*stamp);
-        let (seconds, micros) = ((both >> 32) as i64, (both & 0xFFFF_FFFF) as i64);
-        if seconds > 0 {
-            found.at(seconds * 1_000_000_000 + micros * 1000);
-        }
+    if let Some(time) = crate::messages::stamp(frame) {
+        found.at(time);
     }
 }
 
