@@ -16,6 +16,7 @@ pub use folder::lock_holder;
 pub use ledger::{count_audit, read_audit, read_audit_of};
 pub use retention::{BYTES_MAX, DISK_RESERVE, KEEP_MINUTE, KEEP_QUARTER, KEEP_RAW, Kept, Retention};
 pub use series::{Bucket, Level, Point, SeriesReader, Written};
+pub use state::{StoredSetting, read_settings};
 pub use telemetry::{Telemetry, TopicPlaces};
 
 use audit::Record;
@@ -217,8 +218,24 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError`].
-    pub fn set_setting(&self, name: &str, value: &str) -> Result<(), StoreError> {
-        state::set_setting(&self.state, name, value)
+    pub fn set_setting(&self, setting: &StoredSetting) -> Result<(), StoreError> {
+        state::set_setting(&self.state, setting)
+    }
+
+    /// Forgets a setting, so that the usual value holds; says whether it was set.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn unset_setting(&self, name: &str) -> Result<bool, StoreError> {
+        state::unset_setting(&self.state, name)
+    }
+
+    /// Returns every setting, by name.
+    ///
+    /// # Errors
+    /// [`StoreError`].
+    pub fn settings(&self) -> Result<Vec<StoredSetting>, StoreError> {
+        state::settings(&self.state)
     }
 
     /// Copies the three databases into `folder`, which must be empty or new. The store may go on being used.

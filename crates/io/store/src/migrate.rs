@@ -7,7 +7,8 @@ use std::path::Path;
 /// Migrations of `ledger.db`, in order.
 pub const LEDGER: &[&str] = &[include_str!("../../../../migrations/ledger/0001_first.sql")];
 /// Migrations of `state.db`, in order.
-pub const STATE: &[&str] = &[include_str!("../../../../migrations/state/0001_first.sql")];
+pub const STATE: &[&str] =
+    &[include_str!("../../../../migrations/state/0001_first.sql"), include_str!("../../../../migrations/state/0002_setting_origin.sql")];
 /// Migrations of `telemetry.db`, in order.
 pub const TELEMETRY: &[&str] = &[
     include_str!("../../../../migrations/telemetry/0001_first.sql"),

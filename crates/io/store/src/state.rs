@@ -3,7 +3,9 @@
 use crate::{StoreError, signed, unsigned};
 use action::ProposalId;
 use learning::Lesson;
-use rusqlite::{Connection, OptionalExtension};
+use rusqlite::{Connection, OpenFlags, OptionalExtension, Row};
+use std::path::Path;
+use units::Timestamp;
 
 fn fail(doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
     move |source| StoreError::Database { doing, database: "state.db", source }
@@ -32,7 +34,51 @@ pub fn setting(db: &Connection, name: &str) -> Result<Option<String>, StoreError
     db.query_row("SELECT value FROM setting WHERE name = ?1", [name], |r| r.get(0)).optional().map_err(fail("reading a setting"))
 }
 
-pub fn set_setting(db: &Connection, name: &str, value: &str) -> Result<(), StoreError> {
-    let sql = "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET value = excluded.value";
-    db.execute(sql, (name, value)).map(drop).map_err(fail("writing a setting"))
+/// A setting as somebody set it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSetting {
+    /// Name.
+    pub name: String,
+    /// Value.
+    pub value: String,
+    /// When it was set; `None`: by a build that did not note it.
+    pub at: Option<Timestamp>,
+    /// Who set it.
+    pub by: Option<String>,
+}
+
+pub fn set_setting(db: &Connection, setting: &StoredSetting) -> Result<(), StoreError> {
+    let sql = "INSERT INTO setting (name, value, set_at, set_by) VALUES (?1, ?2, ?3, ?4)
+               ON CONFLICT (name) DO UPDATE SET value = excluded.value, set_at = excluded.set_at, set_by = excluded.set_by";
+    let values = (&setting.name, &setting.value, setting.at.map(Timestamp::nanos), &setting.by);
+    db.execute(sql, values).map(drop).map_err(fail("writing a setting"))
+}
+
+pub fn unset_setting(db: &Connection, name: &str) -> Result<bool, StoreError> {
+    db.execute("DELETE FROM setting WHERE name = ?1", [name]).map(|n| n > 0).map_err(fail("removing a setting"))
+}
+
+pub fn settings(db: &Connection) -> Result<Vec<StoredSetting>, StoreError> {
+    let read = fail("reading the settings");
+    let mut statement = db.prepare("SELECT name, value, set_at, set_by FROM setting ORDER BY name").map_err(&read)?;
+    let one = |r: &Row<'_>| {
+        let at = r.get::<_, Option<i64>>(2)?.map(Timestamp::from_nanos);
+        Ok(StoredSetting { name: r.get(0)?, value: r.get(1)?, at, by: r.get(3)? })
+    };
+    let rows = statement.query_map([], one).map_err(&read)?;
+    rows.map(|row| row.map_err(&read)).collect()
+}
+
+/// Reads the settings of a data folder, without locking it; a folder that holds no engine's data yet has none.
+///
+/// # Errors
+/// [`StoreError`], also where an engine of an earlier version made the database: it is brought forward when the next one starts.
+pub fn read_settings(folder: &Path) -> Result<Vec<StoredSetting>, StoreError> {
+    let path = folder.join("state.db");
+    if !path.exists() {
+        return Ok(Vec::new());
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(&path, flags).map_err(fail("opening"))?;
+    settings(&db)
 }

@@ -103,8 +103,13 @@ fn settings_and_the_audit_chain_are_read_while_an_engine_runs() {
     let store = Store::open(dir.path()).unwrap();
     store.append_audit(&Chain::default().append(entry(1))).unwrap();
     assert_eq!(read_audit(dir.path()).unwrap().len(), 1);
-    store.set_setting("theme", "night").unwrap();
-    store.set_setting("theme", "day").unwrap();
+    let set = |value: &str, at| StoredSetting { name: "theme".into(), value: value.into(), at, by: at.map(|_| "uid:0 root".into()) };
+    assert!(read_settings(&dir.path().join("nothing")).unwrap().is_empty());
+    store.set_setting(&set("night", None)).unwrap();
+    store.set_setting(&set("day", Some(units::Timestamp::from_nanos(7)))).unwrap();
     assert_eq!((store.setting("theme").unwrap().as_deref(), store.setting("x").unwrap()), (Some("day"), None));
+    assert_eq!(read_settings(dir.path()).unwrap(), [set("day", Some(units::Timestamp::from_nanos(7)))]);
+    assert_eq!((store.unset_setting("theme").unwrap(), store.unset_setting("theme").unwrap()), (true, false));
+    assert!(store.settings().unwrap().is_empty());
     assert!(store.lessons().unwrap().is_empty());
 }
