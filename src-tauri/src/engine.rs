@@ -71,7 +71,7 @@ impl Desk {
         if busy {
             return Err(ApiError::new("PH-DESK-018", "a change is under way; wait until it has ended"));
         }
-        let api = Api::replaying(file).await.map_err(|e| failed("PH-DESK-019", &e))?;
+        let api = player_of(file).await?;
         self.leave(starting()).await;
         self.take(Ok(Voice::Replay(api))).await
     }
@@ -81,7 +81,7 @@ impl Desk {
     /// # Errors
     /// [`ApiError`] when it cannot be played; the window then shows it.
     pub async fn start_with(&self, file: &Path) -> Result<(), ApiError> {
-        self.take(Api::replaying(file).await.map(Voice::Replay).map_err(|e| failed("PH-DESK-019", &e))).await
+        self.take(player_of(file).await.map(Voice::Replay)).await
     }
 
     /// Speaks with `opened` from now on, or says why there is none.
@@ -133,6 +133,12 @@ impl Voice {
     }
 }
 
+/// Opens a capture; what is imported while it plays goes to the captures of this machine.
+async fn player_of(file: &Path) -> Result<Api, ApiError> {
+    let api = Api::replaying(file).await.map_err(|e| failed("PH-DESK-019", &e))?;
+    Ok(api.with_captures(runtime::data_folder().join("captures")))
+}
+
 async fn on_folder(folder: &Path) -> Result<Voice, ApiError> {
     if let Ok(client) = Client::open(folder)
         && client.call("status", b"null".to_vec()).await.is_ok()
@@ -144,6 +150,7 @@ async fn on_folder(folder: &Path) -> Result<Voice, ApiError> {
         data: folder.to_owned(),
         inventory,
         secrets: folder.join("secrets.json"),
+        key_store: true,
         mode: Mode::Shadow,
         bmp: SocketAddr::from((Ipv4Addr::LOCALHOST, BMP_PORT)),
         doors: runtime::Doors::default(),
@@ -179,6 +186,7 @@ async fn own_demo() -> Result<Voice, ApiError> {
         data: folder,
         inventory: instance.inventory.clone(),
         secrets: instance.dir.join("secrets.json"),
+        key_store: false,
         mode: Mode::Lab,
         bmp: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         doors: runtime::Doors::default(),

@@ -2,12 +2,13 @@
 //
 //   node journey.mjs chromium LINK            LINK as `pilotctl serve --listen` prints it
 //   node journey.mjs window PROGRAM           the desktop program; it is started with --demo
-// Options: --keyboard (no mouse), --pictures DIR, --axe (checks the four screens), --attach (the window finds the engine that already
+// Options: --keyboard (no mouse), --pictures DIR, --axe (checks five screens), --attach (the window finds the engine that already
 // runs on $PILOTHOUSE_DATA, instead of its demo lab)
 import { readFile, mkdir } from "node:fs/promises";
 import { createRequire } from "node:module";
 import assert from "node:assert/strict";
 import { execFile } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { Browser, KEYS, sleep } from "./webdriver.mjs";
 
@@ -36,7 +37,7 @@ async function picture(name) {
 }
 
 async function checked(screen) {
-  await browser.keys("g", { approvals: "a", topology: "t", health: "h", chat: "c", lab: "l" }[screen]);
+  await browser.keys("g", { approvals: "a", topology: "t", health: "h", chat: "c", import: "i", lab: "l" }[screen]);
   await browser.until(`screen ${screen}`, 5000, () => browser.run("return location.hash.startsWith('#/' + arguments[0])", screen));
   await browser.keys("?");
   await browser.until(`the keys of ${screen}`, 5000, async () => /everything by name/.test(await browser.text("dialog")));
@@ -52,6 +53,18 @@ async function checked(screen) {
   }
 }
 
+/** Lets a file be looked at, by keyboard; what was found is what axe then checks. */
+async function looked() {
+  const file = fileURLToPath(new URL("../../tests/recordings/seed/bmp/r1.bmp", import.meta.url));
+  await browser.keys("g", "i");
+  await browser.until("the import screen", 5000, async () => (await browser.text("main")).includes("Look at it"));
+  await browser.run("document.querySelector('#import-path').focus()");
+  await browser.keys(...file, KEYS.enter);
+  await browser.until("what the file holds", 20_000, async () => /a stream of BMP messages[^]*route monitoring/.test(await browser.text("main")));
+  assert.match(await browser.text("main"), /Import as a capture/);
+  await browser.run("document.activeElement.blur()");
+}
+
 try {
   if (kind === "chromium") {
     await browser.open(target);
@@ -64,10 +77,11 @@ try {
     return agreed && probes.length > 0 && probes.filter((p) => !p.name.startsWith("as-routed")).every((p) => p.state === "normal");
   });
   say("every path is learned, the twin agrees");
-  for (const screen of ["topology", "health", "chat", "approvals"]) {
+  await looked();
+  for (const screen of ["topology", "health", "chat", "import", "approvals"]) {
     await checked(screen);
   }
-  say(axe ? "four screens looked at, axe finds nothing" : "four screens looked at");
+  say(axe ? "five screens looked at, axe finds nothing" : "five screens looked at");
 
   await browser.keys("g", "l");
   await browser.until("the lab", 5000, async () => (await browser.text("main")).includes("Degrade"));

@@ -7,7 +7,7 @@ await mkdir(folder, { recursive: true });
 const browser = await Browser.start("chromium", { size: size.split("x").map(Number) });
 try {
   await browser.open(link);
-  for (const [key, name] of [["t", "topology"], ["h", "health"], ["a", "approvals"], ["c", "chat"], ["l", "lab"]]) {
+  for (const [key, name] of [["t", "topology"], ["h", "health"], ["a", "approvals"], ["c", "chat"], ["r", "replay"], ["i", "import"], ["l", "lab"]]) {
     await sleep(500);
     await browser.keys("g", key);
     await sleep(2500);

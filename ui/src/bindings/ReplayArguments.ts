@@ -18,6 +18,10 @@ speed?: number,
  */
 to_ms?: number, 
 /**
+ * Stand before the input with this number.
+ */
+to_input?: number, 
+/**
  * Stop, and go on by one input or to the next event.
  */
 step?: ReplayStep, };

@@ -29,7 +29,7 @@ playing: boolean,
  */
 speed: number, 
 /**
- * Where the clock is being set to, while it is.
+ * Where the clock is being set to, while it is: by number, the time reached so far.
  */
 seeking_ms: number | null, 
 /**
@@ -41,6 +41,14 @@ inputs: number,
  */
 inputs_total: number, 
 /**
+ * Number of the last input handled, as events carry it.
+ */
+seq: number, 
+/**
+ * Inputs before it that were not played: a state that the engine kept stands for them.
+ */
+skipped: number, 
+/**
  * What came out differently than when the capture was made; empty: nothing.
  */
 diverged: Array<string>, 
@@ -51,4 +59,8 @@ state_hash: string | null,
 /**
  * Why the end of the file cannot be read.
  */
-damaged: string | null, };
+damaged: string | null, 
+/**
+ * Why it has no index that can be used: every seek plays all that lies between.
+ */
+no_index: string | null, };

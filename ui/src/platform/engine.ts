@@ -1,5 +1,6 @@
 // The only door to the host: the desktop's engine, or a headless one that served this page.
 import { invoke, isTauri } from "@tauri-apps/api/core";
+import { listen } from "@tauri-apps/api/event";
 import type { ApiError } from "../bindings/ApiError";
 import type { CommandName } from "../bindings/CommandName";
 
@@ -51,4 +52,13 @@ export function asApiError(error: unknown): ApiError {
     return { code: String(error.code), why: String(error.why) };
   }
   return { code: "PH-DESK-012", why: `the engine does not answer: ${error instanceof Error ? error.message : String(error)}` };
+}
+
+/** Tells the paths of files that are dropped on the desktop's window; a browser does not know them. Returns how to stop. */
+export function onDrop(take: (paths: string[]) => void): () => void {
+  if (!inDesktop) {
+    return () => undefined;
+  }
+  const stop = listen<{ paths: string[] }>("tauri://drag-drop", (event) => take(event.payload.paths));
+  return () => void stop.then((end) => end());
 }

@@ -9,13 +9,14 @@ import type { TimelineEntry } from "../bindings/TimelineEntry";
 import { asApiError, call, inDesktop } from "../platform/engine";
 import { Undo, type Decision, type Pending } from "./undo";
 
-export type Screen = "approvals" | "topology" | "health" | "chat" | "replay" | "lab";
+export type Screen = "approvals" | "topology" | "health" | "chat" | "replay" | "import" | "lab";
 export const SCREENS: readonly { id: Screen; name: string; key: string; glyph: string }[] = [
   { id: "approvals", name: "Approvals", key: "a", glyph: "✓" },
   { id: "topology", name: "Topology", key: "t", glyph: "⌘" },
   { id: "health", name: "Health", key: "h", glyph: "∿" },
   { id: "chat", name: "Chat", key: "c", glyph: "…" },
   { id: "replay", name: "Replay", key: "r", glyph: "↺" },
+  { id: "import", name: "Import", key: "i", glyph: "⤓" },
   { id: "lab", name: "Lab", key: "l", glyph: "⚗" },
 ];
 

@@ -48,3 +48,25 @@ export function loadSeverity(bps: number | null, capacity: number): number {
   const share = bps / capacity;
   return share >= 0.95 ? 1 : share >= 0.85 ? 2 : share >= 0.7 ? 3 : 0;
 }
+
+/** Bytes of a file. */
+export function size(bytes: number): string {
+  const [value, unit] = bytes >= 1e9 ? [bytes / 1e9, "GB"] : bytes >= 1e6 ? [bytes / 1e6, "MB"] : bytes >= 1e3 ? [bytes / 1e3, "kB"] : [bytes, "bytes"];
+  return unit === "bytes" ? `${value} bytes` : `${value.toFixed(1)} ${unit}`;
+}
+
+/** A place in a capture as somebody types it: the number of an input, a time of day near `nearMs`, or a whole date; `undefined`: none of these. */
+export function place(text: string, nearMs: number, utc: boolean): { to_input: number } | { to_ms: number } | undefined {
+  const typed = text.trim();
+  if (/^\d+$/.test(typed)) {
+    return { to_input: Number(typed) };
+  }
+  const time = /^(\d{1,2}):(\d{2})(?::(\d{2}(?:\.\d+)?))?$/.exec(typed);
+  if (time) {
+    const day = new Date(nearMs);
+    const [h, m, s] = [Number(time[1]), Number(time[2]), Number(time[3] ?? 0)];
+    return { to_ms: utc ? Date.UTC(day.getUTCFullYear(), day.getUTCMonth(), day.getUTCDate(), h, m) + s * 1000 : new Date(day.getFullYear(), day.getMonth(), day.getDate(), h, m).getTime() + s * 1000 };
+  }
+  const date = Date.parse(typed);
+  return Number.isNaN(date) ? undefined : { to_ms: date };
+}

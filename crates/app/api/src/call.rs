@@ -2,6 +2,7 @@
 
 use crate::exports::ExportView;
 use crate::health::HealthRows;
+use crate::import::Imports;
 use crate::lab::{LabControl, StrikeArguments};
 use crate::replay::{REPLAY, ReplayArguments, ReplayView, Told};
 use crate::timeline::Timeline;
@@ -19,7 +20,7 @@ use runtime::{Handle, Player, Stopped, Topics};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tokio_stream::wrappers::BroadcastStream;
@@ -94,6 +95,14 @@ pub enum CommandName {
     Series,
     /// Points or buckets of one measurement.
     Measurement,
+    /// The file of others at hand, if there is one.
+    Import,
+    /// Begins to look at a file.
+    ImportLook,
+    /// Begins to make the BMP of a file a capture.
+    ImportCapture,
+    /// Ends what is under way with a file.
+    ImportCancel,
 }
 
 /// The use cases over one engine.
@@ -105,6 +114,7 @@ pub struct Api {
     lab: Option<Arc<dyn LabControl>>,
     player: Option<Arc<Player>>,
     exports: Option<Arc<dyn Fn() -> Vec<ExportView> + Send + Sync>>,
+    imports: Imports,
     /// When these use cases were made: tells engines apart.
     made: u128,
 }
@@ -123,7 +133,9 @@ impl Api {
         tokio::spawn(timeline.clone().follow(engine.events()));
         let health = HealthRows::default();
         tokio::spawn(health.clone().follow(engine.clone()));
-        Self { engine, timeline, health, lab: None, player: None, exports: None, made: made() }
+        let captures = engine.folder().map(|f| f.join("captures"));
+        let imports = Imports::to(captures);
+        Self { engine, timeline, health, lab: None, player: None, exports: None, imports, made: made() }
     }
 
     /// Makes the use cases of a capture that is played. Must be called inside a runtime.
@@ -134,7 +146,14 @@ impl Api {
         let (timeline, health) = (Timeline::default(), HealthRows::default());
         let told = Told { timeline: timeline.clone(), health: health.clone() };
         let player = Arc::new(Player::open(file, told).await?);
-        Ok(Self { engine: player.handle(), timeline, health, lab: None, player: Some(player), exports: None, made: made() })
+        let (engine, imports) = (player.handle(), Imports::default());
+        Ok(Self { engine, timeline, health, lab: None, player: Some(player), exports: None, imports, made: made() })
+    }
+
+    /// Gives the folder that imported captures are written to; an engine that watches devices has its own.
+    #[must_use]
+    pub fn with_captures(self, folder: PathBuf) -> Self {
+        Self { imports: Imports::to(Some(folder)), ..self }
     }
 
     /// Gives the laboratory that the engine watches.
@@ -215,6 +234,10 @@ impl Api {
             CommandName::Topic => answer(&topics::messages(self.topics()?, parse(arguments)?).await?),
             CommandName::Series => answer(&series::series(&self.engine).await?),
             CommandName::Measurement => answer(&series::measurement(&self.engine, parse(arguments)?).await?),
+            CommandName::Import => answer(&self.imports.view()),
+            CommandName::ImportLook => answer(&self.imports.look(&parse(arguments)?)?),
+            CommandName::ImportCapture => answer(&self.imports.import(&parse(arguments)?)?),
+            CommandName::ImportCancel => answer(&self.imports.cancel()),
             CommandName::Lab => answer(&self.lab.as_ref().map(|lab| lab.view())),
             CommandName::LabStrike => {
                 let a: StrikeArguments = parse(arguments)?;

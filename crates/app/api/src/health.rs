@@ -138,6 +138,11 @@ impl HealthRows {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).cut(ms(from));
     }
 
+    /// Nothing is known of the time before this one: no line joins what stands on both sides.
+    pub(crate) fn gap(&self, before: Timestamp) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).gap(ms(before) - 1.0);
+    }
+
     fn push(&self, row: HealthView) {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(row);
     }
@@ -182,13 +187,20 @@ impl Rows {
         let rows = self.at_ms.len();
         // what was not seen this time has a gap
         self.columns.iter_mut().filter(|c| c.values.len() < rows).for_each(|c| c.values.push_back(None));
-        if rows > ROWS_MAX {
+        while self.at_ms.len() > ROWS_MAX {
             self.at_ms.pop_front();
             for column in &mut self.columns {
                 column.values.pop_front();
             }
         }
         self.newest = row;
+    }
+
+    fn gap(&mut self, at_ms: f64) {
+        if self.at_ms.back().is_some_and(|last| *last < at_ms) {
+            self.at_ms.push_back(at_ms);
+            self.columns.iter_mut().for_each(|c| c.values.push_back(None));
+        }
     }
 
     fn put(&mut self, kind: Kind, name: &str, before: usize, value: Option<&Option<f64>>) {
@@ -292,6 +304,14 @@ mod tests {
         assert_eq!(all.at_ms, [1.0, 2.0, 3.0, 4.0]);
         assert_eq!(all.devices[0].health, [Some(1.0), Some(0.9), None, Some(0.8)]);
         assert_eq!(all.devices[1].health, [None, Some(0.5), Some(0.4), Some(0.3)]);
+        rows.gap(4.5);
+        rows.gap(4.0);
+        rows.push(row(9.0, &[("r1", 0.7)]));
+        let late = rows.since(4.0);
+        assert_eq!((late.at_ms.as_slice(), late.devices[0].health.as_slice()), (&[4.5, 9.0][..], &[None, Some(0.7)][..]));
+        rows.cut(4.5);
+        rows.push(row(4.1, &[("r1", 0.8), ("r2", 0.3)]));
+        rows.cut(4.1);
         let news = rows.since(3.0);
         assert_eq!((news.at_ms.as_slice(), news.devices[1].health.as_slice()), (&[4.0][..], &[Some(0.3)][..]));
     }

@@ -2,6 +2,7 @@
 
 use crate::health::HealthRows;
 use crate::timeline::Timeline;
+use capture::Moment;
 use pilot::{Event, PilotState};
 use runtime::{Audience, Order, Player};
 use serde::{Deserialize, Serialize};
@@ -28,7 +29,7 @@ pub struct ReplayView {
     pub playing: bool,
     /// Times the real clock.
     pub speed: f64,
-    /// Where the clock is being set to, while it is.
+    /// Where the clock is being set to, while it is: by number, the time reached so far.
     pub seeking_ms: Option<f64>,
     /// Inputs handled.
     #[ts(type = "number")]
@@ -36,12 +37,20 @@ pub struct ReplayView {
     /// Inputs that the capture holds.
     #[ts(type = "number")]
     pub inputs_total: u64,
+    /// Number of the last input handled, as events carry it.
+    #[ts(type = "number")]
+    pub seq: u64,
+    /// Inputs before it that were not played: a state that the engine kept stands for them.
+    #[ts(type = "number")]
+    pub skipped: u64,
     /// What came out differently than when the capture was made; empty: nothing.
     pub diverged: Vec<String>,
     /// State hash at the end, once it is reached.
     pub state_hash: Option<String>,
     /// Why the end of the file cannot be read.
     pub damaged: Option<String>,
+    /// Why it has no index that can be used: every seek plays all that lies between.
+    pub no_index: Option<String>,
 }
 
 #[allow(clippy::cast_precision_loss, reason = "milliseconds fit a double for 285,000 years")]
@@ -60,12 +69,18 @@ impl ReplayView {
             at_ms: ms(p.at),
             playing: p.playing,
             speed: p.speed,
-            seeking_ms: p.seeking.map(ms),
+            seeking_ms: p.seeking.map(|moment| match moment {
+                Moment::Time(time) => ms(time),
+                Moment::Input(_) => ms(p.at),
+            }),
             inputs: p.inputs.0,
             inputs_total: p.inputs.1,
+            seq: p.seq,
+            skipped: p.skipped,
             diverged: p.diverged,
             state_hash: p.state_hash,
             damaged: p.damaged,
+            no_index: p.no_index,
         }
     }
 }
@@ -84,6 +99,9 @@ pub struct ReplayArguments {
     /// Stand at the last input before this time, milliseconds since 1970.
     #[ts(optional)]
     pub to_ms: Option<f64>,
+    /// Stand before the input with this number.
+    #[ts(optional, type = "number")]
+    pub to_input: Option<u64>,
     /// Stop, and go on by one input or to the next event.
     #[ts(optional)]
     pub step: Option<ReplayStep>,
@@ -105,7 +123,10 @@ impl ReplayArguments {
     pub async fn carry_out(self, player: &Player) {
         if let Some(to) = self.to_ms {
             #[allow(clippy::cast_possible_truncation, reason = "saturates; the player stays within the capture")]
-            player.order(Order::Seek(Timestamp::from_millis(to as i64))).await;
+            player.order(Order::Seek(Moment::Time(Timestamp::from_millis(to as i64)))).await;
+        }
+        if let Some(number) = self.to_input {
+            player.order(Order::Seek(Moment::Input(number))).await;
         }
         match self.step {
             Some(ReplayStep::Input) => player.order(Order::Step).await,
@@ -168,6 +189,11 @@ impl Audience for Told {
     fn rewound(&mut self, to: Timestamp) {
         self.timeline.cut(to);
         self.health.cut(to);
+    }
+
+    fn jumped(&mut self, to: Timestamp, inputs: u64) {
+        self.timeline.jumped(to, inputs);
+        self.health.gap(to);
     }
 
     fn event(&mut self, event: &Event) {

@@ -69,6 +69,12 @@ impl Timeline {
         self.put(kind, severity, sentence(event), Some(event.at.to_string()), proposal);
     }
 
+    /// Says that what so many inputs told, up to this time, is not here.
+    pub(crate) fn jumped(&self, to: Timestamp, inputs: u64) {
+        let text = format!("{inputs} inputs were jumped over to get here; what they told is not listed");
+        self.put("engine", 4, text, Some(to.to_string()), None);
+    }
+
     fn put(&self, kind: &str, severity: u8, text: String, time: Option<String>, proposal: Option<String>) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.0 += 1;

@@ -233,7 +233,7 @@ fn play(data: &Path, capture: &Path, listen: Option<SocketAddr>, ui: Option<Path
     let folder = data.join("replay");
     std::fs::create_dir_all(&folder).map_err(|e| Failure::from_error("PH-RUN-001", &e))?;
     blocking(async move {
-        let api = Api::replaying(capture).await.map_err(|e| Failure::from_error("", &e))?;
+        let api = Api::replaying(capture).await.map_err(|e| Failure::from_error("", &e))?.with_captures(data.join("captures"));
         let listen = listen.map(|address| server::Listen { address, ui: ui.or_else(built_window) });
         let server = server::Server::start(api, &folder, listen).await.map_err(|e| Failure::from_error("PH-RUN-002", &e))?;
         eprintln!("replays {}; commands reach it with --data {}", capture.display(), folder.display());
@@ -276,7 +276,10 @@ pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
             kafka: arguments.kafka.map(|broker| export::Kafka { broker }),
         };
         let doors = runtime::Doors { flow: arguments.flow, syslog: arguments.syslog, syslog_tls: arguments.syslog_tls.door() };
-        let options = runtime::Options { data, inventory, secrets, mode: arguments.mode.into(), bmp: arguments.bmp, doors, approval_ttl };
+        // a lab makes its own secrets
+        let key_store = instance.is_none();
+        let (mode, bmp) = (arguments.mode.into(), arguments.bmp);
+        let options = runtime::Options { data, inventory, secrets, key_store, mode, bmp, doors, approval_ttl };
         let engine = runtime::Engine::start(options).await.map_err(|e| Failure::from_error("PH-RUN-001", &e))?;
         if let Some(instance) = &instance {
             let doors = engine.doors();

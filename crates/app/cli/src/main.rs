@@ -19,7 +19,9 @@ mod peers;
 mod queue;
 mod replay;
 mod report;
+mod secrets;
 mod series;
+mod settings;
 mod syslog;
 mod tables;
 mod topics;
@@ -77,6 +79,10 @@ enum Verb {
     Queue(queue::Arguments),
     /// The audit chain.
     Audit(audit::Arguments),
+    /// Passwords in the key store of this session.
+    Secrets(secrets::Arguments),
+    /// What is set for the engine of a data folder.
+    Settings(settings::Arguments),
     /// The twin: networks from their configurations, solved, changed, checked.
     Twin(twin::Arguments),
     /// Labs and scenarios.
@@ -120,6 +126,8 @@ fn main() -> ExitCode {
         Verb::Chat(a) => agents::chat(&context, a),
         Verb::Queue(a) => queue::run(&context, &a),
         Verb::Audit(a) => audit::run(&context, &a),
+        Verb::Secrets(a) => secrets::run(&context, &a),
+        Verb::Settings(a) => settings::run(&context, &a),
         Verb::Twin(a) => twin::run(&context, &a),
         Verb::Lab(a) => lab::run(&context, a),
         Verb::Report(a) => report::run(&context, &a),

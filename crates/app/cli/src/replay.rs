@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 
 /// Arguments of `replay`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: pilotctl replay night.capture --decisions")]
+#[command(
+    after_help = "Examples: pilotctl replay night.capture --decisions\n          pilotctl replay night.capture --from input:58200 --decisions"
+)]
 pub struct Arguments {
     /// The capture.
     file: PathBuf,
@@ -17,9 +19,12 @@ pub struct Arguments {
     /// Print the state at the end.
     #[arg(long)]
     state: bool,
-    /// Stop before the first input received at or after this time: RFC 3339, or nanoseconds since 1970.
-    #[arg(long, value_name = "TIME")]
-    until: Option<String>,
+    /// Stop before the first input received at or after this time (RFC 3339, or nanoseconds since 1970), or before the input with this number.
+    #[arg(long, value_name = "TIME|input:N", value_parser = moment_of)]
+    until: Option<capture::Moment>,
+    /// Tell only what happens from there on. What stands before it is not played where the capture keeps a state to begin with.
+    #[arg(long, value_name = "TIME|input:N", value_parser = moment_of)]
+    from: Option<capture::Moment>,
     /// As fast as it goes (`max`), or so many times real time.
     #[arg(long, value_name = "max|N", default_value = "max", value_parser = speed_of)]
     speed: Speed,
@@ -67,7 +72,7 @@ pub struct CaptureArguments {
 
 #[derive(Debug, Subcommand)]
 enum CaptureVerb {
-    /// What it holds.
+    /// What it holds, by its index: only a damaged one, or one of format 1, is read through.
     Info {
         /// The capture.
         file: PathBuf,
@@ -119,17 +124,20 @@ pub fn capture(context: &Context, arguments: &CaptureArguments) -> Ended {
                 let about = &info.about;
                 let site = about.site.as_deref().map(|s| format!(", site {s}")).unwrap_or_default();
                 println!("made by {} {}, inputs of shape {}{site}{}", about.program, about.version, about.schema, redacted(about));
-                println!(
-                    "{} inputs from {first} to {last}\ndigest {}\nunfinished bytes at the end: {}; {}",
-                    info.records,
-                    info.digest,
-                    info.lost_tail_bytes,
-                    ended(&info)
-                );
+                let (one, other) = info.seq.unwrap_or_default();
+                println!("{} inputs, numbers {one} to {other}, from {first} to {last}", info.records);
+                println!("{} states kept on the way, where a replay can begin", info.states);
+                let checked = if info.read_whole.is_some() { "" } else { ", as it says; `capture verify` works it out" };
+                println!("digest {}{checked}", info.digest);
+                println!("unfinished bytes at the end: {}; {}", info.lost_tail_bytes, ended(&info));
+                match &info.read_whole {
+                    Some(why) => println!("read through, {} bytes: {why}", info.bytes),
+                    None => println!("{} of {} bytes were read", info.read_bytes, info.bytes),
+                }
             }
             Ok(Outcome::Done)
         }
-        CaptureVerb::Verify { file } => match capture::info(file) {
+        CaptureVerb::Verify { file } => match capture::verify(file) {
             Ok(info) if info.lost_tail_bytes > 0 => {
                 println!("intact up to {} inputs, digest {}; {}", info.records, info.digest, capture::cut_short(info.lost_tail_bytes));
                 Ok(Outcome::Partly)
@@ -169,10 +177,14 @@ const fn ended(info: &capture::Info) -> &'static str {
     }
 }
 
-/// Reads a time as operators write it.
-fn time_of(text: &str) -> Result<units::Timestamp, Failure> {
+/// Reads a place in a capture as operators write it.
+fn moment_of(text: &str) -> Result<capture::Moment, String> {
+    if let Some(number) = text.strip_prefix("input:") {
+        return number.parse().map(capture::Moment::Input).map_err(|_| format!("{number:?} is no number of an input: input:58200"));
+    }
     let told = text.parse::<i64>().ok().map(units::Timestamp::from_nanos).or_else(|| units::Timestamp::parse(text));
-    told.ok_or_else(|| Failure::new("PH-CLI-080", format!("{text:?} is no time: 2026-08-12T10:15:00Z, or nanoseconds since 1970")))
+    told.map(capture::Moment::Time)
+        .ok_or_else(|| "no time: 2026-08-12T10:15:00Z, or nanoseconds since 1970; a number of an input is written input:58200".to_owned())
 }
 
 /// Writes the BMP messages of a router to standard output.
@@ -231,11 +243,11 @@ fn redact(file: &Path, copy: &Path) -> Ended {
 /// Runs `replay`.
 pub fn replay(context: &Context, arguments: &Arguments) -> Ended {
     let mut unwritten = None;
-    let until = arguments.until.as_deref().map(time_of).transpose()?;
     let mut pace = Pace { speed: arguments.speed, begun: None };
     let replay = capture::Replay::run_paced(
         &arguments.file,
-        until,
+        arguments.from,
+        arguments.until,
         |at| pace.wait(at),
         |event| {
             if arguments.decisions {
@@ -253,12 +265,22 @@ pub fn replay(context: &Context, arguments: &Arguments) -> Ended {
     if replay.lost_tail() > 0 {
         eprintln!("{}", capture::cut_short(replay.lost_tail()));
     }
+    if let Some(why) = replay.remark() {
+        eprintln!("played from the first input: {why}");
+    } else if replay.skipped() > 0 {
+        eprintln!(
+            "begins with the state kept behind {} inputs, which were not played; {} bytes read",
+            replay.skipped(),
+            replay.read_bytes()
+        );
+    }
     if arguments.state {
         crate::engine::print_json(replay.state());
     }
-    let (inputs, hash, diverged) = (replay.inputs(), replay.state_hash(), replay.diverged());
+    let (inputs, hash, diverged) = (replay.inputs() - replay.skipped(), replay.state_hash(), replay.diverged());
     if context.json {
-        println!("{}", serde_json::json!({"inputs": inputs, "state": hash, "diverged": diverged}));
+        let skipped = replay.skipped();
+        println!("{}", serde_json::json!({"inputs": inputs, "skipped_inputs": skipped, "state": hash, "diverged": diverged}));
     } else {
         println!("{inputs} inputs, state {hash}");
         diverged.iter().for_each(|d| println!("diverged: {d}"));

@@ -240,3 +240,88 @@ fn kafka_has_what_the_topics_held_each_once_and_in_order_through_a_broker_that_d
     assert_eq!(theirs[..ours.len()].iter().collect::<Vec<_>>(), ours);
     println!("{} records of {topic}, {}", records.len(), scene.export().unwrap());
 }
+
+/// A message as OpenBMP's collector puts it into a topic.
+fn wrapped(router: u8, at_s: u32, message: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(message.len()).unwrap().to_be_bytes();
+    let fixed = [&b"OBMP"[..], &[1, 7, 0, 78], &length, &[0, 12], &at_s.to_be_bytes(), &[0; 4], &[1; 16], &[0, 0]].concat();
+    [&fixed[..], &[2; 16], &[10, 0, 0, router], &[0; 12], &[0, 0], &[0, 0, 0, 1], message].concat()
+}
+
+fn recorded(router: &str) -> Vec<Vec<u8>> {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../../../tests/recordings/seed/bmp/{router}.bmp"));
+    let mut framer = bmp::Framer::new();
+    framer.push(&std::fs::read(file).unwrap());
+    std::iter::from_fn(|| framer.next()).map(|frame| frame.unwrap().bytes).collect()
+}
+
+#[test]
+#[ignore = "needs Kafka: make test-brokers"]
+fn a_topic_of_openbmp_becomes_a_capture_with_every_message_of_every_partition_in_time() {
+    use rskafka::client::partition::{Compression, UnknownTopicHandling};
+    use rskafka::record::Record;
+    let Some(jars) = std::env::var_os("PILOTHOUSE_KAFKA").map(PathBuf::from) else {
+        println!("skipped: PILOTHOUSE_KAFKA names no folder with Kafka's jars");
+        return;
+    };
+    let (dir, port) = (tempfile::tempdir().unwrap(), free_port());
+    let work = dir.path().join("kafka");
+    std::fs::create_dir(&work).unwrap();
+    std::os::unix::fs::symlink(jars.join("lib"), work.join("lib")).unwrap();
+    peer("kafka.sh", &work, &["start", &port.to_string()]);
+    let _peer = Peer("kafka.sh", work);
+    let (broker, topic) = (format!("127.0.0.1:{port}"), "openbmp.bmp_raw");
+    let all = [recorded("r1"), recorded("r2")];
+    // of this hour: a broker forgets what is older than a week
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_secs();
+    let begun = u32::try_from(now).unwrap() - 3600;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    runtime.block_on(async {
+        let client = rskafka::client::ClientBuilder::new(vec![broker.clone()]).build().await.unwrap();
+        client.controller_client().unwrap().create_topic(topic, 2, 1, 10_000).await.unwrap();
+        for (number, messages) in (0..).zip(&all) {
+            let way = client.partition_client(topic, number, UnknownTopicHandling::Retry).await.unwrap();
+            for (part, messages) in (0_u32..).zip(messages.chunks(100)) {
+                // a part of the other router's lies between any two of this one's
+                let at_s = begun + 2 * part + u32::try_from(number).unwrap();
+                let timestamp = rskafka::chrono::DateTime::from_timestamp(i64::from(at_s), 0).unwrap();
+                let value = |m: &Vec<u8>| Some(wrapped(u8::try_from(number).unwrap() + 1, at_s, m));
+                let records = messages.iter().map(|m| Record { key: None, value: value(m), headers: Default::default(), timestamp });
+                way.produce(records.collect(), Compression::NoCompression).await.unwrap();
+            }
+        }
+        let stray = Record {
+            key: None,
+            value: Some(b"{}".to_vec()),
+            headers: Default::default(),
+            timestamp: rskafka::chrono::DateTime::from_timestamp(i64::from(begun), 0).unwrap(),
+        };
+        let way = client.partition_client(topic, 0, UnknownTopicHandling::Retry).await.unwrap();
+        way.produce(vec![stray], Compression::NoCompression).await.unwrap();
+    });
+    let capture = dir.path().join("kafka.capture");
+    let import = |topic: &str| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pilotctl"));
+        command.args(["--json", "import", "--kafka", &broker, "--topic", topic, "--capture"]).arg(&capture).output().unwrap()
+    };
+    let missing = import("nothing.here");
+    assert!(String::from_utf8_lossy(&missing.stderr).contains("PH-EXP-005") && !capture.exists(), "{missing:?}");
+    let done = import(topic);
+    assert_eq!(done.status.code(), Some(3), "one record is none of OpenBMP: {}", String::from_utf8_lossy(&done.stderr));
+    let told: Value = serde_json::from_slice(&done.stdout).unwrap();
+    assert_eq!(told["messages"].as_u64().unwrap(), all.iter().map(Vec::len).sum::<usize>() as u64, "{told:#}");
+    let (mut came, mut turns, mut last) = (std::collections::BTreeMap::<String, Vec<Vec<u8>>>::new(), 0, String::new());
+    for entry in capture::Reader::<pilot::Input>::open(&capture).unwrap() {
+        let pilot::Input::Observed { observation } = entry.unwrap().body else { continue };
+        let network::Observation::Bmp { device, event: network::BmpEvent::Message { bytes } } = observation else { continue };
+        turns += u32::from(device.as_str() != last);
+        last = device.to_string();
+        came.entry(last.clone()).or_default().push(bytes);
+    }
+    assert!(came.into_values().collect::<Vec<_>>() == all, "a message was lost, changed or moved");
+    assert!(turns > 4, "the partitions were put one behind the other: {turns}");
+    let left =
+        std::fs::read_dir(dir.path()).unwrap().filter(|f| f.as_ref().unwrap().path().extension().is_some_and(|e| e == "obmp")).count();
+    assert_eq!(left, 0, "the spool is left behind");
+    println!("{} messages of {} from {topic}, {turns} turns", told["messages"], told["routers"]);
+}

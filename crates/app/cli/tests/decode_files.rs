@@ -214,3 +214,31 @@ fn import_names_what_a_file_holds_and_the_verb_that_reads_it() {
     assert_eq!(object["found"]["speakers"], serde_json::json!(["10.0.0.1"]));
     assert_eq!(object["found"]["left_out"], serde_json::json!(["1 records or entries: malformed"]));
 }
+
+#[test]
+fn bmp_in_a_packet_capture_becomes_a_capture_that_replays() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, capture) = (folder.path().join("two.pcap"), folder.path().join("two.capture"));
+    std::fs::write(&file, packets(&[&INITIATION, &[3, 0, 0, 0, 6, 5]])).unwrap();
+    let run = |arguments: &[&std::ffi::OsStr]| Command::new(env!("CARGO_BIN_EXE_pilotctl")).args(arguments).output().unwrap();
+    let import = run(&["--json".as_ref(), "import".as_ref(), file.as_ref(), "--capture".as_ref(), capture.as_ref()]);
+    assert!(import.status.success(), "{}", String::from_utf8_lossy(&import.stderr));
+    let told: serde_json::Value = serde_json::from_slice(&import.stdout).unwrap();
+    assert_eq!((told["messages"].as_u64(), &told["routers"]), (Some(2), &serde_json::json!(["10.0.0.1"])));
+    let replay = run(&["--json".as_ref(), "replay".as_ref(), capture.as_ref()]);
+    let replay: serde_json::Value = serde_json::from_slice(&replay.stdout).unwrap();
+    assert_eq!((&replay["inputs"], &replay["diverged"]), (&told["inputs"], &serde_json::json!([])));
+    // by number, where no state was kept: played from the beginning, and that is said
+    let from = ["replay", "--from", "input:3", "--decisions"].map(std::ffi::OsStr::new);
+    let late = run(&[&from[..], &[capture.as_ref()]].concat());
+    assert!(late.status.success() && String::from_utf8_lossy(&late.stderr).contains("no state was kept before it"), "{late:?}");
+    let wrong = run(&["replay".as_ref(), "--until".as_ref(), "input:x".as_ref(), capture.as_ref()]);
+    assert!(wrong.status.code() == Some(2) && String::from_utf8_lossy(&wrong.stderr).contains("no number of an input"), "{wrong:?}");
+    let info = run(&["capture".as_ref(), "info".as_ref(), capture.as_ref()]);
+    let info = String::from_utf8_lossy(&info.stdout).into_owned();
+    assert!(info.contains("bytes were read") && info.contains("closed in order") && info.contains("site two.pcap"), "{info}");
+    let mrt = folder.path().join("table.mrt");
+    std::fs::write(&mrt, table(&[0])).unwrap();
+    let refused = run(&["import".as_ref(), mrt.as_ref(), "--capture".as_ref(), folder.path().join("no").as_ref()]);
+    assert!(refused.status.code() == Some(2) && String::from_utf8_lossy(&refused.stderr).contains("PH-IMP-003"), "{refused:?}");
+}

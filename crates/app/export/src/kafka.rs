@@ -8,10 +8,10 @@ use crate::report::Report;
 use bus::TOPICS;
 use rskafka::client::partition::{Compression, OffsetAt, PartitionClient, UnknownTopicHandling};
 use rskafka::client::{Client, ClientBuilder};
-use rskafka::record::Record;
+use rskafka::record::{Record, RecordAndOffset};
 use runtime::Topics;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -190,14 +190,9 @@ impl Imported {
 /// [`ExportError::Broker`], [`ExportError::NoTopic`].
 pub async fn import(broker: &str, topic: &str, mut each: impl FnMut(Imported)) -> Result<u64, ExportError> {
     let failed = |why: String| ExportError::Broker { broker: broker.to_owned(), why };
-    // the client itself tries for ever; who imports waits at a terminal
-    let client = in_time(ClientBuilder::new(vec![broker.to_owned()]).build()).await.map_err(failed)?;
     // the other name of a topic is an alias on the bus only
     let topic = if topic == bus::TELEMETRY_BMP_ALIAS { bus::TELEMETRY_BMP } else { topic };
-    let known = in_time(client.list_topics()).await.map_err(failed)?;
-    if !known.iter().any(|t| t.name == topic) {
-        return Err(ExportError::NoTopic { broker: broker.to_owned(), topic: topic.to_owned() });
-    }
+    let (client, _) = found(broker, topic).await?;
     let way = in_time(client.partition_client(topic, 0, UnknownTopicHandling::Error)).await.map_err(failed)?;
     let mut place = in_time(way.get_offset(OffsetAt::Earliest)).await.map_err(failed)?;
     let end = in_time(way.get_offset(OffsetAt::Latest)).await.map_err(failed)?;
@@ -221,6 +216,66 @@ pub async fn import(broker: &str, topic: &str, mut each: impl FnMut(Imported)) -
         place = next;
     }
     Ok(count)
+}
+
+/// Finds a topic and its partitions.
+async fn found(broker: &str, topic: &str) -> Result<(Client, Vec<i32>), ExportError> {
+    let failed = |why: String| ExportError::Broker { broker: broker.to_owned(), why };
+    // the client itself tries for ever; who imports waits at a terminal
+    let client = in_time(ClientBuilder::new(vec![broker.to_owned()]).build()).await.map_err(failed)?;
+    let known = in_time(client.list_topics()).await.map_err(failed)?;
+    let none = || ExportError::NoTopic { broker: broker.to_owned(), topic: topic.to_owned() };
+    let partitions = known.into_iter().find(|t| t.name == topic).ok_or_else(none)?.partitions;
+    Ok((client, partitions.into_iter().collect()))
+}
+
+/// One partition while it is read.
+struct Partition {
+    way: PartitionClient,
+    place: i64,
+    end: i64,
+    held: VecDeque<RecordAndOffset>,
+}
+
+impl Partition {
+    /// Fetches when nothing is at hand and more is there.
+    async fn fill(&mut self) -> Result<(), String> {
+        while self.held.is_empty() && self.place < self.end {
+            let (records, _) = in_time(self.way.fetch_records(self.place, 1..FETCH_BYTES, 1000)).await?;
+            let (place, end) = (self.place, self.end);
+            let last = records.last().ok_or_else(|| format!("nothing comes from place {place} on, before {end}"))?;
+            self.place = last.offset + 1;
+            self.held.extend(records.into_iter().filter(|r| r.offset >= place && r.offset < end));
+        }
+        Ok(())
+    }
+}
+
+/// Reads the values of a topic as they are, all its partitions from their beginnings to what is their end now, merged by the records' times.
+/// Returns how many there were.
+///
+/// # Errors
+/// [`ExportError::Broker`], [`ExportError::NoTopic`], [`ExportError::Unwritten`] with what `each` said.
+pub async fn import_raw(broker: &str, topic: &str, mut each: impl FnMut(&[u8]) -> std::io::Result<()>) -> Result<u64, ExportError> {
+    let failed = |why: String| ExportError::Broker { broker: broker.to_owned(), why };
+    let (client, numbers) = found(broker, topic).await?;
+    let mut partitions = Vec::new();
+    for number in numbers {
+        let way = in_time(client.partition_client(topic, number, UnknownTopicHandling::Error)).await.map_err(failed)?;
+        let place = in_time(way.get_offset(OffsetAt::Earliest)).await.map_err(failed)?;
+        let end = in_time(way.get_offset(OffsetAt::Latest)).await.map_err(failed)?;
+        partitions.push(Partition { way, place, end, held: VecDeque::new() });
+    }
+    let mut count = 0;
+    loop {
+        for partition in &mut partitions {
+            partition.fill().await.map_err(failed)?;
+        }
+        let next = partitions.iter_mut().filter(|p| !p.held.is_empty()).min_by_key(|p| p.held.front().map(|r| r.record.timestamp));
+        let Some(record) = next.and_then(|p| p.held.pop_front()) else { return Ok(count) };
+        each(&record.record.value.unwrap_or_default()).map_err(|source| ExportError::Unwritten { source })?;
+        count += 1;
+    }
 }
 
 #[cfg(test)]

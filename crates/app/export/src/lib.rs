@@ -10,7 +10,7 @@ mod prometheus;
 mod report;
 
 pub use influx::{Influx, line};
-pub use kafka::{Imported, Kafka, import};
+pub use kafka::{Imported, Kafka, import, import_raw};
 pub use prometheus::exposition;
 pub use report::Exports;
 
@@ -69,6 +69,13 @@ pub enum ExportError {
         broker: String,
         /// Its words, or ours.
         why: String,
+    },
+    /// What a topic holds cannot be kept.
+    #[error("PH-EXP-007: what the broker gives cannot be written")]
+    Unwritten {
+        /// Why.
+        #[source]
+        source: std::io::Error,
     },
     /// There is no such topic at the broker.
     #[error("PH-EXP-005: the broker at {broker} has no topic {topic:?}")]

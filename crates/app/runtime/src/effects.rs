@@ -7,7 +7,7 @@ use change::WireOp;
 use collector::Target;
 use executor::{Execution, Executor, Recovery};
 use network::{ConfigEvent, Observation};
-use pilot::{Effect, Event, Input, SimulationJob};
+use pilot::{Effect, Event, Input, PilotState, SimulationJob};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
@@ -24,6 +24,9 @@ const UNWRITTEN_MAX: usize = 10_000;
 const STEP_WITHIN: Duration = Duration::from_secs(60);
 /// Inputs wait in memory for this long at most: what a killed engine loses of its capture.
 const FLUSH_EVERY: Duration = Duration::from_secs(1);
+/// Paths of a picture that is kept in the capture, at most: a state of so many is written in some tens of milliseconds, for which the loop
+/// waits. A replay of a larger network has no state on the way to begin with.
+const STATE_PATHS_MAX: u64 = 50_000;
 /// How long reading a configuration may take.
 const READ_WITHIN: Duration = Duration::from_secs(20);
 
@@ -92,6 +95,22 @@ impl Shell {
         self.writer.append(seq, at, input).map_err(|source| EngineError::Capture { path, source })?;
         self.flush_in_time(at);
         Ok(())
+    }
+
+    /// Keeps the state behind the input `seq` in the capture, when enough inputs came since the last one: a replay may begin there.
+    pub fn keep_state(&mut self, seq: u64, at: Timestamp, state: &PilotState) {
+        if !self.writer.wants_state() {
+            return;
+        }
+        let tables = state.network.tables();
+        let paths: u64 = state.network.devices.keys().flat_map(|d| state.network.tables_of(d)).map(|t| tables.routes_of(t.id)).sum();
+        if paths > STATE_PATHS_MAX {
+            return;
+        }
+        // without it a replay has a longer way; what waits to be written is told by the flush
+        if let Err(error) = self.writer.keep_state(seq, at, state) {
+            tracing::warn!(error = %chain(&error), seq, "a state could not be kept in the capture");
+        }
     }
 
     /// Hands what waits to the system once a second. A disk that refuses it is tried again: nothing is lost while the engine lives, and

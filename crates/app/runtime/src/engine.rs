@@ -2,11 +2,11 @@
 
 use crate::courier::{self, COURIER_QUEUE};
 use crate::doors::{self, Doors, OpenDoors};
-use crate::effects::Shell;
+use crate::effects::{Shell, chain};
 use crate::recorder::SeriesState;
 use crate::tap::Tap;
 use crate::topics::Topics;
-use crate::{recorder, supervise};
+use crate::{recorder, settings, supervise};
 use action::OperatorId;
 use capture::About;
 use collector::BmpListener;
@@ -37,6 +37,8 @@ pub struct Options {
     pub inventory: Inventory,
     /// File with the secrets that the inventory names.
     pub secrets: PathBuf,
+    /// Ask the key store of this session first, where it has one.
+    pub key_store: bool,
     /// Mode, fixed while the engine runs.
     pub mode: Mode,
     /// Where routers send BMP.
@@ -181,6 +183,12 @@ impl Handle {
         self.beside.as_ref().map(|b| &b.doors)
     }
 
+    /// Returns the data folder; a capture that is played has none.
+    #[must_use]
+    pub fn folder(&self) -> Option<&Path> {
+        self.beside.as_ref().map(|b| b.folder.as_path())
+    }
+
     /// Returns how the series stand, and the folder they are in; a capture that is played writes none.
     #[must_use]
     pub fn series(&self) -> Option<(SeriesState, &Path)> {
@@ -209,11 +217,22 @@ impl Engine {
     pub async fn start(options: Options) -> Result<Self, EngineError> {
         let store_error = |source| EngineError::Store { path: options.data.clone(), source };
         let store = store::Store::open(&options.data).map_err(store_error)?;
-        let secrets =
+        let mut secrets =
             vault::Vault::open(&options.secrets).map_err(|source| EngineError::Secrets { path: options.secrets.clone(), source })?;
+        if options.key_store {
+            let inventory = options.inventory.clone();
+            // its user may have to unlock it
+            let asked = tokio::task::spawn_blocking(move || {
+                ask_key_store(&mut secrets, &inventory);
+                secrets
+            });
+            secrets = asked.await.map_err(|_| EngineError::Died(options.secrets.clone()))?;
+        }
         let resume = resume(&store).map_err(store_error)?;
         let telemetry = store.telemetry().map_err(store_error)?;
-        let retention = recorder::retention(&store).map_err(store_error)?;
+        let retention = settings::retention(&store).map_err(store_error)?;
+        let changes_max = settings::CHANGES_MAX.of(&store).map_err(store_error)?;
+        let ttl = settings::APPROVAL_TTL.of(&store).map(Duration::from_secs).map_err(store_error)?;
         let topics = Topics::resume(options.data.clone(), &telemetry).map_err(store_error)?;
         let (messages, inbox) = mpsc::channel(INPUT_QUEUE);
         let (events, _) = broadcast::channel(EVENT_QUEUE);
@@ -232,9 +251,8 @@ impl Engine {
         let network = Network::new(options.inventory.clone());
         let inventory = Arc::clone(&network.inventory);
         let mut state = PilotState::new(options.mode, network, &resume, started);
-        if let Some(ttl) = options.approval_ttl {
-            state.policy.approval_ttl = ttl;
-        }
+        state.policy.approval_ttl = options.approval_ttl.unwrap_or(ttl);
+        state.policy.rate.overall = u32::try_from(changes_max).unwrap_or(u32::MAX).min(state.policy.rate.overall);
         // in LAB mode an inventory that no lab made is refused before anything is dialled
         let executor = match options.mode {
             Mode::Lab => Executor::for_lab(&inventory, &secrets, inventory.lab.as_deref().unwrap_or_default())?,
@@ -316,6 +334,26 @@ impl Engine {
     }
 }
 
+/// Takes what the key store of this session holds of the secrets that an inventory names. Where it holds none of them, or cannot be asked,
+/// the file's are used, and the log says so.
+fn ask_key_store(secrets: &mut vault::Vault, inventory: &Inventory) {
+    let named = inventory.devices.iter().flat_map(|d| {
+        let gnmi = d.gnmi.as_ref().and_then(|g| g.credential.as_ref());
+        gnmi.into_iter().chain(d.netconf.as_ref().map(|n| &n.credential)).map(|c| c.secret.as_str())
+    });
+    let names: std::collections::BTreeSet<&str> = named.collect();
+    if names.is_empty() {
+        return;
+    }
+    match vault::KeyStore::find().map(|store| secrets.prefer(&store, names.iter().copied())) {
+        Ok(Ok(found)) => {
+            tracing::info!(found = found.len(), wanted = names.len(), "secrets are taken from the key store, the rest from the file")
+        }
+        Ok(Err(error)) => tracing::warn!(error = %chain(&error), "the key store cannot be used; secrets are taken from the file"),
+        Err(why) => tracing::info!(why, "secrets are taken from the file"),
+    }
+}
+
 /// Wall-clock time. The only clock the engine's log knows; everything after it is an argument.
 pub(crate) fn now() -> Timestamp {
     let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
@@ -387,6 +425,7 @@ impl Work {
         let glance = Tap::look(&input);
         let effects = self.pilot.handle(seq, at, input);
         let told = self.shell.carry_out(effects);
+        self.shell.keep_state(seq, at, self.pilot.state());
         self.tap.follow(glance, self.pilot.state(), &told);
         told
     }

@@ -4,7 +4,7 @@
 
 use crate::effects::chain;
 use crate::engine::{Handle, Message};
-use capture::{CaptureError, Entry, Mark, Reader, Replay};
+use capture::{Begun, CaptureError, Entry, Frames, Mark, Moment, Place, Reader, Replay};
 use pilot::{Event, Happening, Input, PilotState};
 use serde::de::IgnoredAny;
 use std::path::{Path, PathBuf};
@@ -23,6 +23,8 @@ const BATCH: u32 = 64;
 const KEEP_EVERY: u64 = 1000;
 /// States kept to go back to: what a seek replays again is at most a sixteenth of the capture, for the memory of 32 states.
 const KEPT_MAX: usize = 32;
+/// Inputs that a seek plays rather than jumps over: what they tell is then on the timeline. A state kept in the file stands for more.
+pub const PLAYED_MAX: u64 = 20_000;
 /// Slowest and fastest clock, times the real one.
 pub const SPEEDS: (f64, f64) = (0.1, 1000.0);
 
@@ -30,6 +32,8 @@ pub const SPEEDS: (f64, f64) = (0.1, 1000.0);
 pub trait Audience: Send {
     /// The play goes back: what was told of this time and later is void.
     fn rewound(&mut self, to: Timestamp);
+    /// The play jumps over so many inputs, to this time; what they told is not told.
+    fn jumped(&mut self, to: Timestamp, inputs: u64);
     /// Something happened in the capture.
     fn event(&mut self, event: &Event);
     /// A second of the capture is over.
@@ -50,9 +54,13 @@ pub struct Position {
     /// Times the real clock.
     pub speed: f64,
     /// Where the clock is being set to, while it is.
-    pub seeking: Option<Timestamp>,
-    /// Inputs handled, of all readable ones.
+    pub seeking: Option<Moment>,
+    /// Inputs that stand before the next one, of all.
     pub inputs: (u64, u64),
+    /// Number of the last input handled.
+    pub seq: u64,
+    /// Of the inputs before the next one, those that a kept state stands for: they were not played.
+    pub skipped: u64,
     /// Counts how often the play went back.
     pub run: u64,
     /// What came out differently than when the capture was made.
@@ -61,6 +69,8 @@ pub struct Position {
     pub state_hash: Option<String>,
     /// Why the end of the file cannot be read; everything before it is played.
     pub damaged: Option<String>,
+    /// Why the file was read through when it was opened: it has no index that can be used, and a seek plays all that lies between.
+    pub no_index: Option<String>,
 }
 
 /// What the clock shall do.
@@ -70,8 +80,8 @@ pub enum Order {
     Play(bool),
     /// Run at this many times the real clock, held within [`SPEEDS`].
     Speed(f64),
-    /// Stand at the last input before this time.
-    Seek(Timestamp),
+    /// Stand at the last input before this moment.
+    Seek(Moment),
     /// Stop, and handle one more input.
     Step,
     /// Stop at the next input that makes an event.
@@ -95,38 +105,45 @@ impl Player {
     /// [`CaptureError`] when the file is no capture or holds no whole input.
     pub async fn open(file: &Path, audience: impl Audience + 'static) -> Result<Self, CaptureError> {
         let path = file.to_owned();
-        let scanned = tokio::task::spawn_blocking(move || scan(&path)).await;
-        let scan = scanned.map_err(|e| CaptureError::Io {
+        let looked = tokio::task::spawn_blocking(move || look(&path)).await;
+        let extent = looked.map_err(|e| CaptureError::Io {
             doing: "reading",
             path: file.to_owned(),
             source: std::io::Error::other(e.to_string()),
         })??;
+        let mut reader = Reader::open(file)?.with_states();
+        // the state that the capture begins with: without it there is nothing to look at
+        let first = reader.next().ok_or_else(|| CaptureError::NotACapture { path: file.to_owned() })??;
         let position = Arc::new(Mutex::new(Position {
-            first: scan.first,
-            last: scan.last,
-            at: scan.first,
+            first: extent.first,
+            last: extent.last,
+            at: extent.first,
             playing: false,
             speed: 1.0,
             seeking: None,
-            inputs: (0, scan.inputs),
+            inputs: (0, extent.inputs),
+            seq: first.seq,
+            skipped: 0,
             run: 0,
             diverged: Vec::new(),
             state_hash: None,
-            damaged: scan.damaged,
+            damaged: extent.damaged,
+            no_index: extent.no_index,
         }));
         let (messages, inbox) = mpsc::channel(QUEUE);
         let (events, _) = broadcast::channel(QUEUE);
         let (orders, ordered) = mpsc::channel(QUEUE);
         let play = Play {
             file: file.to_owned(),
-            reader: Reader::open(file)?,
+            reader,
             replay: Replay::default(),
-            next: None,
+            next: Some(first),
+            frames: extent.frames,
             position: Arc::clone(&position),
             events: events.clone(),
             audience: Box::new(audience),
-            anchor: (Instant::now(), scan.first),
-            told: scan.first,
+            anchor: (Instant::now(), extent.first),
+            told: extent.first,
             kept: Vec::new(),
             keep_every: KEEP_EVERY,
             to_event: false,
@@ -173,24 +190,43 @@ impl Drop for Player {
     }
 }
 
-struct Scan {
+/// How far a capture reaches.
+struct Extent {
     first: Timestamp,
     last: Timestamp,
     inputs: u64,
     damaged: Option<String>,
+    no_index: Option<String>,
+    frames: Option<Frames>,
+}
+
+/// Asks the index how far the file reaches. Where there is none that can be used, the file is read through.
+fn look(file: &Path) -> Result<Extent, CaptureError> {
+    let no_index = match capture::index(file) {
+        Ok(Some(frames)) => {
+            let (first, last) = frames.time().ok_or_else(|| CaptureError::NotACapture { path: file.to_owned() })?;
+            let damaged = (frames.lost_tail > 0).then(|| capture::cut_short(frames.lost_tail));
+            return Ok(Extent { first, last, inputs: frames.inputs(), damaged, no_index: None, frames: Some(frames) });
+        }
+        Ok(None) => capture::NO_INDEX.to_owned(),
+        Err(error @ CaptureError::Damaged { .. }) => chain(&error),
+        Err(error) => return Err(error),
+    };
+    Ok(Extent { no_index: Some(no_index), ..scan(file)? })
 }
 
 /// Reads the file once: how far it reaches, and where it ends too early.
-fn scan(file: &Path) -> Result<Scan, CaptureError> {
+fn scan(file: &Path) -> Result<Extent, CaptureError> {
     let mut reader = Reader::<IgnoredAny>::open(file)?;
-    let mut found: Option<Scan> = None;
+    let mut found: Option<Extent> = None;
     let mut damaged = None;
     for entry in &mut reader {
         match entry {
             Ok(entry) => {
-                let scan = found.get_or_insert(Scan { first: entry.at, last: entry.at, inputs: 0, damaged: None });
-                scan.last = scan.last.max(entry.at);
-                scan.inputs += 1;
+                let nothing = Extent { first: entry.at, last: entry.at, inputs: 0, damaged: None, no_index: None, frames: None };
+                let extent = found.get_or_insert(nothing);
+                extent.last = extent.last.max(entry.at);
+                extent.inputs += 1;
             }
             Err(error) if found.is_none() => return Err(error),
             Err(error) => {
@@ -203,8 +239,8 @@ fn scan(file: &Path) -> Result<Scan, CaptureError> {
     if lost > 0 {
         damaged = Some(capture::cut_short(lost));
     }
-    let scan = found.ok_or_else(|| CaptureError::NotACapture { path: file.to_owned() })?;
-    Ok(Scan { damaged, ..scan })
+    let extent = found.ok_or_else(|| CaptureError::NotACapture { path: file.to_owned() })?;
+    Ok(Extent { damaged, ..extent })
 }
 
 struct Play {
@@ -212,6 +248,8 @@ struct Play {
     reader: Reader<Input>,
     replay: Replay,
     next: Option<Entry<Input>>,
+    /// The index, where there is one.
+    frames: Option<Frames>,
     position: Arc<Mutex<Position>>,
     events: broadcast::Sender<Event>,
     audience: Box<dyn Audience>,
@@ -270,20 +308,31 @@ impl Play {
         look(&mut self.position.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes sure that the next input is at hand, if there is one.
+    /// Makes sure that the next input is at hand, if there is one. A state kept on the way is compared and is none.
     fn fetch(&mut self) {
-        if self.next.is_none() {
-            // what cannot be read was told when the file was opened
-            self.next = self.reader.next().and_then(Result::ok);
-            if self.next.is_none() {
-                let hash = self.replay.state_hash();
-                self.at(|p| {
-                    p.playing = false;
-                    p.seeking = None;
-                    p.state_hash = Some(hash);
-                });
+        while self.next.is_none() && self.at(|p| p.state_hash.is_none()) {
+            match self.reader.next() {
+                Some(Ok(entry)) if entry.kept => drop(self.replay.step(entry)),
+                Some(Ok(entry)) => self.next = Some(entry),
+                Some(Err(error)) => {
+                    let why = chain(&error);
+                    self.at(|p| p.damaged = Some(why));
+                    return self.end();
+                }
+                None => return self.end(),
             }
         }
+    }
+
+    /// Everything that can be read was played.
+    fn end(&mut self) {
+        let (hash, diverged) = (self.replay.state_hash(), self.replay.diverged());
+        self.at(|p| {
+            p.playing = false;
+            p.seeking = None;
+            p.diverged = diverged.to_vec();
+            p.state_hash = Some(hash);
+        });
     }
 
     fn due(&self, at: Timestamp) -> Instant {
@@ -292,14 +341,17 @@ impl Play {
         moment + Duration::from_secs_f64(at.since(time).as_secs_f64() / speed)
     }
 
-    fn hurry(&mut self, target: Timestamp) {
+    fn hurry(&mut self, target: Moment) {
         for _ in 0..BATCH {
             self.keep();
             self.fetch();
-            if self.next.as_ref().is_none_or(|entry| entry.at >= target) {
+            if self.next.as_ref().is_none_or(|entry| !target.is_behind(entry.seq, entry.at)) {
+                let now = self.replay.state().now;
                 self.at(|p| {
                     p.seeking = None;
-                    p.at = target.min(p.last).max(p.at);
+                    if let Moment::Time(time) = target {
+                        p.at = time.min(p.last).max(now);
+                    }
                 });
                 self.hold();
                 return;
@@ -333,7 +385,7 @@ impl Play {
     /// Handles the next input; says whether that made events.
     fn step(&mut self) -> bool {
         let Some(entry) = self.next.take() else { return false };
-        let at = entry.at;
+        let (seq, at) = (entry.seq, entry.at);
         let events = self.replay.step(entry);
         let told = !events.is_empty();
         for event in events {
@@ -348,6 +400,7 @@ impl Play {
         let (inputs, diverged) = (self.replay.inputs(), self.replay.diverged());
         self.at(|p| {
             p.at = at;
+            p.seq = seq;
             p.inputs.0 = inputs;
             if p.diverged.len() != diverged.len() {
                 p.diverged = diverged.to_vec();
@@ -377,9 +430,11 @@ impl Play {
                 self.at(|p| p.speed = speed);
             }
             Order::Seek(target) => {
-                if target < self.at(|p| p.at) {
+                let state = self.replay.state();
+                if !target.is_behind(state.seq, state.now) {
                     self.back(target);
                 }
+                self.forward(target);
                 self.to_event = false;
                 self.at(|p| p.seeking = Some(target));
             }
@@ -394,7 +449,7 @@ impl Play {
                 self.to_event = true;
                 self.at(|p| {
                     p.playing = false;
-                    p.seeking = Some(p.last.plus(Duration::from_nanos(1)));
+                    p.seeking = Some(Moment::Time(p.last.plus(Duration::from_nanos(1))));
                 });
             }
         }
@@ -408,36 +463,85 @@ impl Play {
         self.hold();
     }
 
-    /// Goes back to the newest state kept before `target`: a state can be gone on from, never back.
-    fn back(&mut self, target: Timestamp) {
-        self.kept.retain(|k| k.at < target);
-        let opened = match self.kept.last() {
-            Some(kept) => Reader::open_at(&self.file, &kept.mark).map(|r| (r, kept.replay.clone(), Some(kept.at))),
-            None => Reader::open(&self.file).map(|r| (r, Replay::default(), None)),
+    /// Goes back to the newest state kept before `target`, here or in the file: a state can be gone on from, never back.
+    fn back(&mut self, target: Moment) {
+        self.kept.retain(|k| target.is_behind(k.replay.state().seq, k.at));
+        let here = self.kept.last().map_or(0, |k| k.replay.inputs());
+        // what lies between is told again; a state of the file serves only where too much does
+        let far = self.place_before(target).filter(|p| p.inputs_before > here + PLAYED_MAX);
+        let far = far.and_then(|place| Some((self.begin_at(&place)?, place)));
+        let untold = far.as_ref().filter(|_| self.replay.skipped() > 0).map(|(_, place)| place.inputs_before - here);
+        let opened = match (far, self.kept.last()) {
+            (Some((begun, place)), _) => Ok((begun, Some(place.at))),
+            (None, Some(kept)) => Reader::open_at(&self.file, &kept.mark)
+                .map(|reader| (Begun { replay: kept.replay.clone(), reader: reader.with_states() }, Some(kept.at))),
+            (None, None) => {
+                Reader::open(&self.file).map(|reader| (Begun { replay: Replay::default(), reader: reader.with_states() }, None))
+            }
         };
-        let Ok((reader, replay, from)) = opened else {
+        let Ok((Begun { replay, reader }, from)) = opened else {
             self.at(|p| p.damaged = Some("the file cannot be opened any more".to_owned()));
             return;
         };
-        let (inputs, diverged) = (replay.inputs(), replay.diverged().to_vec());
         (self.reader, self.replay, self.next) = (reader, replay, None);
-        let from = self.at(|p| {
-            p.at = from.unwrap_or(p.first);
-            p.inputs.0 = inputs;
-            p.run += 1;
-            p.diverged = diverged;
-            p.state_hash = None;
-            p.at
-        });
-        self.told = from;
+        self.at(|p| p.run += 1);
+        let from = self.stand(from);
+        let begins = self.replay.inputs() == 0;
         // of the second that the kept state stands in, some was told and some not: the next whole one goes on
-        self.audience.rewound(if inputs == 0 { from } else { from.plus(Duration::from_nanos(1)) });
-        if inputs == 0 {
+        self.audience.rewound(if begins { from } else { from.plus(Duration::from_nanos(1)) });
+        if let Some(inputs) = untold {
+            self.audience.jumped(from, inputs);
+        }
+        if begins {
             self.begin();
         } else {
             // what the audience shows as the newest is that of a later time
             self.audience.second(self.replay.state());
             self.hold();
+        }
+    }
+
+    /// Tells where the replay stands after it was exchanged; returns that time.
+    fn stand(&mut self, at: Option<Timestamp>) -> Timestamp {
+        let (inputs, skipped, seq) = (self.replay.inputs(), self.replay.skipped(), self.replay.state().seq);
+        let diverged = self.replay.diverged().to_vec();
+        let at = self.at(|p| {
+            p.at = at.unwrap_or(p.first);
+            p.inputs.0 = inputs;
+            (p.skipped, p.seq) = (skipped, seq);
+            p.diverged = diverged;
+            p.state_hash = None;
+            p.at
+        });
+        self.told = at;
+        at
+    }
+
+    /// The newest state before `target` that the file keeps.
+    fn place_before(&self, target: Moment) -> Option<Place> {
+        self.frames.as_ref().and_then(|f| f.last_state(target)).copied()
+    }
+
+    /// Jumps to the last state that the file keeps before `target`, when more lies between than is soon played.
+    fn forward(&mut self, target: Moment) {
+        let here = self.replay.inputs();
+        let Some(place) = self.place_before(target).filter(|p| p.inputs_before > here + PLAYED_MAX) else { return };
+        let Some(Begun { replay, reader }) = self.begin_at(&place) else { return };
+        (self.reader, self.replay, self.next) = (reader, replay, None);
+        let at = self.stand(Some(place.at));
+        self.audience.jumped(at, place.inputs_before - here);
+        self.audience.second(self.replay.state());
+    }
+
+    /// Stands at a state of the file. One that cannot be read is told, and what lies between is played instead.
+    fn begin_at(&self, place: &Place) -> Option<Begun<Reader<Input>>> {
+        match Replay::begin_at(&self.file, place) {
+            Ok(begun) => Some(begun),
+            Err(error) => {
+                let why = chain(&error);
+                self.at(|p| p.no_index = Some(why));
+                None
+            }
         }
     }
 

@@ -5,7 +5,7 @@ use crate::engine::Handle;
 use crate::measurements;
 use crate::topics::Topics;
 use std::time::Duration;
-use store::{Point, Retention, Store, StoreError, Telemetry, TopicPlaces};
+use store::{Point, Retention, StoreError, Telemetry, TopicPlaces};
 use tokio::sync::{oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior};
 use units::Timestamp;
@@ -40,27 +40,6 @@ pub struct SeriesState {
     pub disk_reserve: u64,
     /// Why the last write failed, if it did.
     pub fault: Option<String>,
-}
-
-/// Names of the settings; each is a whole number.
-const SETTINGS: [&str; 5] =
-    ["telemetry.keep_raw_s", "telemetry.keep_minute_s", "telemetry.keep_quarter_s", "telemetry.bytes_max", "telemetry.disk_reserve_bytes"];
-
-/// Returns how long the series are held, as set. A setting that is no whole number is told, and does not count.
-pub fn retention(store: &Store) -> Result<Retention, StoreError> {
-    let usual = Retention::default();
-    let values = [usual.keep_raw.as_secs(), usual.keep_minute.as_secs(), usual.keep_quarter.as_secs(), usual.bytes_max, usual.disk_reserve];
-    let mut set = values;
-    for (value, name) in set.iter_mut().zip(SETTINGS) {
-        match store.setting(name)?.map(|text| (text.parse(), text)) {
-            None => {}
-            Some((Ok(n), _)) => *value = n,
-            Some((Err(_), text)) => tracing::warn!(name, text, "setting is no whole number; the usual value holds"),
-        }
-    }
-    let [raw, minute, quarter, bytes_max, disk_reserve] = set;
-    let [keep_raw, keep_minute, keep_quarter] = [raw, minute, quarter].map(Duration::from_secs);
-    Ok(Retention { keep_raw, keep_minute, keep_quarter, bytes_max, disk_reserve })
 }
 
 /// What the writing half needs, moved to a thread that may block and back.

@@ -1,10 +1,10 @@
 //! A capture that is played: its clock, its looks, and what it refuses.
 
 use action::OperatorId;
-use capture::{Replay, Writer};
+use capture::{Moment, Replay, Writer};
 use network::{Inventory, Network};
-use pilot::{Command, Event, Happening, Input, Mode, PilotState, Resume};
-use runtime::{Audience, Order, Player};
+use pilot::{Command, Event, Happening, Input, Mode, Pilot, PilotState, Resume};
+use runtime::{Audience, Order, PLAYED_MAX, Player};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -13,11 +13,15 @@ use units::Timestamp;
 const INPUTS: i64 = 121;
 
 #[derive(Clone, Default)]
-struct Heard(Arc<Mutex<(u32, u32)>>);
+struct Heard(Arc<Mutex<(u32, u32)>>, Arc<Mutex<Vec<u64>>>);
 
 impl Audience for Heard {
     fn rewound(&mut self, _: Timestamp) {
         self.0.lock().unwrap().0 += 1;
+    }
+
+    fn jumped(&mut self, _: Timestamp, inputs: u64) {
+        self.1.lock().unwrap().push(inputs);
     }
 
     fn event(&mut self, _: &Event) {}
@@ -82,13 +86,13 @@ async fn it_plays_stops_seeks_and_ends_as_offline() {
     tokio::time::sleep(Duration::from_millis(100)).await;
     assert_eq!(player.position().at, stopped);
 
-    player.order(Order::Seek(at(INPUTS))).await;
+    player.order(Order::Seek(Moment::Time(at(INPUTS)))).await;
     let end = until(&player, |p| p.state_hash.is_some()).await;
     assert_eq!(end.state_hash, Some(Replay::run(&file, None, |_| {}).unwrap().state_hash()));
     assert_eq!((end.inputs, end.diverged.len(), end.playing), ((INPUTS as u64, INPUTS as u64), 0, false));
     assert!(heard.0.lock().unwrap().1 >= 60, "every second is told");
 
-    player.order(Order::Seek(at(30))).await;
+    player.order(Order::Seek(Moment::Time(at(30)))).await;
     let back = until(&player, |p| p.seeking.is_none()).await;
     assert_eq!((back.run, back.at, back.inputs.0), (1, at(30), 30), "inputs before that time, from the start again");
     assert_eq!(heard.0.lock().unwrap().0, 1);
@@ -102,20 +106,20 @@ async fn it_goes_back_to_a_state_on_the_way_and_ends_the_same() {
     const LONG: i64 = 5300;
     let file = captured_of(folder.path(), LONG);
     let player = Player::open(&file, Heard::default()).await.unwrap();
-    player.order(Order::Seek(at(LONG))).await;
+    player.order(Order::Seek(Moment::Time(at(LONG)))).await;
     let end = until(&player, |p| p.state_hash.is_some()).await;
-    player.order(Order::Seek(at(4100))).await;
+    player.order(Order::Seek(Moment::Time(at(4100)))).await;
     assert!(player.position().inputs.0 >= 4000, "it went back to the start, not to a state on the way");
     let back = until(&player, |p| p.seeking.is_none()).await;
     assert_eq!((back.at, back.inputs.0), (at(4100), 4100));
     assert_eq!(player.handle().read(|s| s.now).await.unwrap(), at(4099));
     player.order(Order::Step).await;
     assert_eq!((player.position().at, player.position().inputs.0), (at(4100), 4101));
-    player.order(Order::Seek(at(LONG))).await;
+    player.order(Order::Seek(Moment::Time(at(LONG)))).await;
     let again = until(&player, |p| p.state_hash.is_some()).await;
     assert_eq!((again.state_hash, again.inputs), (end.state_hash, end.inputs));
     // nothing happens without devices: the next event is the end
-    player.order(Order::Seek(at(10))).await;
+    player.order(Order::Seek(Moment::Time(at(10)))).await;
     until(&player, |p| p.seeking.is_none()).await;
     player.order(Order::StepToEvent).await;
     assert_eq!(until(&player, |p| p.seeking.is_none()).await.inputs.0, LONG as u64);
@@ -140,10 +144,81 @@ async fn a_file_that_ends_early_is_played_so_far_and_says_so() {
     let position = player.position();
     assert!(position.damaged.as_deref().is_some_and(|d| d.contains("no whole frame")), "{position:?}");
     assert!(position.inputs.1 > 0 && position.inputs.1 < INPUTS as u64);
-    player.order(Order::Seek(at(INPUTS))).await;
+    player.order(Order::Seek(Moment::Time(at(INPUTS)))).await;
     let end = until(&player, |p| p.state_hash.is_some()).await;
     assert_eq!(end.inputs.0, position.inputs.1);
 
     std::fs::write(&file, b"not a capture").unwrap();
     assert!(Player::open(&file, Heard::default()).await.is_err());
+}
+
+/// Three times as long as what a seek plays rather than jumps over, with a state kept in every tenth.
+fn long(folder: &Path) -> (PathBuf, u64) {
+    let file = folder.join("long.capture");
+    let (mut writer, mut pilot, inputs) = (Writer::create(&file).unwrap(), Pilot::default(), 3 * PLAYED_MAX);
+    let state = PilotState::new(Mode::Shadow, Network::new(Inventory::empty("nowhere")), &Resume::default(), at(1));
+    for seq in 1..=inputs {
+        let input = if seq == 1 { Input::State { state: Box::new(state.clone()) } } else { Input::Tick };
+        let time = at(seq as i64);
+        writer.append(seq, time, &input).unwrap();
+        pilot.handle(seq, time, input);
+        if seq % (PLAYED_MAX / 10) == 0 {
+            writer.keep_state(seq, time, pilot.state()).unwrap();
+        }
+    }
+    writer.finish().unwrap();
+    (file, inputs)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_way_is_jumped_by_the_index_and_ends_the_same() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, inputs) = long(folder.path());
+    let hash = Replay::run(&file, None, |_| {}).unwrap().state_hash();
+    let heard = Heard::default();
+    let player = Player::open(&file, heard.clone()).await.unwrap();
+    let open = player.position();
+    assert_eq!((open.inputs, open.no_index, open.damaged), ((1, inputs), None, None));
+    // by number: the last state before it stands for all that was not played
+    let wanted = inputs - 700;
+    player.order(Order::Seek(Moment::Input(wanted))).await;
+    let there = until(&player, |p| p.seeking.is_none()).await;
+    let kept = inputs - PLAYED_MAX / 10;
+    assert_eq!((there.seq, there.inputs.0, there.skipped, there.at), (wanted - 1, wanted - 1, kept, at(wanted as i64 - 1)));
+    assert_eq!(*heard.1.lock().unwrap(), [kept - 1]);
+    // the end, by time: near enough to be played
+    player.order(Order::Seek(Moment::Time(at(inputs as i64 + 1)))).await;
+    let end = until(&player, |p| p.state_hash.is_some()).await;
+    assert_eq!((end.state_hash, end.inputs, end.diverged.len()), (Some(hash.clone()), (inputs, inputs), 0));
+    assert_eq!(heard.1.lock().unwrap().len(), 1);
+    // back by a little goes to a state of the file too, and on from there to the same end
+    player.order(Order::Seek(Moment::Time(at(wanted as i64)))).await;
+    let back = until(&player, |p| p.seeking.is_none()).await;
+    assert_eq!((back.seq, back.skipped, back.run), (wanted - 1, kept, 1));
+    player.order(Order::Step).await;
+    assert_eq!(player.position().seq, wanted);
+    // to the start, and only so far that all is played
+    player.order(Order::Seek(Moment::Input(PLAYED_MAX))).await;
+    let early = until(&player, |p| p.seeking.is_none()).await;
+    assert_eq!((early.seq, early.skipped), (PLAYED_MAX - 1, 0));
+    player.order(Order::Seek(Moment::Input(u64::MAX))).await;
+    assert_eq!(until(&player, |p| p.state_hash.is_some()).await.state_hash, Some(hash));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_an_index_that_can_be_used_it_is_read_through_and_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, inputs) = long(folder.path());
+    let frames = capture::index(&file).unwrap().unwrap().frames;
+    let third = usize::try_from(frames.iter().filter(|f| f.state).nth(2).unwrap().offset).unwrap();
+    let mut bytes = std::fs::read(&file).unwrap();
+    bytes[third + 5] ^= 1;
+    std::fs::write(&file, bytes).unwrap();
+    let player = Player::open(&file, Heard::default()).await.unwrap();
+    let position = player.position();
+    assert!(position.no_index.as_deref().is_some_and(|why| why.contains("two lengths differ")), "{position:?}");
+    assert!(position.damaged.as_deref().is_some_and(|why| why.contains("PH-CAP-004")) && position.inputs.1 < inputs, "{position:?}");
+    player.order(Order::Seek(Moment::Input(u64::MAX))).await;
+    let end = until(&player, |p| p.state_hash.is_some()).await;
+    assert_eq!((end.inputs.0, end.skipped), (position.inputs.1, 0));
 }

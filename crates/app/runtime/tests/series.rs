@@ -40,8 +40,9 @@ async fn a_disk_without_room_stops_the_points_and_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let data = folder.path().join("data");
     let store = Store::open(&data).unwrap();
-    store.set_setting("telemetry.disk_reserve_bytes", &(1_u64 << 60).to_string()).unwrap();
-    store.set_setting("telemetry.bytes_max", "much").unwrap();
+    let set = |name: &str, value: String| store.set_setting(&store::StoredSetting { name: name.into(), value, at: None, by: None });
+    set("telemetry.disk_reserve_bytes", (1_u64 << 60).to_string()).unwrap();
+    set("telemetry.bytes_max", "much".to_owned()).unwrap();
     drop(store);
     let engine = start(folder.path()).await;
     let _stream = send(&engine, &story()).await;

@@ -6,12 +6,13 @@
 //! frame*:  length u32 (compressed bytes) · length u32, every bit turned over · records u32 · seq u64, at i64 of the first record ·
 //!          at i64 of the last · seal [u8; 32] · zstd( records )
 //! records: length u32 · JSON { "seq", "at", "body" }
+//! state:   a frame of one record, marked by the highest bit of its record count: the state that the inputs before it led to
 //! end:     a frame of no records; its content is JSON { "records" }
 //! ```
 //! Numbers are big-endian, times nanoseconds since 1970. A frame's seal is the SHA-256 of the seal before it (of `about`: its own), of the
 //! header's other fields and of the content before compression, so a frame that was changed, dropped or swapped is noticed, and the last seal
 //! is the digest of the whole. The length stands twice, so that a changed one is not taken for the end of the file. The headers alone are an
-//! index: [`index`] hops from one to the next. A record is acknowledged once [`Writer::flush_durable`] returned; a file that ends in the
+//! index: [`index`] hops from one to the next, and a replay that is wanted from the middle begins at the last state kept before it. A record is acknowledged once [`Writer::flush_durable`] returned; a file that ends in the
 //! middle of a frame loses that frame and says so; one without an end was not closed in order, or later frames were cut off.
 //!
 //! Format 1, of builds before it, has no `about`, no end, and frame headers of 16 bytes with a running checksum; it is read, not written.
@@ -19,6 +20,7 @@
 
 mod about;
 mod index;
+mod info;
 mod reader;
 mod redact;
 mod replay;
@@ -27,9 +29,10 @@ mod writer;
 
 pub use about::About;
 pub use index::{Frames, Place, index};
-pub use reader::{Entry, Info, Mark, Reader, info};
+pub use info::{Info, NO_INDEX, info, verify};
+pub use reader::{Entry, Mark, Moment, Reader};
 pub use redact::redact;
-pub use replay::Replay;
+pub use replay::{Begun, Replay};
 pub use writer::Writer;
 
 use std::path::PathBuf;

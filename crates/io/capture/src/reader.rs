@@ -1,7 +1,7 @@
 //! Reading.
 
 use crate::seal::{self, Bond, Head};
-use crate::{ABOUT_MAX, About, CaptureError, FILE_HEADER, FRAME_MAX, MAGIC, RECORD_MAX, VERSION};
+use crate::{ABOUT_MAX, About, CaptureError, FILE_HEADER, FRAME_MAX, MAGIC, Place, RECORD_MAX, VERSION};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
@@ -19,7 +19,6 @@ const HEAD_1: usize = 16;
 
 /// What stands before the first frame.
 pub(crate) struct FileHead {
-    pub version: u16,
     pub about: About,
     /// Where the first frame starts.
     pub bytes: u64,
@@ -36,7 +35,7 @@ pub(crate) fn open_head(path: &Path, file: &mut impl Read) -> Result<FileHead, C
     }
     let version = u16::from_be_bytes([head[8], head[9]]);
     match version {
-        1 => Ok(FileHead { version, about: About::of_format_1(), bytes: FILE_HEADER as u64, bond: Bond::Running(Sha256::new()) }),
+        1 => Ok(FileHead { about: About::of_format_1(), bytes: FILE_HEADER as u64, bond: Bond::Running(Sha256::new()) }),
         2..=VERSION => {
             let damaged = |why: String| CaptureError::Damaged { path: path.to_owned(), offset: FILE_HEADER as u64, why, records: 0 };
             let mut length = [0; 4];
@@ -49,10 +48,30 @@ pub(crate) fn open_head(path: &Path, file: &mut impl Read) -> Result<FileHead, C
             file.read_exact(&mut json).map_err(|_| damaged("the file ends before it says what it is".to_owned()))?;
             let about = serde_json::from_slice(&json).map_err(|e| damaged(format!("what the file says of itself cannot be read: {e}")))?;
             let bond = Bond::Seal(seal::of_about(&json));
-            Ok(FileHead { version, about, bytes: (FILE_HEADER + 4 + length) as u64, bond })
+            Ok(FileHead { about, bytes: (FILE_HEADER + 4 + length) as u64, bond })
         }
         found if found > VERSION => Err(CaptureError::Newer { path: path.to_owned(), found }),
         found => Err(CaptureError::Older { path: path.to_owned(), found }),
+    }
+}
+
+/// A place in the log, as people name it: everything before it, and nothing from it on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Before the first input received at or after this time.
+    Time(Timestamp),
+    /// Before the input with this sequence number, and those behind it.
+    Input(u64),
+}
+
+impl Moment {
+    /// Says whether an input with this number, received then, stands before it.
+    #[must_use]
+    pub fn is_behind(self, seq: u64, at: Timestamp) -> bool {
+        match self {
+            Self::Time(time) => at < time,
+            Self::Input(number) => seq < number,
+        }
     }
 }
 
@@ -65,21 +84,49 @@ pub struct Entry<T> {
     pub at: Timestamp,
     /// The input.
     pub body: T,
+    /// It is no input but the state that the inputs up to this number led to.
+    #[serde(skip)]
+    pub kept: bool,
+}
+
+/// Counts what is read of a file.
+#[derive(Debug)]
+struct Counted<R> {
+    input: R,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let n = self.input.read(out)?;
+        self.bytes += n as u64;
+        Ok(n)
+    }
+}
+
+impl<R: Seek> Seek for Counted<R> {
+    fn seek(&mut self, to: SeekFrom) -> std::io::Result<u64> {
+        self.input.seek(to)
+    }
 }
 
 /// A capture being read, record by record, from a file unless said otherwise.
 #[derive(Debug)]
 pub struct Reader<T, R = File> {
     path: PathBuf,
-    file: BufReader<R>,
+    file: BufReader<Counted<R>>,
     offset: u64,
     about: About,
     /// Where the frame in `content` starts, and the bond before it.
     frame: (u64, Bond),
     content: Vec<u8>,
     position: usize,
+    /// What `content` holds is a kept state, and whether such are given out.
+    kept: bool,
+    states: bool,
     bond: Bond,
     records: u64,
+    inputs: u64,
     lost_tail: u64,
     finished: bool,
     ended: bool,
@@ -104,7 +151,7 @@ impl<T: DeserializeOwned> Reader<T> {
         let mut reader = Self::open(path)?;
         let io = |source| CaptureError::Io { doing: "seeking in", path: path.to_owned(), source };
         reader.file.seek(SeekFrom::Start(mark.frame)).map_err(io)?;
-        (reader.offset, reader.bond, reader.records) = (mark.frame, mark.bond.clone(), mark.records);
+        (reader.offset, reader.bond, reader.records, reader.inputs) = (mark.frame, mark.bond.clone(), mark.records, mark.inputs);
         reader.frame = (mark.frame, mark.bond.clone());
         // before the first record no frame was read yet
         if mark.position > 0 {
@@ -115,15 +162,24 @@ impl<T: DeserializeOwned> Reader<T> {
         }
         Ok(reader)
     }
+
+    /// Opens a capture at a frame that its [`index`](crate::index) names, without reading what stands before it.
+    ///
+    /// # Errors
+    /// As [`Reader::open_at`]; that the frame is not what the index says is told when it is read.
+    pub fn open_place(path: &Path, place: &Place) -> Result<Self, CaptureError> {
+        Self::open_at(path, &place.mark())
+    }
 }
 
 /// A place between two records of a capture.
 #[derive(Clone, Debug)]
 pub struct Mark {
-    frame: u64,
-    bond: Bond,
-    position: usize,
-    records: u64,
+    pub(crate) frame: u64,
+    pub(crate) bond: Bond,
+    pub(crate) position: usize,
+    pub(crate) records: u64,
+    pub(crate) inputs: u64,
 }
 
 impl<T: DeserializeOwned, R: Read> Reader<T, R> {
@@ -132,7 +188,7 @@ impl<T: DeserializeOwned, R: Read> Reader<T, R> {
     /// # Errors
     /// [`CaptureError`] when it is none, or of a newer version.
     pub fn new(path: &Path, input: R) -> Result<Self, CaptureError> {
-        let mut file = BufReader::new(input);
+        let mut file = BufReader::new(Counted { input, bytes: 0 });
         let head = open_head(path, &mut file)?;
         Ok(Self {
             path: path.to_owned(),
@@ -142,13 +198,34 @@ impl<T: DeserializeOwned, R: Read> Reader<T, R> {
             frame: (head.bytes, head.bond.clone()),
             content: Vec::new(),
             position: 0,
+            kept: false,
+            states: false,
             bond: head.bond,
             records: 0,
+            inputs: 0,
             lost_tail: 0,
             finished: false,
             ended: false,
             kind: PhantomData,
         })
+    }
+
+    /// Gives out the states that were kept on the way too, each behind the inputs that led to it.
+    #[must_use]
+    pub fn with_states(self) -> Self {
+        Self { states: true, ..self }
+    }
+
+    /// Returns how many bytes of the file were read.
+    #[must_use]
+    pub fn read_bytes(&self) -> u64 {
+        self.file.get_ref().bytes
+    }
+
+    /// Returns how many inputs stand before the next one.
+    #[must_use]
+    pub const fn inputs(&self) -> u64 {
+        self.inputs
     }
 
     /// Returns the bytes of an unfinished frame at the end: written when the writer died, never acknowledged.
@@ -178,7 +255,7 @@ impl<T: DeserializeOwned, R: Read> Reader<T, R> {
     /// Returns the place of the next record, to go on from later without reading what stands before it.
     #[must_use]
     pub fn mark(&self) -> Mark {
-        Mark { frame: self.frame.0, bond: self.frame.1.clone(), position: self.position, records: self.records }
+        Mark { frame: self.frame.0, bond: self.frame.1.clone(), position: self.position, records: self.records, inputs: self.inputs }
     }
 
     fn damaged(&mut self, why: String) -> CaptureError {
@@ -206,21 +283,21 @@ impl<T: DeserializeOwned, R: Read> Reader<T, R> {
         let checked = match &self.bond {
             Bond::Running(digest) => {
                 let digest = digest.clone().chain_update(&content);
-                (digest.clone().finalize()[..8] == bytes[8..16]).then_some((Bond::Running(digest), false))
+                (digest.clone().finalize()[..8] == bytes[8..16]).then_some((Bond::Running(digest), false, false))
             }
             Bond::Seal(before) => Head::read(&bytes).and_then(|(head, seal)| {
                 let same = head.seal(before, &content) == seal;
-                same.then_some((Bond::Seal(seal), head.records == 0))
+                same.then_some((Bond::Seal(seal), head.records == 0, head.state))
             }),
         };
-        let Some((bond, end)) = checked else {
+        let Some((bond, end, kept)) = checked else {
             return Err(self.damaged("the checksum does not fit: the file was changed".to_owned()));
         };
         if end {
             return self.end(&content, bond);
         }
         self.frame = (self.offset, core::mem::replace(&mut self.bond, bond));
-        self.content = content;
+        (self.content, self.kept) = (content, kept);
         self.offset += (size + length as usize) as u64;
         self.position = 0;
         Ok(true)
@@ -270,6 +347,10 @@ impl<T: DeserializeOwned, R: Read> Reader<T, R> {
             if !self.next_frame()? {
                 return Ok(None);
             }
+            if self.kept && !self.states {
+                self.position = self.content.len();
+                self.records += 1;
+            }
         }
         let rest = &self.content[self.position..];
         let Some((head, rest)) = rest.split_first_chunk::<4>() else {
@@ -280,7 +361,7 @@ impl<T: DeserializeOwned, R: Read> Reader<T, R> {
             return Err(self.damaged("a record is longer than its frame".to_owned()));
         };
         let entry = match serde_json::from_slice(json) {
-            Ok(entry) => entry,
+            Ok(entry) => Entry { kept: self.kept, ..entry },
             Err(e) if self.about.schema != pilot::INPUT_SCHEMA => {
                 self.ended = true;
                 let about = &self.about;
@@ -296,6 +377,7 @@ impl<T: DeserializeOwned, R: Read> Reader<T, R> {
         };
         self.position += 4 + length;
         self.records += 1;
+        self.inputs += u64::from(!self.kept);
         Ok(Some(entry))
     }
 }
@@ -330,47 +412,4 @@ impl<T: DeserializeOwned, R: Read> Iterator for Reader<T, R> {
             }
         }
     }
-}
-
-/// What a capture holds.
-#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct Info {
-    /// Records.
-    pub records: u64,
-    /// First and last sequence number.
-    pub seq: Option<(u64, u64)>,
-    /// Receive times of the first and last record, RFC 3339.
-    pub time: Option<(String, String)>,
-    /// Digest over all records, hex SHA-256.
-    pub digest: String,
-    /// Bytes of an unfinished frame at the end.
-    pub lost_tail_bytes: u64,
-    /// It was closed in order. False: the program was stopped, frames were cut off its end, or the format has no end (format 1).
-    pub finished: bool,
-    /// What it says of itself.
-    pub about: About,
-}
-
-/// Reads a capture to its end and says what it holds.
-///
-/// # Errors
-/// [`CaptureError`] at the first damage.
-pub fn info(path: &Path) -> Result<Info, CaptureError> {
-    let mut reader = Reader::<serde_json::Value>::open(path)?;
-    let (mut first, mut last, mut records) = (None, None, 0);
-    for entry in &mut reader {
-        let entry = entry?;
-        first.get_or_insert((entry.seq, entry.at));
-        last = Some((entry.seq, entry.at));
-        records += 1;
-    }
-    Ok(Info {
-        records,
-        seq: first.zip(last).map(|(a, b)| (a.0, b.0)),
-        time: first.zip(last).map(|(a, b)| (a.1.to_string(), b.1.to_string())),
-        digest: reader.digest(),
-        lost_tail_bytes: reader.lost_tail(),
-        finished: reader.finished(),
-        about: reader.about().clone(),
-    })
 }

@@ -1,61 +1,140 @@
 //! The pilot over a log, offline: the same decisions and the same state, on any machine and at any optimisation level.
 
-use crate::{CaptureError, Entry, Reader};
+use crate::info::NO_INDEX;
+use crate::{CaptureError, Entry, Moment, Place, Reader, index};
 use pilot::{Effect, Event, Input, JobId, Pilot, PilotState, SimulationAnswer};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use units::Timestamp;
 
-/// The pilot over a log. Nothing is carried out; simulations are computed again and compared with what the log says.
+/// The pilot over a log. Nothing is carried out; simulations are computed again and compared with what the log says, and so are the states
+/// that were kept on the way.
 #[derive(Clone, Default)]
 pub struct Replay {
     pilot: Pilot,
     inputs: u64,
+    skipped: u64,
     answers: BTreeMap<JobId, SimulationAnswer>,
+    /// Asked for by inputs that were not played: their answers are taken as they stand in the log.
+    asked_before: BTreeSet<JobId>,
     diverged: Vec<String>,
     lost_tail: u64,
+    read_bytes: u64,
+    remark: Option<String>,
+}
+
+/// A replay that stands in the log, and the reader of what comes next.
+#[derive(Clone, Debug)]
+pub struct Begun<R> {
+    /// The replay.
+    pub replay: Replay,
+    /// What comes next.
+    pub reader: R,
+}
+
+impl core::fmt::Debug for Replay {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.debug_struct("Replay").field("inputs", &self.inputs).field("skipped", &self.skipped).finish_non_exhaustive()
+    }
 }
 
 impl Replay {
-    /// Replays a capture up to, and without, the first input at or after `until`; `each` is told every event.
+    /// Replays a capture up to, and without, what is not before `until`; `each` is told every event.
     ///
     /// # Errors
     /// [`CaptureError`] naming the byte where the capture cannot be read; what was told before it stands.
-    pub fn run(file: &Path, until: Option<Timestamp>, each: impl FnMut(&Event)) -> Result<Self, CaptureError> {
-        Self::run_paced(file, until, |_| {}, each)
+    pub fn run(file: &Path, until: Option<Moment>, each: impl FnMut(&Event)) -> Result<Self, CaptureError> {
+        Self::run_paced(file, None, until, |_| {}, each)
     }
 
-    /// The same; `wait` is called with the time of each input before it is handled, for who wants to see it slowly.
+    /// The same from `from` on; `wait` is called with the time of each input before it is handled, for who wants to see it slowly. It
+    /// begins with the last state kept before `from`, and tells nothing of what is before.
     ///
     /// # Errors
     /// As [`Replay::run`].
     pub fn run_paced(
         file: &Path,
-        until: Option<Timestamp>,
+        from: Option<Moment>,
+        until: Option<Moment>,
         mut wait: impl FnMut(Timestamp),
         mut each: impl FnMut(&Event),
     ) -> Result<Self, CaptureError> {
-        let mut reader = Reader::<Input>::open(file)?;
-        let mut replay = Self::default();
+        let Begun { mut replay, mut reader } = Self::begin(file, from)?;
         for entry in &mut reader {
             let entry = entry?;
-            if until.is_some_and(|until| entry.at >= until) {
+            let behind = |moment: Moment| moment.is_behind(entry.seq, entry.at);
+            if !entry.kept && until.is_some_and(|until| !behind(until)) {
                 break;
             }
-            wait(entry.at);
-            replay.step(entry).iter().for_each(&mut each);
+            if from.is_some_and(behind) {
+                replay.step(entry);
+            } else {
+                wait(entry.at);
+                replay.step(entry).iter().for_each(&mut each);
+            }
         }
         replay.lost_tail = reader.lost_tail();
+        replay.read_bytes = reader.read_bytes();
         Ok(replay)
     }
 
-    /// Handles one input; returns the events for people. Inputs must come in the order of the log.
+    /// Stands at the last state kept before `moment`, or before the first input: where none is wanted or kept, and where the index or that
+    /// state cannot be read ([`Replay::remark`] then says so).
+    ///
+    /// # Errors
+    /// [`CaptureError`] when the file is no capture.
+    pub fn begin(file: &Path, moment: Option<Moment>) -> Result<Begun<Reader<Input>>, CaptureError> {
+        let mut remark = None;
+        if let Some(moment) = moment {
+            let found = index(file).map(|frames| frames.map(|f| f.last_state(moment).copied()));
+            remark = match found {
+                Ok(Some(Some(place))) => match Self::begin_at(file, &place) {
+                    Ok(begun) => return Ok(begun),
+                    Err(error) => Some(error.to_string()),
+                },
+                Ok(Some(None)) => Some("no state was kept before it".to_owned()),
+                Ok(None) => Some(NO_INDEX.to_owned()),
+                Err(error @ CaptureError::Damaged { .. }) => Some(error.to_string()),
+                Err(error) => return Err(error),
+            };
+        }
+        Ok(Begun { replay: Self { remark, ..Self::default() }, reader: Reader::open(file)?.with_states() })
+    }
+
+    /// Stands at a state that the index names.
+    ///
+    /// # Errors
+    /// [`CaptureError`] when it cannot be read, or is none.
+    pub fn begin_at(file: &Path, place: &Place) -> Result<Begun<Reader<Input>>, CaptureError> {
+        let mut reader = Reader::<Input>::open_place(file, place)?.with_states();
+        let none = || CaptureError::Damaged {
+            path: file.to_owned(),
+            offset: place.offset,
+            why: "the index names a state, and there is none".to_owned(),
+            records: place.inputs_before,
+        };
+        let Entry { seq, at, body, kept: true } = reader.next().ok_or_else(none)?? else { return Err(none()) };
+        if !matches!(body, Input::State { .. }) {
+            return Err(none());
+        }
+        let mut replay = Self { inputs: place.inputs_before, skipped: place.inputs_before, ..Self::default() };
+        replay.pilot.handle(seq, at, body);
+        replay.asked_before = replay.pilot.state().jobs.keys().copied().collect();
+        Ok(Begun { replay, reader })
+    }
+
+    /// Handles one input; returns the events for people. Inputs must come in the order of the log. A kept state is compared.
     pub fn step(&mut self, entry: Entry<Input>) -> Vec<Event> {
+        if entry.kept {
+            self.compare(entry);
+            return Vec::new();
+        }
         self.inputs += 1;
         if let Input::Simulated { job, answer } = &entry.body {
             match self.answers.remove(job) {
                 Some(again) if again == **answer => {}
                 Some(_) => self.diverged.push(format!("input {}: simulation {} gives another answer than it gave then", entry.seq, job.0)),
+                None if self.asked_before.remove(job) => {}
                 None => self.diverged.push(format!("input {}: simulation {} was not asked for", entry.seq, job.0)),
             }
         }
@@ -70,10 +149,47 @@ impl Replay {
         events
     }
 
-    /// Returns how many inputs were handled.
+    /// The state that the engine kept must be the one that its inputs lead to here.
+    fn compare(&mut self, entry: Entry<Input>) {
+        let seq = entry.seq;
+        let same = match &entry.body {
+            Input::State { state } => {
+                **state == *self.pilot.state() || {
+                    // equal states are written equally, however they are held
+                    let mut other = Pilot::default();
+                    other.handle(seq, entry.at, entry.body);
+                    other.state_hash() == self.pilot.state_hash()
+                }
+            }
+            _ => false,
+        };
+        if !same {
+            self.diverged.push(format!("input {seq}: the state behind it is another than the one kept then"));
+        }
+    }
+
+    /// Returns how many inputs of the log stand before the next one.
     #[must_use]
     pub const fn inputs(&self) -> u64 {
         self.inputs
+    }
+
+    /// Returns how many of them were not played, because a kept state stands for them.
+    #[must_use]
+    pub const fn skipped(&self) -> u64 {
+        self.skipped
+    }
+
+    /// Returns why the replay began with the first input although a later beginning was wanted.
+    #[must_use]
+    pub fn remark(&self) -> Option<&str> {
+        self.remark.as_deref()
+    }
+
+    /// Returns how many bytes of the capture's content were read; the index is not counted.
+    #[must_use]
+    pub const fn read_bytes(&self) -> u64 {
+        self.read_bytes
     }
 
     /// Returns what came out differently than when the capture was made, in words; empty: nothing.

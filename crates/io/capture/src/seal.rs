@@ -10,6 +10,8 @@ pub(crate) struct Head {
     pub length: u32,
     /// Records in it; 0: the end.
     pub records: u32,
+    /// Its only record is a kept state: a replay may begin there.
+    pub state: bool,
     /// Sequence number of the first record.
     pub seq: u64,
     /// Receive times of the first and the last record.
@@ -19,12 +21,18 @@ pub(crate) struct Head {
 impl Head {
     /// Bytes of a header with its seal.
     pub const BYTES: usize = 4 + 4 + 4 + 8 + 8 + 8 + 32;
+    /// Bit of the record count that marks a kept state. Builds that do not know it look at the count for zero only.
+    const STATE: u32 = 1 << 31;
+
+    const fn count(&self) -> u32 {
+        if self.state { self.records | Self::STATE } else { self.records }
+    }
 
     /// The fields under the seal, as they are written behind the lengths.
     fn fields(&self) -> [u8; 28] {
         let mut out = [0; 28];
         let parts = [
-            self.records.to_be_bytes().to_vec(),
+            self.count().to_be_bytes().to_vec(),
             self.seq.to_be_bytes().to_vec(),
             self.at.0.nanos().to_be_bytes().to_vec(),
             self.at.1.nanos().to_be_bytes().to_vec(),
@@ -43,7 +51,8 @@ impl Head {
         let number = |at: usize| bytes.get(at..at + 8).and_then(|b| b.first_chunk::<8>()).copied().unwrap_or_default();
         let word = |at: usize| bytes.get(at..at + 4).and_then(|b| b.first_chunk::<4>()).map_or(0, |b| u32::from_be_bytes(*b));
         let time = |at| Timestamp::from_nanos(i64::from_be_bytes(number(at)));
-        let head = Self { length: word(0), records: word(8), seq: u64::from_be_bytes(number(12)), at: (time(20), time(28)) };
+        let (records, state) = (word(8) & !Self::STATE, word(8) & Self::STATE != 0);
+        let head = Self { length: word(0), records, state, seq: u64::from_be_bytes(number(12)), at: (time(20), time(28)) };
         let seal = bytes.last_chunk::<32>().copied().unwrap_or_default();
         (word(4) == !head.length).then_some((head, seal))
     }

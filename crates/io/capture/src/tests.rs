@@ -130,7 +130,7 @@ fn foreign_and_newer_files_are_refused_in_words() {
 fn an_orderly_end_is_told_from_a_cut() {
     let (_dir, path) = folder();
     write(&path, &[3, 4]);
-    let open = info(&path).unwrap();
+    let open = verify(&path).unwrap();
     assert!(!open.finished && open.lost_tail_bytes == 0, "a killed program leaves no end");
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("whole");
@@ -140,7 +140,7 @@ fn an_orderly_end_is_told_from_a_cut() {
         writer.flush().unwrap();
     }
     writer.finish().unwrap();
-    let whole = info(&path).unwrap();
+    let whole = verify(&path).unwrap();
     assert_eq!((whole.finished, whole.records), (true, 5));
     let bytes = std::fs::read(&path).unwrap();
     let frames = index(&path).unwrap().unwrap();
@@ -148,15 +148,15 @@ fn an_orderly_end_is_told_from_a_cut() {
     // cut between two frames: whole frames, and no end
     let last = usize::try_from(frames.frames[4].offset).unwrap();
     std::fs::write(&path, &bytes[..last]).unwrap();
-    let cut = info(&path).unwrap();
+    let cut = verify(&path).unwrap();
     assert_eq!((cut.finished, cut.records, cut.lost_tail_bytes), (false, 4, 0));
     // a frame taken out of the middle, and something behind the end
     let second = usize::try_from(frames.frames[1].offset).unwrap()..usize::try_from(frames.frames[2].offset).unwrap();
     let without: Vec<u8> = bytes.iter().enumerate().filter(|(i, _)| !second.contains(i)).map(|(_, b)| *b).collect();
     std::fs::write(&path, without).unwrap();
-    assert!(matches!(info(&path), Err(CaptureError::Damaged { records: 1, .. })));
+    assert!(matches!(verify(&path), Err(CaptureError::Damaged { records: 1, .. })));
     std::fs::write(&path, [&bytes[..], b"x"].concat()).unwrap();
-    let error = info(&path).unwrap_err().to_string();
+    let error = verify(&path).unwrap_err().to_string();
     assert!(error.contains("something stands behind the end"), "{error}");
 }
 

@@ -2,6 +2,7 @@
 
 use crate::seal::{self, Head};
 use crate::{About, CaptureError, MAGIC, RECORD_MAX, VERSION};
+use pilot::PilotState;
 use serde::Serialize;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
@@ -14,6 +15,11 @@ const FRAME_SOFT: usize = 256 << 10;
 /// Compression level: fast, still a tenth of the size.
 const LEVEL: i32 = 1;
 
+/// Bytes of records behind which a state is kept at the earliest: some minutes of a laboratory, and never more states than a replay has use for.
+const STATE_AFTER: u64 = 4 << 20;
+/// Weight of the inputs between two kept states, in states: they add at most a quarter to what is written.
+const STATE_WEIGHT: u64 = 4;
+
 /// A capture being written.
 #[derive(Debug)]
 pub struct Writer {
@@ -24,6 +30,8 @@ pub struct Writer {
     waiting: Option<(u64, Timestamp, Timestamp, u32)>,
     seal: [u8; 32],
     records: u64,
+    /// Bytes of records appended since a state was kept, and how long that one was.
+    since_state: (u64, u64),
     /// Where the last whole frame ends.
     end: u64,
     spoilt: bool,
@@ -34,6 +42,21 @@ struct Record<'a, T> {
     seq: u64,
     at: Timestamp,
     body: &'a T,
+}
+
+/// [`pilot::Input::State`] without a copy of the state.
+#[derive(Serialize)]
+struct KeptState<'a> {
+    input: &'static str,
+    state: &'a PilotState,
+}
+
+/// One record: its length as it is written, and its content.
+fn record<T: Serialize>(seq: u64, at: Timestamp, body: &T) -> Result<([u8; 4], Vec<u8>), CaptureError> {
+    let json = serde_json::to_vec(&Record { seq, at, body }).map_err(|source| CaptureError::NotJson { seq, source })?;
+    let length = u32::try_from(json.len()).ok().filter(|_| json.len() <= RECORD_MAX);
+    let length = length.ok_or(CaptureError::TooLong { seq, length: json.len() })?;
+    Ok((length.to_be_bytes(), json))
 }
 
 impl Writer {
@@ -68,7 +91,8 @@ impl Writer {
         }
         let end = file.stream_position().map_err(io("writing"))?;
         let pending = Vec::with_capacity(2 * FRAME_SOFT);
-        Ok(Self { path: path.to_owned(), file, pending, waiting: None, seal: seal::of_about(&json), records: 0, end, spoilt: false })
+        let seal = seal::of_about(&json);
+        Ok(Self { path: path.to_owned(), file, pending, waiting: None, seal, records: 0, since_state: (0, 0), end, spoilt: false })
     }
 
     /// Adds one record.
@@ -76,16 +100,37 @@ impl Writer {
     /// # Errors
     /// [`CaptureError`]; the record is then not in the log.
     pub fn append<T: Serialize>(&mut self, seq: u64, at: Timestamp, body: &T) -> Result<(), CaptureError> {
-        let json = serde_json::to_vec(&Record { seq, at, body }).map_err(|source| CaptureError::NotJson { seq, source })?;
-        let length = u32::try_from(json.len()).ok().filter(|_| json.len() <= RECORD_MAX);
-        let length = length.ok_or(CaptureError::TooLong { seq, length: json.len() })?;
-        self.pending.extend_from_slice(&length.to_be_bytes());
+        let (length, json) = record(seq, at, body)?;
+        self.since_state.0 += json.len() as u64;
+        self.pending.extend_from_slice(&length);
         self.pending.extend_from_slice(&json);
         self.waiting = Some(match self.waiting {
             Some((first, from, _, count)) => (first, from, at, count + 1),
             None => (seq, at, at, 1),
         });
         if self.pending.len() >= FRAME_SOFT { self.flush() } else { Ok(()) }
+    }
+
+    /// Says whether a state is worth keeping now: the inputs behind the last one weigh [`STATE_WEIGHT`] times as much as it did.
+    #[must_use]
+    pub const fn wants_state(&self) -> bool {
+        let (since, last) = self.since_state;
+        since >= STATE_AFTER && since >= STATE_WEIGHT.saturating_mul(last)
+    }
+
+    /// Keeps the state that the inputs up to `seq` led to, in a frame of its own, so that a replay may begin behind them. It is no input:
+    /// it has the number and time of the last one, and readers pass it over unless they ask for it.
+    ///
+    /// # Errors
+    /// [`CaptureError`]; the log is then as it was, and a state is not wanted again until as many inputs have come once more.
+    pub fn keep_state(&mut self, seq: u64, at: Timestamp, state: &PilotState) -> Result<(), CaptureError> {
+        self.since_state.0 = 0;
+        self.flush()?;
+        let (length, json) = record(seq, at, &KeptState { input: "state", state })?;
+        self.since_state.1 = json.len() as u64;
+        self.frame(1, true, seq, (at, at), &[&length[..], &json].concat())?;
+        self.records += 1;
+        Ok(())
     }
 
     /// Writes what is pending as one frame. After a failed write (a full disk) the file ends where it ended before, and what is pending
@@ -99,7 +144,7 @@ impl Writer {
         }
         let Some((seq, from, to, records)) = self.waiting else { return Ok(()) };
         let content = core::mem::take(&mut self.pending);
-        let written = self.frame(records, seq, (from, to), &content);
+        let written = self.frame(records, false, seq, (from, to), &content);
         self.pending = content;
         written?;
         self.pending.clear();
@@ -108,13 +153,13 @@ impl Writer {
         Ok(())
     }
 
-    fn frame(&mut self, records: u32, seq: u64, at: (Timestamp, Timestamp), content: &[u8]) -> Result<(), CaptureError> {
+    fn frame(&mut self, records: u32, state: bool, seq: u64, at: (Timestamp, Timestamp), content: &[u8]) -> Result<(), CaptureError> {
         let packed = zstd::bulk::compress(content, LEVEL).map_err(|source| CaptureError::Io {
             doing: "compressing for",
             path: self.path.clone(),
             source,
         })?;
-        let head = Head { length: u32::try_from(packed.len()).unwrap_or(u32::MAX), records, seq, at };
+        let head = Head { length: u32::try_from(packed.len()).unwrap_or(u32::MAX), records, state, seq, at };
         let seal = head.seal(&self.seal, content);
         let frame = [head.written(&seal), packed].concat();
         if let Err(source) = self.file.write_all(&frame) {
@@ -133,7 +178,7 @@ impl Writer {
     pub fn finish(&mut self) -> Result<(), CaptureError> {
         self.flush()?;
         let content = serde_json::json!({"records": self.records}).to_string();
-        self.frame(0, 0, (Timestamp::EPOCH, Timestamp::EPOCH), content.as_bytes())?;
+        self.frame(0, false, 0, (Timestamp::EPOCH, Timestamp::EPOCH), content.as_bytes())?;
         // whatever were written now would stand behind the end
         self.spoilt = true;
         self.file.sync_data().map_err(|source| CaptureError::Io { doing: "syncing", path: self.path.clone(), source })

@@ -85,6 +85,7 @@ async fn storm(folder: &std::path::Path, flaps: u32, length: Duration) -> Result
         bmp: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         doors: runtime::Doors::default(),
         approval_ttl: None,
+        key_store: false,
     };
     let engine = Engine::start(options).await.map_err(|e| Failure::from_error("PH-CLI-081", &e))?;
     let address = engine.bmp_address();

@@ -59,6 +59,7 @@ async fn run(context: &Context, scenario: &ScenarioArguments, folder: &std::path
         bmp: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         doors: runtime::Doors::default(),
         approval_ttl: None,
+        key_store: false,
     };
     let engine = Engine::start(options).await.map_err(|e| Failure::from_error("PH-RUN-001", &e))?;
     let bmp = engine.bmp_address();

@@ -32,6 +32,7 @@ pub async fn start(data: &Path) -> Engine {
         bmp: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
         doors: runtime::Doors::default(),
         approval_ttl: None,
+        key_store: false,
     };
     Engine::start(options).await.unwrap()
 }
