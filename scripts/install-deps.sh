@@ -12,6 +12,7 @@ build=("cc build-essential" "pkg-config pkg-config" "git git" "curl curl" "pytho
 tests=(
   "openssl openssl" "ip iproute2" "ping iputils-ping" "ps procps"
   "/usr/lib/frr/bgpd frr" "/usr/lib/frr/frr-reload.py frr-pythontools" "bird bird2" "gobgpd gobgpd" "pmacctd pmacct" "softflowd softflowd"
+  "stayrtr stayrtr" "/usr/lib/x86_64-linux-gnu/frr/modules/bgpd_rpki.so frr-rpki-rtrlib"
   "netconfd netconfd" "/usr/sbin/sshd openssh-server" "ssh openssh-client"
 )
 # without these the tests in a browser are skipped, nothing else

@@ -67,7 +67,7 @@ fn origins_are_validated_by_a_file_and_by_local_exceptions() {
     assert!(out.contains("> 203.0.113.0/24 from 10.0.1.2 via 10.0.1.2 path [65002] Igp lp 200"), "{out}");
     let explained = ["twin", "solve", ".", "--router", "r1", "--prefix", "192.0.2.0/24", "--explain", "--vrps", "vrps.json"];
     let (out, ..) = said(&pilotctl(&explained, folder.path()));
-    assert!(out.contains("import IN permit 20 (local-preference 200)") && out.contains("RPKI valid"), "{out}");
+    assert!(out.contains("import IN permit 20 (set local-preference 200)") && out.contains("RPKI valid"), "{out}");
 }
 
 /// Neither "not found" nor "valid": what is not known is said and decides nothing.
@@ -98,7 +98,11 @@ fn a_check_says_which_new_origin_is_invalid() {
     let folder = tempfile::tempdir().unwrap();
     case(folder.path());
     file(folder.path(), "vrps.json", &vrps(LATER));
-    file(folder.path(), "change.json", r#"{"router":"r1","config":["router bgp 65001","address-family ipv4 unicast","no neighbor 10.0.1.2 route-map IN in"]}"#);
+    file(
+        folder.path(),
+        "change.json",
+        r#"{"router":"r1","config":["router bgp 65001","address-family ipv4 unicast","no neighbor 10.0.1.2 route-map IN in"]}"#,
+    );
     let (out, err, status) = said(&pilotctl(&["twin", "check", ".", "--change", "change.json", "--vrps", "vrps.json"], folder.path()));
     assert_eq!(status, Some(1), "{out}{err}");
     assert!(out.contains("198.51.100.0/24") && out.contains("origin AS 65002: invalid"), "{out}");

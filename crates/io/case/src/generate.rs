@@ -7,7 +7,7 @@ mod dice;
 mod policy;
 
 use crate::{Case, Text};
-use dice::Dice;
+pub(crate) use dice::Dice;
 use policy::Use;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;

@@ -18,6 +18,7 @@ pub mod scale;
 mod show;
 pub mod space;
 pub mod steps;
+pub mod timing;
 
 use config::{Condition, RouterConfig, WiderCondition};
 use routing::{Blueprint, Failures, Links, Profile, Router};

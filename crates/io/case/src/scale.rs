@@ -3,17 +3,19 @@
 //! The file names routers by AS, links with IGP weights, iBGP sessions (reflector, client or peer), eBGP links and classes of announcements;
 //! prefix *i* is 100.0.0.0 + *i*·256 /24 and is announced as class *i* mod the number of classes.
 
+use crate::generate::Dice;
+use crate::timing::Bench;
 use bgp::{AsPath, Asn, Family, PathAttributes, Prefix};
 use config::{BgpConfig, IgpInterface, InterfaceConfig, Neighbor, NeighborFamily, RouterConfig};
 use core::net::{IpAddr, Ipv4Addr};
 use routing::{Blueprint, Failures, Feed, Links, Profile, Router};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::sync::Arc;
 
 /// Prefixes at most: what fits above 100.0.0.0.
 pub const PREFIXES_MAX: u32 = 1 << 20;
 
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Announcement {
     from: usize,
     as_path: Vec<u32>,
@@ -21,7 +23,7 @@ struct Announcement {
 }
 
 /// A scenario file.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Scenario {
     /// Name.
     pub name: String,
@@ -65,6 +67,67 @@ impl Scenario {
             None if out.classes.is_empty() => Err("has no classes of announcements".to_owned()),
             None => Ok(out),
         }
+    }
+
+    /// Makes a scenario: routers joined as they come, each to two that have many links already (Barabási and Albert 1999), the three with the
+    /// most links reflecting; five neighbours outside at the last ones; 50 classes of announcements of two to five neighbours.
+    #[must_use]
+    pub fn made(inside: usize) -> Self {
+        const OUTSIDE: usize = 5;
+        let (asn, mut dice) = (65_000, Dice(7));
+        let mut links = vec![(0, 1, 1), (0, 2, 1), (1, 2, 1)];
+        for router in 3..inside {
+            let mut to = Vec::new();
+            while to.len() < 2 {
+                // an end of any link: who has many is met often
+                let (a, b, _) = *dice.pick(&links);
+                let end = if dice.one_in(2) { a } else { b };
+                if end != router && !to.contains(&end) {
+                    to.push(end);
+                }
+            }
+            links.extend(to.into_iter().map(|end| (router, end, 1 + dice.below(9) as u32)));
+        }
+        let degree = |r: usize| links.iter().filter(|(a, b, _)| *a == r || *b == r).count();
+        let mut by_degree: Vec<usize> = (0..inside).collect();
+        by_degree.sort_by_key(|r| (core::cmp::Reverse(degree(*r)), *r));
+        let reflectors: Vec<usize> = by_degree.into_iter().take(3).collect();
+        let mut ibgp = Vec::new();
+        for (n, reflector) in reflectors.iter().enumerate() {
+            ibgp.extend(reflectors.iter().skip(n + 1).map(|other| (*reflector, *other, false)));
+            ibgp.extend((0..inside).filter(|r| !reflectors.contains(r)).map(|client| (*reflector, client, true)));
+        }
+        let borders: Vec<usize> = (0..inside).rev().filter(|r| !reflectors.contains(r)).take(OUTSIDE).collect();
+        let ebgp: Vec<(usize, usize)> = borders.iter().enumerate().map(|(n, border)| (inside + n, *border)).collect();
+        links.extend(ebgp.iter().map(|(external, border)| (*border, *external, 1)));
+        let class = |dice: &mut Dice, n: u32| {
+            let from = (0..OUTSIDE).filter(|_| dice.below(10) < 7).collect::<Vec<_>>();
+            let from = if from.len() < 2 { vec![0, 1 + n as usize % (OUTSIDE - 1)] } else { from };
+            let one = |e: usize| {
+                let behind = (0..1 + dice.below(3) as u32).map(|i| 1000 + 10 * n + i);
+                Announcement { from: inside + e, as_path: behind.chain([3000 + n]).collect(), med: 10 * dice.below(3) as u32 }
+            };
+            from.into_iter().map(one).collect()
+        };
+        Self {
+            name: format!("made_{inside}"),
+            asn,
+            routers: core::iter::repeat_n(asn, inside).chain(100..100 + OUTSIDE as u32).collect(),
+            links,
+            ibgp,
+            ebgp,
+            classes: (0..50).map(|n| class(&mut dice, n)).collect(),
+        }
+    }
+
+    /// Returns by which neighbour AS each router inside reaches each prefix; 0: not at all.
+    #[must_use]
+    pub fn exits(&self, bench: &Bench<'_>, count: u32) -> Vec<Vec<u32>> {
+        let of = |router: usize, n: u32| {
+            let choice = bench.plane().choice(bench.base(), router, &prefix(n)?)?;
+            choice.as_path.split(' ').next()?.parse().ok()
+        };
+        (0..self.inside().len()).map(|router| (0..count.min(PREFIXES_MAX)).map(|n| of(router, n).unwrap_or(0)).collect()).collect()
     }
 
     /// Positions of the routers of the own AS, in the order of the blueprint.
@@ -171,4 +234,36 @@ impl Scenario {
         }
         Feed { router, neighbor, router_id, attributes: Arc::new(all), routes: Arc::new(routes) }
     }
+}
+
+/// Makes four edges in a full mesh, each with a neighbour outside that announces the same `count` prefixes. As in the Internet's table, a
+/// sixth as many sets of attributes as there are prefixes; neighbours agree on the origin, not on the way there.
+#[must_use]
+pub fn full_tables(count: u32) -> Blueprint {
+    const EDGES: usize = 4;
+    const PREFIXES_PER_SET: u32 = 6;
+    let count = count.min(PREFIXES_MAX);
+    let mesh: Vec<(usize, usize, bool)> = (0..EDGES).flat_map(|a| (a + 1..EDGES).map(move |b| (a, b, false))).collect();
+    let scenario = Scenario {
+        name: "full tables".to_owned(),
+        asn: 65_000,
+        routers: [65_000; EDGES].into_iter().chain((0..EDGES as u32).map(|n| 100 + n)).collect(),
+        links: mesh.iter().map(|(a, b, _)| (*a, *b, 10)).chain((0..EDGES).map(|n| (n, EDGES + n, 1))).collect(),
+        ibgp: mesh,
+        ebgp: (0..EDGES).map(|n| (EDGES + n, n)).collect(),
+        classes: vec![Vec::new()],
+    };
+    let mut out = scenario.blueprint(0, false);
+    for (feed, n) in out.feeds.iter_mut().zip(0_u32..) {
+        let mut dice = Dice(u64::from(n) + 1);
+        let set = |set: u32, dice: &mut Dice| {
+            let way = (0..1 + dice.below(4) as u32).map(|_| 3_000 + dice.below(2_000) as u32);
+            let path = core::iter::once(100 + n).chain(way.collect::<Vec<_>>()).chain([200_000 + set]);
+            PathAttributes { as_path: AsPath::sequence(path), next_hop: Some(feed.neighbor), ..PathAttributes::default() }
+        };
+        let sets = count.div_ceil(PREFIXES_PER_SET);
+        feed.attributes = Arc::new((0..sets).map(|s| set(s, &mut dice)).collect());
+        feed.routes = Arc::new((0..count).filter_map(|p| Some((prefix(p)?, p % sets))).collect());
+    }
+    out
 }

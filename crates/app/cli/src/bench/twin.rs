@@ -1,50 +1,60 @@
-//! `pilotctl bench twin`: a network of a size solved, changed and solved again.
+//! `pilotctl bench twin`: a network of a size solved, changed and solved again, and the same by a simulator that is not ours.
 
 use crate::exit::{Context, Ended, Failure, Outcome};
-use bgp::Family;
-use case::scale::Scenario;
-use config::{PolicyDefinition, PolicyResult, PrefixEntry, PrefixSet, RouteAction, Statement};
-use routing::{Blueprint, Plane, Schedule, Solution};
-use serde::Serialize;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::time::Instant;
+use case::scale::{self, Scenario};
+use case::timing::{Bench, WhatIf};
+use routing::Blueprint;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 
 /// Runs of each measurement; the best counts, as in the figures it is held against.
 const ROUNDS: usize = 3;
-/// Single link failures of the sweep.
-const SWEEP: usize = 40;
 
 /// Arguments of `bench twin`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: pilotctl bench twin --scenario ba_100.json --prefixes 1000 --distinct --json")]
+#[command(after_help = "Example: pilotctl bench twin --routers 100 --prefixes 1000 --distinct --json")]
 pub struct Arguments {
     /// Wires, sessions and classes of announcements.
     #[arg(long, value_name = "FILE")]
-    scenario: PathBuf,
+    scenario: Option<PathBuf>,
+    /// Makes a network of so many routers inside instead, and five outside.
+    #[arg(long, value_name = "N", default_value_t = 100, conflicts_with = "scenario", value_parser = clap::value_parser!(u32).range(10..=2000))]
+    routers: u32,
     /// Prefixes.
     #[arg(long, default_value_t = 1000)]
     prefixes: u32,
     /// Every prefix has an announcement of its own, so that none is computed for another.
     #[arg(long)]
     distinct: bool,
+    /// Measures a table of so many prefixes at each of four edges instead, as the Internet's is made: 1M, 250k, or a number.
+    #[arg(long, value_name = "N", value_parser = count, conflicts_with_all = ["scenario", "distinct"])]
+    table: Option<u32>,
+    /// Threads; the tables are the same with any.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=64))]
+    threads: u16,
+    /// The simulator that is measured beside it (benches/); without it the one beside this program.
+    #[arg(long, value_name = "PROGRAM")]
+    reference: Option<PathBuf>,
 }
 
-#[derive(Debug, Serialize)]
-struct WhatIf {
-    name: &'static str,
-    /// Fork, new tables and what changed, milliseconds.
-    ms: f64,
-    /// The fork alone.
-    fork_ms: f64,
-    /// Choices (router and prefix) that are others.
-    changed: usize,
+/// Reads `1M`, `250k` or a number.
+fn count(text: &str) -> Result<u32, String> {
+    let (digits, times) = match text.strip_suffix(['M', 'm']) {
+        Some(digits) => (digits, 1_000_000),
+        None => text.strip_suffix(['k', 'K']).map_or((text, 1), |digits| (digits, 1_000)),
+    };
+    let number = digits.parse::<u32>().ok().and_then(|n| n.checked_mul(times)).filter(|n| (1..=scale::PREFIXES_MAX).contains(n));
+    number.ok_or_else(|| format!("a number of prefixes from 1 to {}, as 1000000, 250k or 1M", scale::PREFIXES_MAX))
 }
 
 #[derive(Debug, Serialize)]
 struct Figures {
     scenario: String,
     machine: String,
+    threads: u16,
     routers: usize,
     sessions: usize,
     prefixes: u32,
@@ -52,12 +62,33 @@ struct Figures {
     destinations: usize,
     messages: usize,
     converge_ms: f64,
+    /// The most memory that this process had, MB.
     peak_mb: f64,
     what_ifs: Vec<WhatIf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reference: Option<Compared>,
 }
 
-fn ms(since: Instant) -> f64 {
-    since.elapsed().as_secs_f64() * 1000.0
+/// What the other simulator took for the same.
+#[derive(Debug, Serialize)]
+struct Compared {
+    program: String,
+    /// Choices (router and prefix) that both made, and made alike: the exit is the same.
+    equal: usize,
+    converge_ms: f64,
+    what_ifs: Vec<WhatIf>,
+    /// How many times as long the other took, by figure.
+    ratios: BTreeMap<String, f64>,
+}
+
+/// What the other simulator says.
+#[derive(Debug, Deserialize)]
+struct Others {
+    program: String,
+    converge_ms: f64,
+    what_ifs: Vec<WhatIf>,
+    /// By router inside and prefix: AS of the neighbour outside by which it goes; 0: not at all.
+    exits: Vec<Vec<u32>>,
 }
 
 /// Runs `bench twin`.
@@ -65,112 +96,136 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
     if cfg!(debug_assertions) {
         eprintln!("this is a build without optimisation; its figures say little: cargo build --release --package cli");
     }
-    let path = &arguments.scenario;
-    let text = std::fs::read_to_string(path).map_err(|e| Failure::new("PH-CLI-062", format!("{}: {e}", path.display())))?;
-    let scenario = Scenario::read(&text).map_err(|e| Failure::new("PH-CLI-062", format!("{}: {e}", path.display())))?;
-    let blueprint = scenario.blueprint(arguments.prefixes, arguments.distinct);
-    let mut converge_ms = f64::INFINITY;
-    for _ in 0..ROUNDS {
-        let begun = Instant::now();
-        let plane = Plane::new(&blueprint, Family::Ipv4Unicast);
-        drop(plane.solve_all(Schedule::First));
-        converge_ms = converge_ms.min(ms(begun));
+    if let Some(prefixes) = arguments.table {
+        return table(context, arguments, prefixes);
     }
-    let plane = Plane::new(&blueprint, Family::Ipv4Unicast);
-    let base = plane.solve_all(Schedule::First);
-    let what_ifs = what_ifs(&blueprint, &plane, &base);
+    let scenario = match &arguments.scenario {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(|e| Failure::new("PH-CLI-062", format!("{}: {e}", path.display())))?;
+            Scenario::read(&text).map_err(|e| Failure::new("PH-CLI-062", format!("{}: {e}", path.display())))?
+        }
+        None => Scenario::made(arguments.routers as usize),
+    };
+    let network = scenario.blueprint(arguments.prefixes, arguments.distinct);
+    let (bench, converge_ms) = Bench::converged(&network, ROUNDS, usize::from(arguments.threads));
+    let what_ifs = bench.what_ifs();
     let (routers, _, ibgp, ebgp) = scenario.size();
-    let figures = Figures {
+    let mut figures = Figures {
         scenario: scenario.name.clone(),
         machine: super::machine(),
+        threads: arguments.threads,
         routers,
         sessions: ibgp + ebgp,
         prefixes: arguments.prefixes,
         distinct: arguments.distinct,
-        destinations: base.classes.len(),
-        messages: plane.messages(&base),
+        destinations: bench.base().classes.len(),
+        messages: bench.plane().messages(bench.base()),
         converge_ms,
         peak_mb: peak_mb(),
         what_ifs,
+        reference: None,
     };
-    if context.json {
-        crate::engine::print_json(&figures);
-        return Ok(Outcome::Done);
+    match reference_program(arguments)? {
+        Some(program) => figures.reference = Some(compared(&program, arguments, &scenario, &bench, &figures)?),
+        None => eprintln!("the other simulator is not measured: cargo build --release --package twin-reference"),
     }
-    println!("{}", figures.machine);
+    print(context, &figures);
+    Ok(Outcome::Done)
+}
+
+/// A table of the Internet's size: how long it takes to load and what LOCAL_PREF on one session would do.
+fn table(context: &Context, arguments: &Arguments, prefixes: u32) -> Ended {
+    let network: Blueprint = scale::full_tables(prefixes);
+    let (bench, converge_ms) = Bench::converged(&network, 1, usize::from(arguments.threads));
+    let figures = Figures {
+        scenario: "full tables".to_owned(),
+        machine: super::machine(),
+        threads: arguments.threads,
+        routers: network.routers.len(),
+        sessions: network.feeds.len() + network.routers.len() * network.routers.len().saturating_sub(1) / 2,
+        prefixes,
+        distinct: false,
+        destinations: bench.base().classes.len(),
+        messages: bench.plane().messages(bench.base()),
+        converge_ms,
+        what_ifs: vec![bench.lp_on_session()],
+        peak_mb: peak_mb(),
+        reference: None,
+    };
+    print(context, &figures);
+    Ok(Outcome::Done)
+}
+
+fn print(context: &Context, figures: &Figures) {
+    if context.json {
+        crate::engine::print_json(figures);
+        return;
+    }
+    println!("{}, {} threads", figures.machine, figures.threads);
     println!(
         "{}: {} routers, {} sessions, {} prefixes in {} destinations: {:.1} ms, {} messages, {:.0} MB at most",
-        figures.scenario, routers, figures.sessions, figures.prefixes, figures.destinations, converge_ms, figures.messages, figures.peak_mb
+        figures.scenario,
+        figures.routers,
+        figures.sessions,
+        figures.prefixes,
+        figures.destinations,
+        figures.converge_ms,
+        figures.messages,
+        figures.peak_mb
     );
     for w in &figures.what_ifs {
         println!("  {}: {:.2} ms, of it the fork {:.3} ms; {} choices change", w.name, w.ms, w.fork_ms, w.changed);
     }
-    Ok(Outcome::Done)
-}
-
-fn what_ifs(network: &Blueprint, plane: &Plane<'_>, base: &Solution) -> Vec<WhatIf> {
-    let Some(feed) = network.feeds.first() else { return Vec::new() };
-    let (router, neighbor) = (feed.router, feed.neighbor);
-    let one = feed.routes.first().map(|(p, _)| *p);
-    let import = |fork: &mut Blueprint, prefix: Option<bgp::Prefix>, actions: Vec<RouteAction>| {
-        let config = Arc::make_mut(&mut fork.routers[router].config);
-        let mut statements = vec![Statement { actions, ..Statement::new(10, PolicyResult::Accept) }];
-        if let Some(prefix) = prefix {
-            let entry = PrefixEntry { sequence: 5, permit: true, prefix, ge: None, le: None };
-            config.policy.prefix_sets.insert("BENCH".to_owned(), PrefixSet { family: prefix.family(), entries: vec![entry] });
-            statements[0].conditions.push(config::Condition::PrefixSet("BENCH".to_owned()));
-            statements.push(Statement::new(20, PolicyResult::Accept));
+    if let Some(r) = &figures.reference {
+        println!("{}: {} choices, all equal; {:.1} ms", r.program, r.equal, r.converge_ms);
+        for w in &r.what_ifs {
+            println!("  {}: {:.2} ms, of it the fork {:.3} ms; {} choices change", w.name, w.ms, w.fork_ms, w.changed);
         }
-        config.policy.definitions.insert("BENCH".to_owned(), PolicyDefinition { statements });
-        let family =
-            config.bgp.as_mut().and_then(|b| b.neighbors.get_mut(&neighbor)).and_then(|n| n.families.get_mut(&Family::Ipv4Unicast));
-        if let Some(family) = family {
-            family.import = Some("BENCH".to_owned());
-        }
-    };
-    let mut out = Vec::new();
-    let mut measure = |name, change: &dyn Fn(&mut Blueprint)| out.push(measured(name, network, plane, base, change));
-    measure("lp200_all_prefixes_one_session", &|f| import(f, None, vec![RouteAction::SetLocalPref(200)]));
-    measure("lp200_one_prefix", &|f| import(f, one, vec![RouteAction::SetLocalPref(200)]));
-    let prepended = vec![RouteAction::Prepend(bgp::AsPath::sequence([64_496; 3])), RouteAction::SetMed(50)];
-    measure("prepend3", &|f| import(f, None, prepended.clone()));
-    measure("ebgp_session_down", &|f| f.failures.sessions.extend([(router, neighbor)]));
-    measure("withdraw_one_prefix", &|f| Arc::make_mut(&mut f.feeds[0].routes).retain(|(p, _)| Some(*p) != one));
-    let inner: Vec<&String> =
-        network.links.iter().flat_map(|l| l.iter()).filter(|(_, ends)| ends.len() == 2).map(|(name, _)| name).collect();
-    let failures: Vec<WhatIf> = inner
-        .iter()
-        .step_by((inner.len() / SWEEP).max(1))
-        .take(SWEEP)
-        .map(|link| measured("link_down", network, plane, base, &|f| f.failures.links.extend([(*link).clone()])))
-        .collect();
-    let mean = |value: fn(&WhatIf) -> f64| failures.iter().map(value).sum::<f64>() / failures.len().max(1) as f64;
-    let (all_ms, all_fork) = (mean(|w| w.ms), mean(|w| w.fork_ms));
-    let changed = failures.iter().map(|w| w.changed).sum::<usize>() / failures.len().max(1);
-    // the link whose loss moves most
-    if let Some(busiest) = failures.into_iter().max_by_key(|w| w.changed) {
-        out.push(WhatIf { name: "busiest_link_down", ..busiest });
-    }
-    out.push(WhatIf { name: "mean_of_single_link_failures", ms: all_ms, fork_ms: all_fork, changed });
-    out
-}
-
-fn measured(name: &'static str, network: &Blueprint, plane: &Plane<'_>, base: &Solution, change: &dyn Fn(&mut Blueprint)) -> WhatIf {
-    let mut best = WhatIf { name, ms: f64::INFINITY, fork_ms: f64::INFINITY, changed: 0 };
-    for _ in 0..ROUNDS {
-        let begun = Instant::now();
-        let mut fork = network.clone();
-        change(&mut fork);
-        let fork_ms = ms(begun);
-        let after = Plane::new(&fork, Family::Ipv4Unicast);
-        let solution = after.solve_all(Schedule::First);
-        let moved = plane.moved(base, &after, &solution);
-        let all = ms(begun);
-        if all < best.ms {
-            best = WhatIf { name, ms: all, fork_ms, changed: moved.iter().map(|m| m.prefixes.len()).sum() };
+        for (name, ratio) in &r.ratios {
+            println!("  {name}: {ratio:.1} × as long as ours");
         }
     }
-    best
+}
+
+fn reference_program(arguments: &Arguments) -> Result<Option<PathBuf>, Failure> {
+    match &arguments.reference {
+        Some(given) if given.exists() => Ok(Some(given.clone())),
+        Some(given) => {
+            Err(Failure::new("PH-CLI-015", format!("{} is not built: cargo build --release --package twin-reference", given.display())))
+        }
+        None => {
+            let own = std::env::current_exe().map_err(|e| Failure::from_error("PH-CLI-014", &e))?;
+            Ok(Some(own.with_file_name("twin-reference")).filter(|p| p.exists()))
+        }
+    }
+}
+
+/// Has the other simulator do the same; its tables must be ours before its times count.
+fn compared(program: &Path, arguments: &Arguments, scenario: &Scenario, bench: &Bench<'_>, ours: &Figures) -> Result<Compared, Failure> {
+    let fail = |e: &dyn std::error::Error| Failure::new("PH-CLI-018", format!("{}: {e}", program.display()));
+    let mut command = Command::new(program);
+    command.arg(arguments.prefixes.to_string()).args(arguments.distinct.then_some("distinct"));
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(|e| fail(&e))?;
+    if let Some(mut input) = child.stdin.take() {
+        serde_json::to_writer(&mut input, scenario).map_err(|e| fail(&e))?;
+        input.flush().map_err(|e| fail(&e))?;
+    }
+    let said = child.wait_with_output().map_err(|e| fail(&e))?;
+    let others: Others = serde_json::from_slice(&said.stdout).map_err(|e| fail(&e))?;
+    let mine = scenario.exits(bench, arguments.prefixes);
+    let differs = mine.iter().flatten().zip(others.exits.iter().flatten()).filter(|(a, b)| a != b).count();
+    let (all, theirs) = (mine.iter().map(Vec::len).sum::<usize>(), others.exits.iter().map(Vec::len).sum::<usize>());
+    if differs > 0 || all != theirs {
+        let text = format!("{differs} of {all} choices differ from those of {} ({theirs}); its times would say nothing", others.program);
+        return Err(Failure::new("PH-CLI-019", text));
+    }
+    let mut ratios: BTreeMap<String, f64> = [("converge".to_owned(), others.converge_ms / ours.converge_ms)].into();
+    for theirs in &others.what_ifs {
+        if let Some(own) = ours.what_ifs.iter().find(|w| w.name == theirs.name) {
+            ratios.insert(theirs.name.clone(), theirs.ms / own.ms);
+        }
+    }
+    Ok(Compared { program: others.program, equal: all, converge_ms: others.converge_ms, what_ifs: others.what_ifs, ratios })
 }
 
 /// The most memory that this process had, MB.

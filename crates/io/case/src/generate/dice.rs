@@ -1,7 +1,7 @@
 //! Chance that follows from a seed.
 
 /// SplitMix64 (Steele, Lea, Flood 2014).
-pub(super) struct Dice(pub u64);
+pub(crate) struct Dice(pub u64);
 
 impl Dice {
     pub fn next(&mut self) -> u64 {
