@@ -6,6 +6,7 @@
 //! with that order, and are found out by another ([`Schedule`]). Prefixes that are announced and treated alike are computed once.
 
 mod advertised;
+mod alike;
 mod anomaly;
 mod arrival;
 mod blueprint;

@@ -36,6 +36,10 @@ pub(crate) struct Node {
     pub listens: bool,
     /// It sends more than its best path to someone.
     pub sends_more: bool,
+    /// It looks at nothing of a path but its length, its first AS and the network's ASes.
+    pub blind: bool,
+    /// ASes that it takes for its own, or uses toward others.
+    pub ases: BTreeSet<Asn>,
     /// Its places: the local ones first, then one per session that comes in, more with add-path.
     pub slots: core::ops::Range<u32>,
     /// Directions that go out of it.
@@ -268,6 +272,8 @@ pub(crate) fn node(router: &crate::blueprint::Router, family: Family) -> Node {
         cluster: bgp.and_then(|b| b.cluster_id),
         listens: false,
         sends_more: false,
+        blind: crate::alike::is_blind(&router.config),
+        ases: crate::alike::ases(&router.config),
         slots: 0..0,
         outs: Vec::new(),
     }

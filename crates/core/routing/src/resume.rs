@@ -1,6 +1,7 @@
 //! The tables after a change, from those before it: each destination goes on from where it had come to rest, and only what the change
 //! touches is said again. What it does not touch is shared.
 
+use crate::alike::{ALONE, Sayings, Told, likeness};
 use crate::blueprint::Feed;
 use crate::origin::on_the_wire;
 use crate::overlay::Delta;
@@ -38,6 +39,10 @@ struct Look {
     choosers: Vec<usize>,
     /// Routers to which some next hops have another cost, and which.
     costs: Vec<(usize, Vec<bool>)>,
+    /// Routers whose policies look at prefixes and may see those otherwise that were alike.
+    lists: Vec<usize>,
+    /// Destinations that were alike before the change are still treated alike.
+    alike: bool,
 }
 
 /// What one destination has to do.
@@ -67,8 +72,11 @@ impl Plane<'_> {
             fresh: delta.fresh.clone(),
             touched: delta.touched.clone(),
             choosers: delta.choosers.clone(),
+            lists: delta.lists.clone(),
+            alike: self.blind().is_some_and(|ases| ases.is_subset(&before.ases)),
             ..Look::default()
         };
+        solution.round += 1;
         let mut local = None;
         if delta.rewired {
             look.costs = self.rewired(plane, &mut solution.shared);
@@ -194,7 +202,7 @@ impl Plane<'_> {
             let direction = |h: &u32| Some(said.halves[*h as usize]).filter(|h| *h != NONE);
             class.withheld = class.withheld.iter().filter_map(direction).collect();
             class.granted = class.granted.iter().filter_map(direction).collect();
-            *solved = Arc::new(Solved { class: Arc::new(class), prefixes: Arc::clone(&solved.prefixes), state });
+            *solved = Arc::new(Solved { class: Arc::new(class), prefixes: Arc::clone(&solved.prefixes), state, like: ALONE });
         }
         let mut depends = Dependent::clone(&solution.depends);
         for made in depends.made.values_mut() {
@@ -323,7 +331,7 @@ impl Plane<'_> {
             let state = from.as_ref().map_or_else(|| self.blank_for(&class, &mut solution.shared), |f| f.state.clone());
             was.insert(number, old_class);
             let prefixes = from.filter(|_| whole).map_or_else(|| Arc::new(prefixes), |f| Arc::clone(&f.prefixes));
-            let solved = Arc::new(Solved { class: Arc::new(class), prefixes, state });
+            let solved = Arc::new(Solved { class: Arc::new(class), prefixes, state, like: ALONE });
             if whole { solution.classes[number as usize] = solved } else { solution.classes.push(solved) }
         }
         for (old, gone) in leaving {
@@ -358,17 +366,38 @@ impl Plane<'_> {
         to_decide: &BTreeMap<u32, Vec<usize>>,
         threads: usize,
     ) {
-        let classes = &solution.classes;
+        let (classes, round) = (&solution.classes, solution.round);
         let work = |part: &[u32], shared: &mut Shared| -> Vec<(u32, Solved)> {
             let mut queue = Queue::new(Schedule::First, self.halves.len());
-            let mut todo = Work::default();
-            let one = |n: &u32| {
+            let (mut todo, mut told, mut sayings) = (Work::default(), Told::new(), Sayings::default());
+            let mut out: Vec<(u32, Solved)> = Vec::new();
+            for n in part {
                 let solved = &classes[*n as usize];
-                let old = was.get(n).map_or(&*solved.class, |w| w);
                 let lost = to_decide.get(n).map_or(&[][..], |l| l);
-                self.go_on_with(solved, old, look, lost, shared, &mut queue, &mut todo).map(|s| (*n, s))
-            };
-            part.iter().filter_map(one).collect()
+                let alike = look.alike && solved.like != ALONE && !was.contains_key(n) && lost.is_empty();
+                let kind = alike.then(|| (solved.like, self.marks_of(look, &solved.class.prefix)));
+                let first = kind.as_ref().and_then(|k| told.get(k)).copied();
+                if let Some((_, None)) = first {
+                    continue;
+                }
+                let said = first.and_then(|(first, at)| {
+                    let ((_, done), was) = (out.get(at?)?, &classes[first as usize]);
+                    let state = sayings.say(&was.class, &done.state, &solved.class, Some((&was.state, &solved.state)), shared)?;
+                    Some(Solved { class: self.without_gone(solved, look), prefixes: Arc::clone(&solved.prefixes), state, like: done.like })
+                });
+                let old = was.get(n).map_or(&*solved.class, |w| w);
+                let done = said.or_else(|| self.go_on_with(solved, old, look, lost, shared, &mut queue, &mut todo));
+                if let (Some(kind), None) = (kind, first) {
+                    told.insert(kind, (*n, done.is_some().then_some(out.len())));
+                }
+                out.extend(done.map(|mut done| {
+                    if alike && first.is_none() && !done.state.is_restless() {
+                        done.like = likeness(round, *n);
+                    }
+                    (*n, done)
+                }));
+            }
+            out
         };
         // a part gives fewer results than it has destinations; renumbering goes by result
         let done = in_parts(numbers, threads, &mut solution.shared, work, |(_, s), said| s.state.renumber(said));
@@ -409,11 +438,7 @@ impl Plane<'_> {
         if todo.puts.is_empty() && todo.resend.is_empty() && todo.choose.is_empty() && lost.is_empty() {
             return None;
         }
-        let gone = |p: &u32| look.gone.iter().any(|h| self.half_slots[*h as usize].0 == *p);
-        let mut next = Arc::clone(&solved.class);
-        if !look.gone.is_empty() && next.origins.iter().any(|(p, _)| gone(p)) {
-            Arc::make_mut(&mut next).origins.retain(|(p, _)| !gone(p));
-        }
+        let next = self.without_gone(solved, look);
         let mut state = state.clone();
         if state.is_restless() {
             state = self.solve_with(&next, shared, queue);
@@ -436,7 +461,22 @@ impl Plane<'_> {
             todo.resend.iter().for_each(|h| queue.push(*h));
             self.run(&next, &mut state, shared, queue);
         }
-        Some(Solved { class: next, prefixes: Arc::clone(&solved.prefixes), state })
+        Some(Solved { class: next, prefixes: Arc::clone(&solved.prefixes), state, like: ALONE })
+    }
+
+    /// A destination without what came by sessions that are no more.
+    fn without_gone(&self, solved: &Solved, look: &Look) -> Arc<Class> {
+        let gone = |p: &u32| look.gone.iter().any(|h| self.half_slots[*h as usize].0 == *p);
+        let mut next = Arc::clone(&solved.class);
+        if !look.gone.is_empty() && next.origins.iter().any(|(p, _)| gone(p)) {
+            Arc::make_mut(&mut next).origins.retain(|(p, _)| !gone(p));
+        }
+        next
+    }
+
+    /// How routers see a prefix whose policies differ, where that may tell destinations apart that were alike.
+    fn marks_of(&self, look: &Look, prefix: &Prefix) -> Vec<u64> {
+        if look.lists.is_empty() { Vec::new() } else { self.marks_at(look.lists.iter().copied(), prefix) }
     }
 
     /// Finds what a destination has to do; it reads only.

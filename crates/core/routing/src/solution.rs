@@ -1,5 +1,6 @@
 //! The tables of a whole network: destinations grouped, each solved, and what depends on other destinations brought to rest.
 
+use crate::alike::{ALONE, Likeness, Sayings, Shapes, likeness};
 use crate::fabric::UNREACHABLE;
 use crate::origin::{Origins, local};
 use crate::plane::{NONE, Plane};
@@ -9,7 +10,7 @@ use crate::session::family_of;
 use crate::solve::{Class, Queue, Schedule, Shared, State};
 use crate::table::Interner;
 use crate::transfer::Transfer;
-use bgp::{Origin, Prefix};
+use bgp::{Asn, Origin, Prefix};
 use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -26,6 +27,8 @@ pub struct Solved {
     pub prefixes: Arc<Vec<Prefix>>,
     /// What routers hold.
     pub state: State,
+    /// Which others it is like.
+    pub(crate) like: Likeness,
 }
 
 /// All destinations of a plane. A solution that continues another shares with it every destination that is the same.
@@ -45,6 +48,10 @@ pub struct Solution {
     pub(crate) by_prefix: Arc<Vec<(Prefix, u32)>>,
     /// What destinations say to others.
     pub(crate) depends: Arc<Dependent>,
+    /// The network's ASes, which no path names of destinations that are alike.
+    pub(crate) ases: Arc<BTreeSet<Asn>>,
+    /// Counts what was worked out, so that numbers of likeness are not used again.
+    pub(crate) round: u32,
 }
 
 /// What one destination's table says to others.
@@ -164,10 +171,11 @@ impl Plane<'_> {
         drop(keys);
         drop(origins);
         by_prefix.shrink_to_fit();
-        let states = self.solve_classes(&classes, how, &mut shared, before);
-        let solved = classes.into_iter().zip(states).map(|((class, mut prefixes), state)| {
+        let (round, ases) = (before.map_or(0, |b| b.round + 1), self.blind());
+        let states = self.solve_classes(&classes, how, &mut shared, before, (round, ases.as_ref()));
+        let solved = classes.into_iter().zip(states).map(|((class, mut prefixes), (state, like))| {
             prefixes.shrink_to_fit();
-            Arc::new(Solved { class, prefixes: Arc::new(prefixes), state })
+            Arc::new(Solved { class, prefixes: Arc::new(prefixes), state, like })
         });
         Solution {
             classes: solved.collect(),
@@ -177,6 +185,8 @@ impl Plane<'_> {
             down: BTreeSet::new(),
             by_prefix: Arc::new(by_prefix),
             depends: Arc::default(),
+            ases: Arc::new(ases.unwrap_or_default()),
+            round,
         }
     }
 
@@ -186,19 +196,38 @@ impl Plane<'_> {
         (schedule, threads): (Schedule, usize),
         shared: &mut Shared,
         before: Option<&Solution>,
-    ) -> Vec<State> {
-        let solve = |all: &[(Arc<Class>, Vec<Prefix>)], shared: &mut Shared| -> Vec<State> {
+        (round, ases): (u32, Option<&BTreeSet<Asn>>),
+    ) -> Vec<(State, Likeness)> {
+        let solve = |all: &[(Arc<Class>, Vec<Prefix>)], shared: &mut Shared| -> Vec<(State, Likeness)> {
             let mut queue = Queue::new(schedule, self.halves.len());
-            let one = |class: &Class, shared: &mut Shared| {
+            let (mut shapes, mut sayings) = (Shapes::default(), Sayings::default());
+            // by shape: the first destination of it, by its place among these
+            let mut firsts: BTreeMap<u32, usize> = BTreeMap::new();
+            let mut out: Vec<(State, Likeness)> = Vec::with_capacity(all.len());
+            for (at, (class, _)) in all.iter().enumerate() {
                 let old = before.and_then(|b| b.class_of(&class.prefix));
                 let parts = |c: &Class| (c.origins.clone(), c.suppressed.clone(), c.granted.clone(), c.withheld.clone());
-                let same = old.filter(|o| parts(&o.class) == parts(class));
-                same.map_or_else(|| self.solve_with(class, shared, &mut queue), |old| old.state.clone())
-            };
-            let mut one = one;
-            all.iter().map(|(class, _)| one(class, shared)).collect()
+                if let Some(old) = old.filter(|o| parts(&o.class) == parts(class)) {
+                    out.push((old.state.clone(), old.like));
+                    continue;
+                }
+                let shape = ases.and_then(|ases| shapes.number(self, class, ases, shared));
+                let first = shape.and_then(|s| firsts.get(&s)).and_then(|first| Some((all.get(*first)?, out.get(*first)?)));
+                let said = first.and_then(|((told, _), (state, like))| Some((sayings.say(told, state, class, None, shared)?, *like)));
+                let (state, like) = said.unwrap_or_else(|| {
+                    let state = self.solve_with(class, shared, &mut queue);
+                    let like =
+                        if shape.is_none() || first.is_some() || state.is_restless() { ALONE } else { likeness(round, class.number) };
+                    (state, like)
+                });
+                if let (Some(shape), true) = (shape, first.is_none()) {
+                    firsts.insert(shape, at);
+                }
+                out.push((state, like));
+            }
+            out
         };
-        let out = in_parts(classes, threads, shared, solve, |state, said| state.renumber(said));
+        let out = in_parts(classes, threads, shared, solve, |(state, _), said| state.renumber(said));
         shared.know(self);
         out
     }

@@ -83,6 +83,13 @@ impl State {
         !self.cycle.is_empty() || self.gave_up
     }
 
+    /// Takes choices and counts of a state whose routes are others at the same places.
+    pub(crate) fn chosen_as(&mut self, other: &Self) {
+        self.best.clone_from(&other.best);
+        self.said.clone_from(&other.said);
+        (self.seq, self.messages) = (other.seq, other.messages);
+    }
+
     /// Says routes and next hops by other numbers.
     pub(crate) fn renumber(&mut self, said: &Renumbered) {
         for slot in self.slots.iter_mut().filter(|s| s.route != NONE) {
