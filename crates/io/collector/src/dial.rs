@@ -67,8 +67,8 @@ struct Dialler {
     tx: mpsc::Sender<Observation>,
     /// How the rows are asked for; what a target refused once is remembered as long as its profile stays.
     rows: Option<Rows>,
-    /// The last stream was refused after it was opened, in these words.
-    suspect: Option<String>,
+    /// The last stream was refused after it was opened, like this.
+    suspect: Option<(Code, String)>,
     ping_every: Duration,
     open: bool,
     /// What the next open stream is told about first.
@@ -248,15 +248,19 @@ impl Dialler {
         rows: &mut Rows,
         encoding: Encoding,
     ) -> Result<Streaming<wire::SubscribeResponse>, CollectError> {
-        let words = match self.suspect.take() {
-            Some(words) => words,
+        let device = self.target.device.clone();
+        let (code, message) = match self.suspect.take() {
+            Some(refusal) => refusal,
             None => match self.subscribe(client, rows, encoding).await {
-                Err(CollectError::Refused { code, message, .. }) if is_about_the_request(code) => message,
+                Err(CollectError::Refused { code, message, .. }) if is_about_the_request(code) => (code, message),
                 other => return other,
             },
         };
         if !fit(&self.target, client, rows, encoding).await? {
-            rows.target_defined(&words);
+            rows.target_defined(&message);
+        }
+        if rows.taken().is_empty() {
+            return Err(CollectError::Refused { device, operation: "Subscribe", code, message });
         }
         self.subscribe(client, rows, encoding).await
     }
@@ -296,7 +300,7 @@ impl Dialler {
                 // refused although each row was taken: from the beginning the next time
                 self.rows = None;
             } else if !synced {
-                self.suspect = Some(message.clone());
+                self.suspect = Some((*code, message.clone()));
             }
         }
     }

@@ -4,7 +4,6 @@
 
 use crate::dial::refused;
 use crate::error::CollectError;
-use crate::fit::is_about_the_request;
 use crate::subscription;
 use crate::target::Target;
 use core::time::Duration;
@@ -47,7 +46,7 @@ pub(crate) fn candidates(profile: &Profile, offered: &[i32]) -> Vec<Encoding> {
 /// Finds the first candidate in which the target delivers a value.
 ///
 /// # Errors
-/// The transport's and the target's own, except those that are about the request; [`CollectError::Encoding`] without a candidate.
+/// The transport's; [`CollectError::Encoding`] without a candidate.
 pub(crate) async fn prove(
     target: &Target,
     client: &mut GNmiClient<Channel>,
@@ -118,9 +117,9 @@ async fn ask(
         Ok(Err(status)) => match refused(target, "Subscribe ONCE", &status) {
             // this user may not read that path, or it is not there: says nothing about the encoding
             CollectError::Refused { code: Code::NotFound | Code::PermissionDenied, .. } => Ok(Found::Nothing),
-            CollectError::Refused { code, message, .. } if is_about_the_request(code) || matches!(code, Code::Unknown | Code::Internal) => {
-                Ok(Found::Fault(format!("{code:?}: {message:?}")))
-            }
+            // what ends the stream too; anything else may be the dislike of a ONCE, and the stream may still come
+            lost @ CollectError::Refused { code: Code::Unavailable | Code::Unauthenticated | Code::Cancelled, .. } => Err(lost),
+            CollectError::Refused { code, message, .. } => Ok(Found::Fault(format!("{code:?}: {message:?}"))),
             other => Err(other),
         },
     }

@@ -22,7 +22,9 @@ const SEARCH_MAX: Duration = Duration::from_secs(120);
 
 /// Says whether a status is about what was asked for, and not about the connection or who asks.
 pub(crate) const fn is_about_the_request(code: Code) -> bool {
-    matches!(code, Code::InvalidArgument | Code::Unimplemented | Code::NotFound | Code::FailedPrecondition | Code::OutOfRange)
+    use Code::{FailedPrecondition, InvalidArgument, NotFound, OutOfRange, PermissionDenied, Unimplemented};
+    // a permission may be one path's (gNSI pathz)
+    matches!(code, InvalidArgument | Unimplemented | NotFound | FailedPrecondition | OutOfRange | PermissionDenied)
 }
 
 /// Makes the rows such that the target takes each of them; `false` when it took them all as they were.

@@ -28,7 +28,17 @@ const SLEEP_MAX: Duration = Duration::from_secs(3600);
 /// Updates of a table of routes that are compared: a table of a million is not read every half minute, its beginning is.
 const TABLE_UPDATES_MAX: usize = 4096;
 
-type Read = (usize, Result<(Vec<Notification>, Extent), Answer>);
+/// A difference is looked at again after this: the message that tells it may be on its way.
+const LOOK_AGAIN: Duration = Duration::from_millis(900);
+
+/// A row, what reading its path gave, and how often that was compared.
+type Read = (usize, Result<(Vec<Notification>, Extent), Answer>, Looks);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Looks {
+    First,
+    Second,
+}
 
 /// The health of one open stream.
 pub(crate) struct HealthWatch {
@@ -97,7 +107,7 @@ impl HealthWatch {
         let wait = deadline.map_or(SLEEP_MAX, |d| Duration::from_nanos(u64::try_from(d.saturating_sub(self.now())).unwrap_or(0)));
         tokio::select! {
             () = tokio::time::sleep(wait) => {}
-            Some(done) = self.reads.join_next(), if !self.reads.is_empty() => if let Ok((row, read)) = done { self.take(row, read); },
+            Some(done) = self.reads.join_next(), if !self.reads.is_empty() => if let Ok(read) = done { self.take(read); },
         }
     }
 
@@ -109,7 +119,7 @@ impl HealthWatch {
             let once = subscription::once(&self.profile, [asked], self.encoding);
             let request = (!asked.is_rib()).then(|| subscription::get(&self.profile, asked, self.encoding));
             let (target, client, profile) = (self.target.clone(), self.client.clone(), self.profile.clone());
-            self.reads.spawn(async move { (row, read(&target, client, &profile, request, once).await) });
+            self.reads.spawn(async move { (row, read(&target, client, &profile, request, once).await, Looks::First) });
         }
     }
 
@@ -118,15 +128,22 @@ impl HealthWatch {
         self.health.next_deadline().is_some_and(|d| d.saturating_add(PUT_OFF_MAX_NS) < self.now())
     }
 
-    fn take(&mut self, row: usize, read: Result<(Vec<Notification>, Extent), Answer>) {
+    fn take(&mut self, (row, read, looks): Read) {
         let Some(asked) = self.profile.subscriptions.get(row) else { return };
         let path = asked.canonical.as_ref().unwrap_or(&asked.path);
-        let answer = match read {
-            Ok((read, extent)) => self.told.compare(path, &read, extent),
+        let answer = match &read {
+            Ok((found, extent)) => self.told.compare(path, found, *extent),
             // nothing there is what it told, if it took back what it had told
             Err(Answer::Nothing) => self.told.compare(path, &[], Extent::Whole),
-            Err(answer) => answer,
+            Err(answer) => answer.clone(),
         };
+        if looks == Looks::First && matches!(answer, Answer::Changed | Answer::Nothing) {
+            self.reads.spawn(async move {
+                tokio::time::sleep(LOOK_AGAIN).await;
+                (row, read, Looks::Second)
+            });
+            return;
+        }
         let now = self.now();
         self.health.answered(row, answer, now);
     }
@@ -192,7 +209,8 @@ async fn read(
             }
             other => other.map(|found| (found, Extent::Whole)),
         },
-        None => get::once_with(target, &mut client, once, TABLE_UPDATES_MAX).await,
+        // a table's entry may lose leaves without a word about each of them
+        None => get::once_with(target, &mut client, once, TABLE_UPDATES_MAX).await.map(|(found, _)| (found, Extent::Beginning)),
     };
     match found {
         Ok((notifications, extent)) => Ok((notifications.into_iter().map(|n| profile.canonical(n)).collect(), extent)),

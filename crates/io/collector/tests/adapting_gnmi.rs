@@ -282,6 +282,21 @@ async fn a_row_that_is_refused_is_asked_for_in_another_way_and_the_others_stay()
     assert_eq!(connections(&watch), 1, "found out before the stream is open");
 }
 
+/// Nothing is left to ask for: the target's own words end the session, and no empty subscription is sent.
+#[tokio::test]
+async fn a_target_that_takes_no_row_at_all_is_not_asked_for_nothing() {
+    let picky = Arc::new(Picky { refuses: |_, _| Some("telemetry is not licensed"), ..Picky::default() });
+    let (mut watch, _) = dialled(endpoint(serve(&picky).await.to_string(), "openconfig"), None);
+    watch.until("the refusal", |d| matches!(d.gnmi, Freshness::Stale { .. })).await;
+    let closed = watch.seen.iter().find_map(|o| match o {
+        Observation::Gnmi { event: network::GnmiEvent::Closed { reason }, .. } => Some(reason.as_str()),
+        _ => None,
+    });
+    assert!(closed.is_some_and(|r| r.starts_with("PH-COLL-015") && r.contains("telemetry is not licensed")), "{closed:?}");
+    assert_eq!(connections(&watch), 0);
+    assert!(picky.asked.lock().unwrap().iter().all(|r| !list_of(r).subscription.is_empty()));
+}
+
 const OWN: &str = r#"
 title = "rack"
 models = ["rack-"]
