@@ -27,4 +27,24 @@ expected_ms: number | null,
 /**
  * Silent since.
  */
-since: string | null, };
+since: string | null, 
+/**
+ * How it is subscribed to, where the target did not take what the profile asks for.
+ */
+instead: string | null, 
+/**
+ * When its last message came.
+ */
+last: string | null, 
+/**
+ * The target said that it has told all that there is.
+ */
+synced: boolean, 
+/**
+ * Values that the device left out because newer ones came before they were sent.
+ */
+coalesced: number, 
+/**
+ * Notifications without content at its path.
+ */
+empty: number, };

@@ -1,7 +1,8 @@
 //! Agents: one per device, read only. What they say comes from `agent`; here it gets its shape.
 
 use crate::call::health_of;
-use crate::view::{ApiError, SubscriptionView};
+use crate::gnmi_feed::SubscriptionView;
+use crate::view::ApiError;
 use action::DeviceId;
 use agent::{Alert, AlertChange, Answer, Look, Sample, Tool, Value};
 use network::Freshness;

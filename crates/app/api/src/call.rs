@@ -1,6 +1,7 @@
 //! The commands.
 
 use crate::exports::ExportView;
+use crate::gnmi_feed::{CertificateView, SubscriptionView};
 use crate::health::HealthRows;
 use crate::import::Imports;
 use crate::lab::{LabControl, StrikeArguments};
@@ -8,7 +9,7 @@ use crate::replay::{REPLAY, ReplayArguments, ReplayView, Told};
 use crate::timeline::Timeline;
 use crate::view::{
     AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
-    ProposalView, RejectArguments, StatusView, SubscriptionView,
+    ProposalView, RejectArguments, StatusView,
 };
 use crate::{agents, intake, peers, sentence, series, topics, topology, volumes};
 use action::{DeviceId, OperatorId, ProposalId};
@@ -378,6 +379,7 @@ fn status(s: &PilotState) -> StatusView {
             gnmi: feed(d.gnmi),
             subscriptions: SubscriptionView::of(&d.gnmi_session),
             gnmi_warnings: d.gnmi_session.warnings.clone(),
+            certificates: CertificateView::of(&d.gnmi_session, s.now),
             configured: d.config.is_some(),
             sessions: (count(up), count(d.sessions.len())),
             health: health_of(s, &spec.id).map(|h| h.score.get()),

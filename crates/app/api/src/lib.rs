@@ -6,6 +6,7 @@ mod agents;
 mod call;
 mod evidence;
 mod exports;
+mod gnmi_feed;
 mod health;
 mod import;
 mod intake;
@@ -28,6 +29,7 @@ pub use agents::{AgentView, AlertView, ChatArguments, ChatView, SampleView};
 pub use call::{Api, CommandName};
 pub use evidence::EvidenceView;
 pub use exports::ExportView;
+pub use gnmi_feed::{CertificateView, SubscriptionView};
 pub use health::{DeviceSeries, ExitSeries, HealthView, PathSeries};
 pub use import::{FoundView, ImportArguments, ImportStep, ImportView, ImportedView};
 pub use intake::{BmpIntake, IntakeView};
@@ -41,6 +43,6 @@ pub use topics::{TopicArguments, TopicMessage, TopicMessages, TopicView};
 pub use topology::{LinkView, NodeView, PrefixView, RouteView, TopologyView};
 pub use view::{
     AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
-    ProposalView, RejectArguments, StatusView, SubscriptionView,
+    ProposalView, RejectArguments, StatusView,
 };
 pub use volumes::{DoorView, ExitVolume, VolumesView};

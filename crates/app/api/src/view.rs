@@ -1,6 +1,7 @@
 //! Shapes that people and the window see. Times are RFC 3339 in UTC, ratios 0–1, units stand in the names.
 
 use crate::evidence::EvidenceView;
+use crate::gnmi_feed::{CertificateView, SubscriptionView};
 use action::{ActionType, ProposalId};
 use core::fmt;
 use serde::{Deserialize, Serialize};
@@ -103,6 +104,9 @@ pub struct DeviceView {
     /// What the gNMI stream had to put up with, with codes.
     #[serde(default)]
     pub gnmi_warnings: Vec<String>,
+    /// The certificates of the gNMI connection, the target's first.
+    #[serde(default)]
+    pub certificates: Vec<CertificateView>,
     /// The configuration was read.
     pub configured: bool,
     /// Sessions established, of all.
@@ -117,50 +121,6 @@ pub struct DeviceView {
     /// Messages that could not be decoded.
     #[ts(type = "number")]
     pub malformed: u64,
-}
-
-/// One gNMI subscription.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
-#[ts(export, export_to = "../../../../ui/src/bindings/")]
-pub struct SubscriptionView {
-    /// What it is for.
-    pub set: String,
-    /// What it asks for.
-    pub path: String,
-    /// `waiting`, `alive`, `quiet` (nothing came, nothing had to), `silent`, or `closed` where the stream is not open.
-    pub state: String,
-    /// Why it counts as silent; may hold a target's own words: shown as text only.
-    pub reason: Option<String>,
-    /// A message is due this often, milliseconds; none where messages come on a change.
-    #[ts(type = "number | null")]
-    pub expected_ms: Option<u64>,
-    /// Silent since.
-    pub since: Option<String>,
-}
-
-impl SubscriptionView {
-    /// Takes the rows of a session.
-    pub(crate) fn of(session: &network::GnmiSession) -> Vec<Self> {
-        let row = |s: &network::SubscriptionHealth| Self {
-            set: s.set.clone(),
-            path: s.path.clone(),
-            state: if session.connected { s.state.name() } else { "closed" }.to_owned(),
-            reason: s.state.reason().map(str::to_owned),
-            expected_ms: s.expected_ms,
-            since: if let network::SubscriptionState::Silent { since, .. } = &s.state { Some(since.to_string()) } else { None },
-        };
-        session.subscriptions.iter().map(row).collect()
-    }
-}
-
-impl core::fmt::Display for SubscriptionView {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        write!(f, "{} {} {}", self.state, self.set, self.path)?;
-        match (&self.reason, &self.since) {
-            (Some(reason), Some(since)) => write!(f, ": {reason:?}, since {since}"),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// Agreement of the twin with one router.
@@ -346,6 +306,12 @@ impl fmt::Display for StatusView {
             let twin = d.agreement.as_ref().map_or_else(|| "unknown".to_owned(), |a| format!("{} of {}", a.equal, a.compared));
             let sessions = format!("{}/{}", d.sessions.0, d.sessions.1);
             writeln!(f, "{:5} {:17} {:8} {:8} {sessions:9} {health:7} {twin:12}", d.id, d.hostname, d.bmp, d.gnmi)?;
+            if !d.subscriptions.is_empty() {
+                writeln!(f, "      {}", SubscriptionView::summary(&d.subscriptions))?;
+            }
+            if !d.certificates.is_empty() {
+                writeln!(f, "      {}", d.certificates.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · "))?;
+            }
             for s in d.subscriptions.iter().filter(|s| s.state == "silent") {
                 writeln!(f, "      gNMI {s}")?;
             }

@@ -4,9 +4,9 @@ use crate::exit::{Context, Ended, Failure, Outcome};
 use action::DeviceId;
 use collector::{BmpListener, FlowBatch, FlowCounters, FlowListener, Target};
 use flow::Sampling;
-use network::{BmpEvent, BmpSource, DeviceRole, DeviceSpec, GnmiEndpoint, GnmiEvent, Inventory, Observation, TlsPolicy};
+use network::{BmpEvent, BmpSource, Credential, DeviceRole, DeviceSpec, GnmiEndpoint, GnmiEvent, Inventory, Observation, TlsPolicy};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -28,7 +28,7 @@ pub struct Arguments {
     /// Listen for NetFlow v5 and v9, IPFIX and sFlow v5 here (UDP); the records are printed.
     #[arg(long, value_name = "ADDR", conflicts_with = "record")]
     flow: Option<SocketAddr>,
-    /// gNMI targets, `host:port`, plaintext on loopback.
+    /// gNMI targets, `host:port`, or the host alone to have the profile's ports tried; without --ca plaintext, on loopback only.
     #[arg(long, value_name = "TARGET")]
     gnmi: Vec<String>,
     /// CA certificate for the targets; without it plaintext.
@@ -37,9 +37,24 @@ pub struct Arguments {
     /// Platform profile of the targets, for example `arista_eos`; without it their Capabilities tell.
     #[arg(long, value_name = "NAME")]
     profile: Option<String>,
+    /// Own profile beside the embedded ones, or a directory of such; its name is the file's without `.toml`.
+    #[arg(long, value_name = "TOML", requires = "gnmi")]
+    profile_file: Vec<PathBuf>,
     /// Name in the targets' certificates.
     #[arg(long, default_value = "localhost")]
     server_name: String,
+    /// Certificate that we show to the targets.
+    #[arg(long, value_name = "PEM", requires_all = ["ca", "client_key"])]
+    client_cert: Option<String>,
+    /// Its key.
+    #[arg(long, value_name = "PEM", requires = "client_cert")]
+    client_key: Option<String>,
+    /// User name for the targets; the password comes from --password-file or the environment variable PILOTHOUSE_GNMI_PASSWORD.
+    #[arg(long, value_name = "NAME", requires = "gnmi")]
+    user: Option<String>,
+    /// File with the password, readable by its owner only.
+    #[arg(long, value_name = "FILE", requires = "user")]
+    password_file: Option<PathBuf>,
     #[command(flatten)]
     syslog: crate::syslog::SyslogArguments,
     /// Record instead of printing.
@@ -84,20 +99,63 @@ pub fn run(context: &Context, arguments: Arguments) -> Ended {
         return Err(Failure::new("PH-CLI-030", "give --bmp ADDR, --flow ADDR, --gnmi TARGET or --syslog ADDR"));
     }
     let mut inventory = bare_inventory(&DeviceId::new("unused"), 0);
-    inventory.lab = Some("collect".to_owned());
     inventory.devices = arguments.allow.iter().map(|a| bare_device(&DeviceId::new(a.to_string()), Some(*a), None)).collect();
     for address in &arguments.gnmi {
+        let client = arguments.client_cert.clone().zip(arguments.client_key.clone());
         let tls = match &arguments.ca {
-            Some(ca) => TlsPolicy::Verify { ca_file: ca.clone(), server_name: arguments.server_name.clone(), client: None },
+            Some(ca) => TlsPolicy::Verify { ca_file: ca.clone(), server_name: arguments.server_name.clone(), client },
             None => TlsPolicy::Plaintext,
         };
-        let endpoint = GnmiEndpoint { address: address.clone(), tls, credential: None, profile: arguments.profile.clone() };
+        let credential = arguments.user.clone().map(|username| Credential { username, secret: "collect".to_owned() });
+        let endpoint = GnmiEndpoint { address: address.clone(), tls, credential, profile: arguments.profile.clone() };
         inventory.devices.push(bare_device(&DeviceId::new(address.clone()), None, Some(endpoint)));
     }
-    crate::engine::blocking(collect(context.json, arguments, inventory))
+    let password = arguments.user.as_ref().map(|_| password(arguments.password_file.as_deref())).transpose()?;
+    let profiles = collector::profiles(&arguments.profile_file).map_err(|e| Failure::from_error("", &e))?;
+    if let Some(name) = &arguments.profile {
+        gnmi::Profile::choose(&profiles, &[], Some(name)).map_err(|e| Failure::from_error("PH-CLI-045", &e))?;
+    }
+    let dialling = Dialling { password, profiles };
+    crate::engine::blocking(collect(context.json, arguments, inventory, dialling))
 }
 
-async fn collect(json: bool, arguments: Arguments, inventory: Inventory) -> Ended {
+/// What the diallers need beside the inventory.
+struct Dialling {
+    password: Option<String>,
+    profiles: Arc<[gnmi::Profile]>,
+}
+
+/// Environment variable that may hold the password; a command line is read by everybody on the machine.
+const PASSWORD: &str = "PILOTHOUSE_GNMI_PASSWORD";
+
+/// Bytes of the password's file that are read.
+const PASSWORD_BYTES_MAX: u64 = 4096;
+
+/// Reads the password: the file's first line, or the environment.
+fn password(file: Option<&Path>) -> Result<String, Failure> {
+    use std::io::Read as _;
+    use std::os::unix::fs::PermissionsExt as _;
+    let Some(file) = file else {
+        let missing = "--user needs a password: give --password-file FILE, or set PILOTHOUSE_GNMI_PASSWORD";
+        return std::env::var(PASSWORD).map_err(|_| Failure::new("PH-CLI-044", missing));
+    };
+    let failed = |e: std::io::Error| Failure::new("PH-CLI-044", format!("{}: {e}", file.display()));
+    // of the open file, so that it cannot be exchanged between the look and the reading
+    let open = std::fs::File::open(file).map_err(failed)?;
+    if open.metadata().map_err(failed)?.permissions().mode() & 0o077 != 0 {
+        return Err(Failure::new("PH-CLI-044", format!("{} can be read by others; chmod 600 it", file.display())));
+    }
+    let mut text = String::new();
+    open.take(PASSWORD_BYTES_MAX).read_to_string(&mut text).map_err(failed)?;
+    let first = text.lines().next().unwrap_or_default();
+    if first.is_empty() {
+        Err(Failure::new("PH-CLI-044", format!("{} has an empty first line", file.display())))
+    } else {
+        Ok(first.to_owned())
+    }
+}
+
+async fn collect(json: bool, arguments: Arguments, inventory: Inventory, dialling: Dialling) -> Ended {
     let (tx, mut rx) = tokio::sync::mpsc::channel(QUEUE);
     let mut tasks = Vec::new();
     if let Some(address) = arguments.bmp {
@@ -106,7 +164,8 @@ async fn collect(json: bool, arguments: Arguments, inventory: Inventory) -> Ende
         tasks.push(tokio::spawn(listener.run(tx.clone())));
     }
     for (seed, address) in (1..).zip(&arguments.gnmi) {
-        let target = Target::new(&inventory, &DeviceId::new(address.clone()), None).map_err(|e| Failure::from_error("PH-COLL-002", &e))?;
+        let target = Target::new(&inventory, &DeviceId::new(address.clone()), dialling.password.clone());
+        let target = target.map_err(|e| Failure::from_error("", &e))?.with_profiles(Arc::clone(&dialling.profiles));
         tasks.push(tokio::spawn(collector::dial(target, seed, tx.clone())));
     }
     // flow records take a queue of their own; the other one stays open for as long as they come

@@ -21,6 +21,9 @@ pub struct StatusArguments {
     /// What came in instead: routers, routes, delay, loss, sessions, scores, BMP, topics.
     #[arg(long, group = "instead")]
     intake: bool,
+    /// Every gNMI subscription of this router instead: its mode, its last message, what it owes.
+    #[arg(long, value_name = "DEVICE", group = "instead")]
+    subscriptions: Option<String>,
     /// The BGP sessions of this router instead.
     #[arg(long, value_name = "DEVICE", group = "instead")]
     peers: Option<String>,
@@ -67,7 +70,9 @@ pub struct EventsArguments {
 
 /// Arguments of `serve`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: pilotctl serve --inventory site.json --bmp 127.0.0.1:17442")]
+#[command(
+    after_help = "Example: pilotctl serve --inventory site.json --bmp 127.0.0.1:17442\nOwn gNMI profiles: TOML files in gnmi-profiles of the data folder."
+)]
 pub struct ServeArguments {
     /// Inventory (JSON): devices, providers, exits, target groups.
     #[arg(long, value_name = "FILE", required_unless_present_any = ["lab", "replay"])]
@@ -168,6 +173,9 @@ pub fn status(context: &Context, arguments: &StatusArguments) -> Ended {
     }
     if arguments.volumes {
         return crate::volumes::print(context, &client);
+    }
+    if let Some(device) = &arguments.subscriptions {
+        return crate::subscriptions::print(context, &client, device);
     }
     if let Some(device) = &arguments.peers {
         return crate::peers::print(context, &client, device);

@@ -22,6 +22,7 @@ mod report;
 mod secrets;
 mod series;
 mod settings;
+mod subscriptions;
 mod syslog;
 mod tables;
 mod topics;

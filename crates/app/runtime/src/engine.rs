@@ -91,6 +91,9 @@ pub enum EngineError {
     /// The port for flow export.
     #[error("flow export cannot be taken")]
     Flow(#[source] collector::CollectError),
+    /// The operator's own gNMI profiles.
+    #[error("the gNMI profiles cannot be used")]
+    Profiles(#[source] collector::CollectError),
     /// The ports or files for syslog.
     #[error("syslog cannot be taken")]
     Syslog(#[source] collector::SyslogError),
@@ -243,6 +246,7 @@ impl Engine {
         let about = About { site: Some(options.inventory.name.clone()), begun: Some(started), ..About::default() };
         let writer =
             capture::Writer::create_with(&capture, &about).map_err(|source| EngineError::Capture { path: capture.clone(), source })?;
+        let profiles = supervise::profiles(&options.data)?;
         let bmp_error = |source| EngineError::Bmp { address: options.bmp, source };
         let listener = BmpListener::bind(options.bmp, &options.inventory).await.map_err(bmp_error)?;
         let bmp = listener.local_address().unwrap_or(options.bmp);
@@ -258,7 +262,7 @@ impl Engine {
             Mode::Lab => Executor::for_lab(&inventory, &secrets, inventory.lab.as_deref().unwrap_or_default())?,
             _ => Executor::new(&inventory, &secrets),
         };
-        let targets = supervise::targets(&inventory, &secrets);
+        let targets = supervise::targets(&inventory, &secrets, &profiles);
         let (doors, mut feeds) = doors::open(&options.doors, &inventory, &observations).await?;
         feeds.extend(supervise::dial_all(&targets, &observations));
         feeds.push(tokio::spawn(listener.run(observations)));
