@@ -110,7 +110,8 @@ impl Dialler {
         let watch = HealthWatch::new(&self.target, &client, &rows, wire_encoding, now_ns());
         let repairs = RepairNews::new(&rows.profile().repairs, proven.encoding);
         let mut session = Session { client, rows, wire_encoding, watch, repairs };
-        let mut opening = vec![GnmiEvent::Certificates { certificates }, GnmiEvent::Connected];
+        let certificates = Some(GnmiEvent::Certificates { certificates }).filter(|_| self.target.has_tls());
+        let mut opening: Vec<GnmiEvent> = certificates.into_iter().chain([GnmiEvent::Connected]).collect();
         for text in core::mem::take(&mut self.warnings) {
             warn!(device = %self.target.device, text, "gNMI subscription is not as wished for");
             opening.push(GnmiEvent::Warning { text });

@@ -132,6 +132,11 @@ impl Target {
         self.search(&address, ping_every).await
     }
 
+    /// Says whether it is spoken to over TLS.
+    pub(crate) fn has_tls(&self) -> bool {
+        self.tls != TlsPolicy::Plaintext
+    }
+
     /// Returns what there is to say about a port that was found by asking.
     pub(crate) fn found_port(&self) -> Option<String> {
         self.found().map(|f| f.told)
