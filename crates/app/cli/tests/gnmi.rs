@@ -1,5 +1,7 @@
 //! gNMI from the command line: who is asked with which name and password, own profiles, and what is shown of a feed.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test says no by panicking")]
+
 use gnmi_wire::wire;
 use gnmi_wire::wire::g_nmi_server::{GNmi, GNmiServer};
 use network::{DeviceRole, DeviceSpec, GnmiEndpoint, Inventory, TlsPolicy};
