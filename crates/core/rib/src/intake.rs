@@ -5,7 +5,8 @@
 
 use crate::attributes;
 use crate::blocks::{Known, Manner};
-use crate::rib::Rib;
+use crate::rib::{Rib, seconds};
+use crate::routes::Withdrawal;
 use crate::source::Source;
 use crate::table::{RouterId, TableId};
 use bgp::Family;
@@ -99,7 +100,7 @@ impl Rib {
             self.heard(number, family, now);
             let table = self.tables.get_mut(number as usize)?;
             for bits in routes {
-                self.store.withdraw(number, table, family, bits);
+                self.store.withdraw(table, family, Withdrawal { table: number, bits, now_s: seconds(now) });
             }
         }
         if let (Some((family, routes)), Some(set)) = (readers.announced, set) {
@@ -115,8 +116,9 @@ impl Rib {
     fn learn(&mut self, router: RouterId, outline: &Outline<'_>, m: &RouteMonitoring) {
         let Some(number) = self.table_of(router, &m.peer) else { return };
         let Some(state) = self.routers.get_mut(router.0 as usize) else { return };
-        if state.sources.get(outline.peer).is_none() {
-            let context = state.codec.context(&m.peer);
+        // a message that came the long way may have told how NLRI are written
+        let context = state.codec.context(&m.peer);
+        if state.sources.get(outline.peer).is_none_or(|s| s.context != context) {
             state.sources.insert(outline.peer, number, m.peer.clone(), context);
         }
         let Some(source) = state.sources.get(outline.peer) else { return };
@@ -154,6 +156,9 @@ struct Readers<'a> {
 impl<'a> Readers<'a> {
     fn of(outline: &Outline<'a>, source: &Source) -> Option<Self> {
         let reader = |(family, bytes)| {
+            if source.context.doubtful(family) {
+                return None;
+            }
             let bits = BitsOf::new(bytes, family, source.context.add_path(family));
             let readable = if source.context.sure(family) { bits.is_whole() } else { bits.makes_sense() };
             readable.then_some((family, bits))

@@ -44,6 +44,11 @@ struct PeerState {
     /// Families whose NLRI carry path identifiers: from the peer, and to it.
     add_path_in: BTreeSet<AfiSafi>,
     add_path_out: BTreeSet<AfiSafi>,
+    /// Views in which NLRI were seen that can be read in one way only: with identifiers, or without although they were agreed on.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    numbered: BTreeSet<(View, AfiSafi)>,
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    left_out: BTreeSet<(View, AfiSafi)>,
 }
 
 /// What a session taught about one peer: as much as is needed to read its NLRI without [`crate::decode`].
@@ -57,6 +62,8 @@ pub struct PeerContext {
     add_path: [bool; 2],
     /// An OPEN says so, or that they do not.
     sure: [bool; 2],
+    /// Some senders do not do what their OPEN says, and this one was not seen to.
+    doubtful: [bool; 2],
 }
 
 impl PeerContext {
@@ -74,6 +81,16 @@ impl PeerContext {
     #[must_use]
     pub const fn sure(&self, family: Family) -> bool {
         let [four, six] = self.sure;
+        match family {
+            Family::Ipv4Unicast => four,
+            Family::Ipv6Unicast => six,
+        }
+    }
+
+    /// Says whether NLRI must be read by [`crate::decode`]: path identifiers were agreed on, and whether they are there is not sure.
+    #[must_use]
+    pub const fn doubtful(&self, family: Family) -> bool {
+        let [four, six] = self.doubtful;
         match family {
             Family::Ipv4Unicast => four,
             Family::Ipv6Unicast => six,
@@ -99,8 +116,9 @@ impl Codec {
         PeerContext {
             up: self.is_up(peer),
             own_asn,
-            add_path: both.map(|w| w == Writing::AddPath),
+            add_path: both.map(|w| matches!(w, Writing::AddPath | Writing::Agreed)),
             sure: both.map(|w| w != Writing::Unknown),
+            doubtful: both.map(|w| matches!(w, Writing::Agreed | Writing::LeftOut)),
         }
     }
 
@@ -177,14 +195,28 @@ impl Codec {
             // a Loc-RIB peer has the same OPEN twice (RFC 9069 §4.2)
             View::AdjRibOutPre | View::AdjRibOutPost | View::LocRib => &state.add_path_out,
         };
+        let seen = (peer.view, family);
         if agreed.contains(&family) {
-            Writing::AddPath
+            match (state.numbered.contains(&seen), state.left_out.contains(&seen)) {
+                _ if !self.repairs.makes(Repair::AddPathMissing) => Writing::AddPath,
+                (true, _) => Writing::AddPath,
+                (false, true) => Writing::LeftOut,
+                (false, false) => Writing::Agreed,
+            }
         } else if peer.view == View::LocRib {
             // its OPENs are made up by the router, and some forget the capability
             Writing::Unknown
         } else {
             Writing::Plain
         }
+    }
+
+    /// Notes what NLRI showed that can be read in one way only.
+    pub(crate) fn shown(&mut self, peer: &Peer, family: AfiSafi, numbered: bool) {
+        let Some(state) = self.peers.get_mut(&PeerKey::of(peer)) else { return };
+        let (is, is_not) = if numbered { (&mut state.numbered, &mut state.left_out) } else { (&mut state.left_out, &mut state.numbered) };
+        is_not.remove(&(peer.view, family));
+        is.insert((peer.view, family));
     }
 
     pub(crate) fn own_asn(&self, peer: &Peer) -> Option<Asn> {

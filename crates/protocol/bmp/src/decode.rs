@@ -6,6 +6,7 @@ use crate::message::{Message, RouteMonitoring};
 use crate::peer::Peer;
 use crate::reader::Reader;
 use crate::repair::Repair;
+use crate::update::Shown;
 use crate::{report, tlv, update};
 
 /// Decodes one whole message (a [`crate::Frame`]'s bytes) and lets `codec` learn from it.
@@ -37,17 +38,22 @@ pub fn decode(bytes: &[u8], codec: &mut Codec) -> Result<Message, DecodeError> {
     }
 }
 
-fn route_monitoring(r: &mut Reader<'_>, version: u8, peer: Peer, codec: &Codec) -> Result<RouteMonitoring, DecodeError> {
+fn route_monitoring(r: &mut Reader<'_>, version: u8, peer: Peer, codec: &mut Codec) -> Result<RouteMonitoring, DecodeError> {
     let mut repairs: Vec<Repair> = peer.repair.into_iter().collect();
     if !codec.is_up(&peer) {
         repairs.push(Repair::RoutesWithoutPeerUp);
     }
-    let mut found = if version == 4 { v4_update(r, peer, codec) } else { update::read(r, peer, codec, &[]) }?;
+    let mut shown = Vec::new();
+    let read = if version == 4 { v4_update(r, peer, codec, &mut shown) } else { update::read(r, peer, codec, &[], &mut shown) };
+    let mut found = read?;
+    for (family, numbered) in shown {
+        codec.shown(&found.peer, family, numbered);
+    }
     found.repairs.splice(0..0, repairs);
     Ok(found)
 }
 
-fn v4_update(r: &mut Reader<'_>, peer: Peer, codec: &Codec) -> Result<RouteMonitoring, DecodeError> {
+fn v4_update(r: &mut Reader<'_>, peer: Peer, codec: &Codec, shown: &mut Shown) -> Result<RouteMonitoring, DecodeError> {
     let at = r.offset();
     let (tlvs, update) = tlv::read(r)?;
     let Some(mut update) = update else {
@@ -57,7 +63,7 @@ fn v4_update(r: &mut Reader<'_>, peer: Peer, codec: &Codec) -> Result<RouteMonit
             "a version 4 Route Monitoring message without BGP message TLV".to_owned(),
         ));
     };
-    let mut found = update::read(&mut update, peer, codec, &tlvs)?;
+    let mut found = update::read(&mut update, peer, codec, &tlvs, shown)?;
     found.tlvs = tlvs;
     Ok(found)
 }

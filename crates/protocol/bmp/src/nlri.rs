@@ -13,11 +13,32 @@ use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 pub(crate) enum Writing {
     /// Plain prefixes, as the OPENs agreed.
     Plain,
-    /// With path identifiers, as the OPENs agreed.
+    /// With path identifiers: the OPENs agreed, and a message that can be read in no other way has shown that they are there.
     AddPath,
+    /// With path identifiers, as the OPENs agreed; none was seen yet. Some senders leave them out in BMP.
+    Agreed,
+    /// The OPENs agreed on path identifiers, and a message has shown that they are left out.
+    LeftOut,
     /// No OPEN was seen: plain unless only path identifiers make sense of it.
     Unknown,
 }
+
+/// How NLRI were read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reading {
+    /// As it was said that they are written.
+    AsSaid,
+    /// With path identifiers that nobody spoke of.
+    Guessed,
+    /// With the path identifiers that were agreed on; without them nothing makes sense.
+    Numbered,
+    /// Without the path identifiers that were agreed on; whether nothing else makes sense.
+    LeftOut(bool),
+}
+
+/// Path identifiers are this small wherever senders number their paths (1, 2, 3…). Prefixes taken for identifiers are larger: their length
+/// stands in front.
+const SMALL_PATH_ID: u32 = 1 << 24;
 
 /// Prefixes to the end of a field, or up to a fault.
 struct Found<T> {
@@ -26,47 +47,61 @@ struct Found<T> {
     host_bits: bool,
     /// Prefixes of length 0; path identifiers that are read as prefixes look like several.
     defaults: usize,
+    /// A path identifier is as small as they are.
+    small_id: bool,
     fault: Option<DecodeError>,
 }
 
 impl<T> Found<T> {
     const fn new() -> Self {
-        Self { routes: Vec::new(), host_bits: false, defaults: 0, fault: None }
+        Self { routes: Vec::new(), host_bits: false, defaults: 0, small_id: false, fault: None }
     }
 
     const fn makes_sense(&self) -> bool {
         self.fault.is_none() && !self.host_bits && self.defaults <= 1
     }
 
-    fn add(&mut self, route: T, prefix: Prefix, address: IpAddr) {
+    fn add(&mut self, route: T, prefix: Prefix, address: IpAddr, path_id: Option<u32>) {
+        self.small_id |= path_id.is_some_and(|id| id < SMALL_PATH_ID);
         self.host_bits |= prefix.address() != address;
         self.defaults += usize::from(prefix.length() == 0);
         self.routes.push(route);
     }
 }
 
-/// Takes the reading that makes sense; what was read before a fault is put into `out` too. Says whether path identifiers were guessed.
-fn choose<T>(read: impl Fn(bool) -> Found<T>, writing: Writing, out: &mut Vec<T>) -> Result<bool, DecodeError> {
-    let mut found = read(writing == Writing::AddPath);
-    let mut guessed = false;
-    if writing == Writing::Unknown && !found.makes_sense() {
-        let other = read(true);
-        if other.makes_sense() {
-            (found, guessed) = (other, true);
-        }
-    }
+/// Takes the reading that makes sense; what was read before a fault is put into `out` too.
+fn choose<T>(read: impl Fn(bool) -> Found<T>, writing: Writing, out: &mut Vec<T>) -> Result<Reading, DecodeError> {
+    let (mut found, reading) = match writing {
+        Writing::Plain => (read(false), Reading::AsSaid),
+        Writing::AddPath => (read(true), Reading::AsSaid),
+        Writing::Unknown => match read(false) {
+            plain if plain.makes_sense() => (plain, Reading::AsSaid),
+            plain => Some(read(true)).filter(Found::makes_sense).map_or((plain, Reading::AsSaid), |other| (other, Reading::Guessed)),
+        },
+        Writing::Agreed | Writing::LeftOut => numbered_or_not(read(true), read(false), writing),
+    };
     out.append(&mut found.routes);
-    found.fault.map_or(Ok(guessed), Err)
+    found.fault.map_or(Ok(reading), Err)
 }
 
-/// Reads prefixes to the end of `r` into `out`; says whether path identifiers had to be guessed.
+/// Tells a sender that leaves the agreed path identifiers out by what makes sense.
+fn numbered_or_not<T>(numbered: Found<T>, plain: Found<T>, writing: Writing) -> (Found<T>, Reading) {
+    match (numbered.makes_sense(), plain.makes_sense()) {
+        (true, false) => (numbered, Reading::Numbered),
+        (false, true) => (plain, Reading::LeftOut(true)),
+        (true, true) if !plain.routes.is_empty() && (writing == Writing::LeftOut || !numbered.small_id) => (plain, Reading::LeftOut(false)),
+        (true, true) | (false, false) => (numbered, Reading::AsSaid),
+    }
+}
+
+/// Reads prefixes to the end of `r` into `out`.
 pub(crate) fn read(
     r: Reader<'_>,
     family: Family,
     writing: Writing,
     next_hop: Option<IpAddr>,
     out: &mut Vec<Nlri>,
-) -> Result<bool, DecodeError> {
+) -> Result<Reading, DecodeError> {
     choose(|add_path| read_as(r, family, add_path, next_hop), writing, out)
 }
 
@@ -74,7 +109,7 @@ fn read_as(mut r: Reader<'_>, family: Family, add_path: bool, next_hop: Option<I
     let mut out = Found::new();
     while !r.is_empty() {
         match one(&mut r, family, add_path) {
-            Ok((path_id, Some(prefix), address)) => out.add(Nlri { prefix, path_id, next_hop }, prefix, address),
+            Ok((path_id, Some(prefix), address)) => out.add(Nlri { prefix, path_id, next_hop }, prefix, address, path_id),
             Ok(_) => {}
             Err(fault) => {
                 out.fault = Some(fault);
@@ -140,7 +175,7 @@ impl Layout {
     }
 }
 
-/// Reads labelled, VPN or multicast prefixes to the end of `r` into `out`; says what [`read`] says.
+/// Reads labelled, VPN or multicast prefixes to the end of `r` into `out`.
 pub(crate) fn read_labelled(
     r: Reader<'_>,
     afi_safi: AfiSafi,
@@ -148,14 +183,14 @@ pub(crate) fn read_labelled(
     writing: Writing,
     next_hop: Option<IpAddr>,
     out: &mut Vec<LabelledNlri>,
-) -> Result<bool, DecodeError> {
+) -> Result<Reading, DecodeError> {
     let read = |add_path| {
         let (mut r, mut out) = (r, Found::new());
         while !r.is_empty() {
             match one_labelled(&mut r, afi_safi, layout, add_path, next_hop) {
                 Ok((route, address)) => {
-                    let prefix = route.nlri.prefix;
-                    out.add(route, prefix, address);
+                    let (prefix, path_id) = (route.nlri.prefix, route.nlri.path_id);
+                    out.add(route, prefix, address, path_id);
                 }
                 Err(fault) => {
                     out.fault = Some(fault);

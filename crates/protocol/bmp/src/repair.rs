@@ -25,6 +25,9 @@ pub enum Repair {
     AddPathGuessed,
     /// The same in a Loc-RIB whose Peer Up does not say that paths are numbered (GoBGP before 4.4, osrg/gobgp#3499).
     LocRibAddPath,
+    /// NLRI without path identifiers although both OPENs agreed on them (RFC 7911 §4): FRR 8.4.4 in every view, GoBGP 3.10 after policy
+    /// (both seen). Of several paths to a prefix the last one told is known.
+    AddPathMissing,
     /// A route after policy without next hop; it is kept, its next hop stays absent.
     NextHopMissing,
     /// An IPv6 address under a header without the V flag (RFC 7854 §4.2).
@@ -44,6 +47,7 @@ impl fmt::Display for Repair {
             Self::RoutesWithoutPeerUp => "routes_without_peer_up",
             Self::AddPathGuessed => "add_path_guessed",
             Self::LocRibAddPath => "loc_rib_add_path",
+            Self::AddPathMissing => "add_path_missing",
             Self::NextHopMissing => "next_hop_missing",
             Self::Ipv6FlagMissing => "ipv6_flag_missing",
             Self::UnknownStatistic(number) => return write!(f, "unknown_statistic_{number}"),
@@ -52,19 +56,20 @@ impl fmt::Display for Repair {
 }
 
 /// Corrections that change what is read, and can be switched off; the others only name what was odd.
-const SWITCHABLE: [Repair; 6] = [
+const SWITCHABLE: [Repair; 7] = [
     Repair::FrrOwnAsInFront,
     Repair::TwoOctetAsPath,
     Repair::FourOctetAsPath,
     Repair::AddPathGuessed,
     Repair::LocRibAddPath,
+    Repair::AddPathMissing,
     Repair::NextHopMissing,
 ];
 
 /// A name that is no switchable correction.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no correction that can be switched off; there are frr_own_as_in_front, two_octet_as_path, four_octet_as_path, add_path_guessed, loc_rib_add_path, next_hop_missing"
+    "{0:?} is no correction that can be switched off; there are frr_own_as_in_front, two_octet_as_path, four_octet_as_path, add_path_guessed, loc_rib_add_path, add_path_missing, next_hop_missing"
 )]
 pub struct NoRepair(pub String);
 

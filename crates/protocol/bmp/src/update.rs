@@ -6,7 +6,7 @@ use crate::error::{Action, DecodeError};
 use crate::evpn;
 use crate::family::AfiSafi;
 use crate::message::{Evpn, Labelled, MonitoredExtra, Nlri, RouteMonitoring};
-use crate::nlri::{self, Layout, Writing};
+use crate::nlri::{self, Layout, Reading, Writing};
 use crate::open::{Capability, bgp_message};
 use crate::peer::{Peer, View};
 use crate::reader::Reader;
@@ -14,14 +14,23 @@ use crate::repair::Repair;
 use crate::tlv::{RouteTlv, RouteTlvValue};
 use core::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+/// What NLRI of a family showed that can be read in one way only: with path identifiers, or without.
+pub(crate) type Shown = Vec<(AfiSafi, bool)>;
+
 /// Reads the UPDATE of `peer`; `tlvs` stood beside it.
-pub(crate) fn read(r: &mut Reader<'_>, peer: Peer, codec: &Codec, tlvs: &[RouteTlv]) -> Result<RouteMonitoring, DecodeError> {
+pub(crate) fn read(
+    r: &mut Reader<'_>,
+    peer: Peer,
+    codec: &Codec,
+    tlvs: &[RouteTlv],
+    shown: &mut Shown,
+) -> Result<RouteMonitoring, DecodeError> {
     let mut body = bgp_message(r, 2, "UPDATE")?;
     let length = usize::from(body.u16("the length of the withdrawn routes").map_err(reset)?);
     let withdrawn = body.sub(length, "the withdrawn routes").map_err(reset)?;
     let manner = Manner { width: peer.as_width, external: codec.is_external(&peer), repairs: codec.repairs() };
     let mut out = empty(peer);
-    let mut fields = Fields { codec, tlvs, broken: None };
+    let mut fields = Fields { codec, tlvs, shown, broken: None };
     fields.collect(&mut out, Ok(Some((AfiSafi::IPV4_UNICAST, None, withdrawn))), false);
     let length = body.u16("the length of the attributes");
     let attributes = match length.and_then(|length| body.sub(usize::from(length), "the attributes")) {
@@ -83,6 +92,7 @@ type Routes<'a> = (AfiSafi, Option<IpAddr>, Reader<'a>);
 struct Fields<'c> {
     codec: &'c Codec,
     tlvs: &'c [RouteTlv],
+    shown: &'c mut Shown,
     broken: Option<DecodeError>,
 }
 
@@ -95,15 +105,15 @@ impl Fields<'_> {
         }
     }
 
-    fn read(&self, out: &mut RouteMonitoring, (afi_safi, next_hop, reader): Routes<'_>, announced: bool) -> Result<(), DecodeError> {
+    fn read(&mut self, out: &mut RouteMonitoring, (afi_safi, next_hop, reader): Routes<'_>, announced: bool) -> Result<(), DecodeError> {
         let writing = self.writing(out, afi_safi);
-        let guessed = if let Some(family) = afi_safi.family() {
+        let reading = if let Some(family) = afi_safi.family() {
             let list = if announced { &mut out.announce } else { &mut out.withdraw };
             nlri::read(reader, family, writing, next_hop, list)?
         } else if afi_safi == AfiSafi::EVPN {
             let list = if announced { &mut out.evpn.announce } else { &mut out.evpn.withdraw };
-            evpn::read(reader, writing == Writing::AddPath, next_hop, list)?;
-            false
+            evpn::read(reader, matches!(writing, Writing::AddPath | Writing::Agreed), next_hop, list)?;
+            Reading::AsSaid
         } else if let Some(layout) = Layout::of(afi_safi) {
             let list = if announced { &mut out.labelled.announce } else { &mut out.labelled.withdraw };
             nlri::read_labelled(reader, afi_safi, layout, writing, next_hop, list)?
@@ -111,13 +121,18 @@ impl Fields<'_> {
             if !out.unread.contains(&afi_safi) {
                 out.unread.push(afi_safi);
             }
-            false
+            Reading::AsSaid
         };
-        if guessed {
-            let repair = guess(out, self.codec);
-            if !out.repairs.contains(&repair) {
-                out.repairs.push(repair);
-            }
+        if let Reading::Numbered | Reading::LeftOut(true) = reading {
+            self.shown.push((afi_safi, reading == Reading::Numbered));
+        }
+        let repair = match reading {
+            Reading::Guessed => Some(guess(out, self.codec)),
+            Reading::LeftOut(_) => Some(Repair::AddPathMissing),
+            Reading::AsSaid | Reading::Numbered => None,
+        };
+        if let Some(repair) = repair.filter(|r| !out.repairs.contains(r)) {
+            out.repairs.push(repair);
         }
         Ok(())
     }
@@ -222,7 +237,8 @@ fn salvaged(mut out: RouteMonitoring, offset: usize, action: Action, what: Strin
 fn take_own_as_off(found: &mut Attributes<'_>, out: &mut RouteMonitoring, codec: &Codec) {
     let front = found.path.as_path.front();
     let Some([own, second]) = front else { return };
-    if second != out.peer.asn || out.announce.is_empty() || !codec.context(&out.peer).own_as_in_front(&out.peer, front) {
+    let announces = !(out.announce.is_empty() && out.labelled.announce.is_empty() && out.evpn.announce.is_empty());
+    if second != out.peer.asn || !announces || !codec.context(&out.peer).own_as_in_front(&out.peer, front) {
         return;
     }
     if let Some(path) = found.path.as_path.without_first(own) {

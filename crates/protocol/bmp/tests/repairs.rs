@@ -44,6 +44,13 @@ fn the_own_as_in_front_of_an_ebgp_path_is_taken_off() {
         assert_eq!(m.attributes.unwrap().as_path, bgp::AsPath::sequence(asns.iter().copied()));
         assert!(m.repairs.is_empty());
     }
+    // a VPN route (444:2, label 102) is no exception
+    let reach =
+        [&[0, 1, 128, 12, 0, 0, 0, 0, 0, 0, 0, 0, 10, 0, 0, 2, 0, 112, 0, 6, 0x61, 0, 0, 1, 0xBC, 0, 0, 0, 2][..], &NLRI[1..]].concat();
+    let all = [attribute(0x40, 1, &[0]), as_path(&[65001, 65002]), attribute(0x80, 14, &reach)].concat();
+    let m = routes(&monitoring(0, &update(&[], &all, &[])), &mut codec);
+    assert_eq!((m.labelled.announce.len(), m.attributes.unwrap().as_path.to_string()), (1, "65002".to_owned()));
+    assert_eq!(m.repairs, [Repair::FrrOwnAsInFront]);
     // without Peer Up the AS is an argument
     let m = routes(&path(&[65001, 65002]), &mut Codec::new(Some(Asn(65001))));
     assert_eq!(m.repairs, [Repair::RoutesWithoutPeerUp, Repair::FrrOwnAsInFront]);
@@ -232,4 +239,44 @@ fn the_json_has_the_documented_shape() {
     );
     assert_eq!(malformed["error"], "MULTI_EXIT_DISC attribute has length 3 (RFC 7606 §7.4)");
     assert_eq!(malformed["length"], bytes.len());
+}
+
+/// FRR 8.4.4 and GoBGP 3.10 (after policy) agree on path identifiers with their neighbour and leave them out in BMP. Read as agreed, every
+/// such message is broken or, worse, names another prefix.
+#[test]
+fn path_identifiers_that_are_left_out_are_missed_and_nothing_is_misread() {
+    let both = [69, 4, 0, 1, 1, 3];
+    let told = |nlri: &[u8]| monitoring(0, &update(&[], &good().concat(), nlri));
+    let prefixes = |m: &RouteMonitoring| m.announce.iter().map(|n| (n.prefix.to_string(), n.path_id)).collect::<Vec<_>>();
+    let plain = |text: &str| (text.to_owned(), None);
+    let missing = vec![Repair::AddPathMissing];
+
+    let mut codec = up(&both, &both);
+    // as a path with an identifier this would be the default route
+    let m = routes(&told(&[25, 203, 0, 113, 0]), &mut codec);
+    assert_eq!((prefixes(&m), m.repairs), (vec![plain("203.0.113.0/25")], missing.clone()));
+    // and these two half of them, under the number 0x18c00002
+    let m = routes(&told(&[24, 192, 0, 2, 24, 203, 0, 113]), &mut codec);
+    assert_eq!((prefixes(&m), m.repairs), (vec![plain("192.0.2.0/24"), plain("203.0.113.0/24")], missing.clone()));
+    let m = routes(&told(&NLRI), &mut codec);
+    assert_eq!((prefixes(&m), m.repairs), (vec![plain("203.0.113.0/24")], missing.clone()));
+    let m = routes(&monitoring(0, &update(&[25, 203, 0, 113, 0], &[], &[])), &mut codec);
+    assert_eq!((m.withdraw[0].prefix.to_string(), m.withdraw[0].path_id, m.repairs), ("203.0.113.0/25".to_owned(), None, missing));
+
+    // a sender that was seen to number its paths is believed whatever the numbers are
+    let mut codec = up(&both, &both);
+    let m = routes(&told(&[0, 0, 0, 1, 24, 203, 0, 113]), &mut codec);
+    assert_eq!((prefixes(&m), m.repairs.len()), (vec![("203.0.113.0/24".to_owned(), Some(1))], 0));
+    let m = routes(&told(&[24, 192, 0, 2, 24, 203, 0, 113]), &mut codec);
+    assert_eq!((prefixes(&m), m.repairs.len()), (vec![("203.0.113.0/24".to_owned(), Some(0x18C0_0002))], 0));
+    assert!(bmp::decode(&told(&NLRI), &mut codec).is_err());
+    // each view speaks for itself (GoBGP numbers before policy only), and a new session begins anew
+    let m = routes(&monitoring(0x40, &update(&[], &good().concat(), &NLRI)), &mut codec);
+    assert_eq!((m.peer.view, m.repairs), (View::AdjRibInPost, vec![Repair::AddPathMissing]));
+    let opened = |capabilities: &[u8], asn| wire::open(asn, &[wire::four_octet(asn), capabilities.to_vec()].concat());
+    bmp::decode(&wire::peer_up(&opened(&both, 65001), &opened(&both, 65002)), &mut codec).unwrap();
+    assert_eq!(routes(&told(&NLRI), &mut codec).repairs, [Repair::AddPathMissing]);
+    // switched off, the OPEN rules
+    let mut strict = up(&both, &both).with_repairs(bmp::Switched::off(["add_path_missing".parse().unwrap()]));
+    assert!(bmp::decode(&told(&NLRI), &mut strict).is_err());
 }
