@@ -8,7 +8,7 @@ use action::DeviceId;
 use bgp::{Family, PathAttributes, Prefix};
 use bmp::View;
 use core::net::IpAddr;
-use rib::{Rib, Route, TableId, TableKey, TableSummary};
+use rib::{Churn, Rib, Route, TableId, TableKey, TableSummary};
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use units::Timestamp;
@@ -113,6 +113,12 @@ impl Network {
     pub fn tables_of(&self, device: &DeviceId) -> impl Iterator<Item = TableSummary<'_>> {
         let router = self.tables.router_named(device.as_str());
         router.into_iter().flat_map(|r| self.tables.tables_of_router(r))
+    }
+
+    /// Returns how what the peers of a device announced to it changed; `None` before a table of theirs was complete.
+    #[must_use]
+    pub fn churn(&self, device: &DeviceId, now: Timestamp) -> Option<Churn> {
+        self.tables.router_churn(self.tables.router_named(device.as_str())?, now)
     }
 
     /// Returns one table.

@@ -1,4 +1,4 @@
-//! The network in eight numbers, as models and people compare moments: versioned, unrounded, and kept with every decision (S1-073).
+//! The network in some numbers, as models and people compare moments: versioned, unrounded, and kept with every decision (S1-073).
 
 use crate::Perception;
 use crate::path::delay_limit;
@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 use units::{Ratio, Timestamp};
 
 /// Version of [`Features`]: another meaning of any number is another version.
-pub const FEATURES_VERSION: u32 = 1;
+pub const FEATURES_VERSION: u32 = 2;
 
-/// Eight numbers of one moment, and the share of the routine that it leaves. What was not measured is `None`, never 0.
+/// Eight numbers of one moment, the share of the routine that it leaves, and how much the tables change. What was not measured is `None`, never 0.
 ///
 /// Delay and loss are those of the paths pinned to exits over the last ten seconds, forward direction, from probes.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -35,6 +35,10 @@ pub struct Features {
     pub anomaly_score: Option<f64>,
     /// The same question asked of each path's own routine: 0 as usual, 1 some path is at or over its own limit of delay or its provider's limit of loss.
     pub relative_anomaly: Option<f64>,
+    /// Paths that appeared or went in the last whole minute, over the peers of all routers (S1-074); `None` before any table was complete
+    /// for a minute, and in records of version 1.
+    #[serde(default)]
+    pub prefix_churn: Option<u64>,
 }
 
 impl Features {
@@ -66,6 +70,7 @@ impl Features {
             // a path that answers nothing has no delay, and a loss of 1 says it all
             anomaly_score: losses.max.map(|loss| score(loss, delays.max.unwrap_or(0.0))),
             relative_anomaly: relative,
+            prefix_churn: churn(network, now),
         }
     }
 }
@@ -79,6 +84,11 @@ fn unusual(perception: &Perception, network: &Network, key: &ProbeKey, delay: Op
     let by_delay = delay.map(|d| ((d - baseline.delay_ms) / (limit - baseline.delay_ms).max(f64::MIN_POSITIVE)).clamp(0.0, 1.0));
     let by_loss = loss.map(|l| (l / sla.loss_max.max(f64::MIN_POSITIVE)).clamp(0.0, 1.0));
     by_delay.into_iter().chain(by_loss).reduce(f64::max)
+}
+
+fn churn(network: &Network, now: Timestamp) -> Option<u64> {
+    let routers = network.devices.keys().filter_map(|id| network.churn(id, now));
+    routers.filter_map(|c| c.history.first().map(|w| w.changes.appeared + w.changes.withdrawn)).reduce(|sum, one| sum + one)
 }
 
 fn peers_down(network: &Network) -> u32 {
@@ -125,7 +135,7 @@ mod tests {
         let scene = Scene::new();
         let f = Features::of(&scene.perception, &scene.network, t(1));
         assert_eq!((f.avg_latency_ms, f.max_packet_loss, f.anomaly_score, f.relative_anomaly), (None, None, None, None));
-        assert_eq!((f.version, f.router_count, f.peer_down_count), (FEATURES_VERSION, 3, 0));
+        assert_eq!((f.version, f.router_count, f.peer_down_count, f.prefix_churn), (FEATURES_VERSION, 3, 0, None));
     }
 
     #[test]

@@ -16,6 +16,7 @@
 
 mod attributes;
 mod blocks;
+mod churn;
 mod digest;
 mod hash;
 mod intake;
@@ -32,6 +33,7 @@ mod table;
 mod trie;
 
 pub use attributes::Attributes;
+pub use churn::{CHURN_HISTORY, CHURN_WINDOW, Changes, Churn, ChurnWindow};
 pub use intake::Taken;
 pub use keep::{Hold, LLGR_STALE, NO_LLGR};
 pub use query::{Mark, Memory, Route, TableSummary};

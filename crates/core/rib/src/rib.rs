@@ -3,7 +3,7 @@
 use crate::attributes::{self, Attributes};
 use crate::blocks::Blocks;
 use crate::keep::{Hold, NO_LLGR, Restart};
-use crate::routes::{Announcement, Store};
+use crate::routes::{Announcement, Store, Withdrawal};
 use crate::source::Sources;
 use crate::table::{Counted, FAMILIES, FamilyStatus, FamilyTable, INITIAL_MAX, INITIAL_QUIET, PeerKey, RouterId, Table, TableId, TableKey};
 use crate::table::{TableState, place};
@@ -252,12 +252,12 @@ impl Rib {
             f.enter(TableState::Stale, now);
         });
         if matches!(hold, Hold::LongLived { .. }) {
-            self.drop_no_llgr(number, family);
+            self.drop_no_llgr(number, family, now);
         }
     }
 
     /// Lets go of routes that must not be kept long (RFC 9494 §4.2).
-    fn drop_no_llgr(&mut self, number: u32, family: Family) {
+    fn drop_no_llgr(&mut self, number: u32, family: Family, now: Timestamp) {
         let Some(state) = self.family(number, family) else { return };
         let store = &self.store;
         let mut verdicts: BTreeMap<u32, bool> = BTreeMap::new();
@@ -282,7 +282,7 @@ impl Rib {
         }
         let Some(table) = self.tables.get_mut(number as usize) else { return };
         for bits in doomed {
-            self.store.withdraw(number, table, family, bits);
+            self.store.withdraw(table, family, Withdrawal { table: number, bits, now_s: seconds(now) });
         }
     }
 
@@ -297,7 +297,8 @@ impl Rib {
         for nlri in &m.withdraw {
             self.heard(number, nlri.prefix.family(), now);
             let Some(table) = self.tables.get_mut(number as usize) else { return };
-            self.store.withdraw(number, table, nlri.prefix.family(), bits_of(nlri));
+            let what = Withdrawal { table: number, bits: bits_of(nlri), now_s: seconds(now) };
+            self.store.withdraw(table, nlri.prefix.family(), what);
         }
         self.announce(number, m, now);
         self.count(number, m);
@@ -375,7 +376,10 @@ impl Rib {
     fn complete(&mut self, number: u32, family: Family, now: Timestamp) {
         let died = self.with(number, family, |f| {
             f.enter(TableState::Synced, now);
-            f.sweep()
+            let died = f.sweep();
+            f.churn.withdrawn(seconds(now), died);
+            f.churn.watch(seconds(now));
+            died
         });
         self.store.died(died.unwrap_or(0));
     }
@@ -387,7 +391,9 @@ impl Rib {
         self.spare_epoch(number, family);
         let died = self.with(number, family, |f| {
             f.enter(TableState::Gone, now);
-            f.drop_all()
+            let died = f.drop_all();
+            f.churn.withdrawn(seconds(now), died);
+            died
         });
         self.store.died(died.unwrap_or(0));
     }
@@ -480,7 +486,7 @@ impl Rib {
             (TableState::Initial, _) => self.complete(number, family, at),
             (_, Some(Hold::GracefulRestart { then: Some(stale), until })) => {
                 self.with(number, family, |f| f.hold = Some(Hold::LongLived { until: until.plus(stale) }));
-                self.drop_no_llgr(number, family);
+                self.drop_no_llgr(number, family, at);
                 self.tick_family(number, family, now);
             }
             _ => self.drop_family(number, family, at),
@@ -596,7 +602,7 @@ const fn lowest_peer() -> PeerKey {
 }
 
 /// Seconds since the Unix epoch, as far as 32 bits go (until 2106).
-fn seconds(at: Timestamp) -> u32 {
+pub(crate) fn seconds(at: Timestamp) -> u32 {
     u32::try_from(at.nanos().max(0) / 1_000_000_000).unwrap_or(u32::MAX)
 }
 

@@ -35,6 +35,14 @@ pub(crate) struct Announcement {
     pub room: bool,
 }
 
+/// The end of one path.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Withdrawal {
+    pub table: u32,
+    pub bits: Bits,
+    pub now_s: u32,
+}
+
 impl Store {
     pub const fn new() -> Self {
         Self { v4: Trie::new(), v6: Trie::new(), lists: Lists::new(), sets: Interner::new(), live: 0, dead: 0, refused: 0 }
@@ -50,10 +58,10 @@ impl Store {
     }
 
     /// Withdraws a prefix.
-    pub fn withdraw(&mut self, number: u32, table: &mut Table, family: Family, bits: Bits) {
+    pub fn withdraw(&mut self, table: &mut Table, family: Family, what: Withdrawal) {
         match family {
-            Family::Ipv4Unicast => withdraw(&mut self.v4, &mut self.lists, number, table, family, bits, &mut self.sets),
-            Family::Ipv6Unicast => withdraw(&mut self.v6, &mut self.lists, number, table, family, bits, &mut self.sets),
+            Family::Ipv4Unicast => withdraw(&mut self.v4, &mut self.lists, table, family, what, &mut self.sets),
+            Family::Ipv6Unicast => withdraw(&mut self.v6, &mut self.lists, table, family, what, &mut self.sets),
         }
         .tell(&mut self.live, &mut self.dead, &mut self.refused);
     }
@@ -134,7 +142,11 @@ fn announce<K: Key>(
             }
             if !alive {
                 state.routes += 1;
+                state.churn.appeared(what.now_s);
                 return Effect::Risen;
+            }
+            if old != what.attributes {
+                state.churn.changed(what.now_s);
             }
             if epoch != state.epoch {
                 state.unconfirmed -= 1;
@@ -150,6 +162,7 @@ fn announce<K: Key>(
             }
             sets.retain(what.attributes);
             state.routes += 1;
+            state.churn.appeared(what.now_s);
             Effect::Born
         }
     }
@@ -158,12 +171,12 @@ fn announce<K: Key>(
 fn withdraw<K: Key>(
     trie: &mut Trie<K>,
     lists: &mut Lists,
-    number: u32,
     table: &mut Table,
     family: Family,
-    bits: Bits,
+    what: Withdrawal,
     sets: &mut Interner,
 ) -> Effect {
+    let Withdrawal { table: number, bits, now_s } = what;
     let Some(state) = table.families[place(family)].as_mut() else { return Effect::Nothing };
     let key = K::of_aligned(bits.address);
     let Some(node) = trie.find(key, bits.length) else { return Effect::Nothing };
@@ -179,6 +192,7 @@ fn withdraw<K: Key>(
         return Effect::Buried;
     }
     state.routes -= 1;
+    state.churn.withdrawn(now_s, 1);
     if path.epoch() != state.epoch {
         state.unconfirmed -= 1;
     }

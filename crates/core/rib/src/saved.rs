@@ -4,8 +4,9 @@
 //! remembered for speed (senders, attribute blocks, room of paths that died) is not written, and numbers of tables and sets are new.
 
 use crate::attributes;
+use crate::churn::{ChangeLog, Changes};
 use crate::keep::{Hold, Restart};
-use crate::rib::{Rib, Router, RouterCounts, aligned};
+use crate::rib::{Rib, Router, RouterCounts, aligned, seconds};
 use crate::routes::Announcement;
 use crate::table::{Counted, FAMILIES, FamilyTable, PeerKey, RouterId, Table, TableId, TableKey, TableState, place};
 use bgp::{Family, Prefix};
@@ -62,6 +63,11 @@ struct SavedFamily {
     last_route: Timestamp,
     kept: Option<SavedHold>,
     marks_end: bool,
+    /// Number of the window in which it was complete first, and windows with changes: number, appeared, changed, withdrawn.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    watched_from: Option<u32>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    churn: Vec<(u32, u64, u64, u64)>,
     routes: Vec<SavedRoute>,
 }
 
@@ -152,6 +158,8 @@ impl Sets<'_> {
             last_route: table.last_route,
             kept: table.hold.map(SavedHold::of),
             marks_end: table.marks_end,
+            watched_from: table.churn.watched_from(),
+            churn: table.churn.windows().map(|(n, c)| (n, c.appeared, c.changed, c.withdrawn)).collect(),
             routes,
         }
     }
@@ -234,6 +242,16 @@ impl SavedFamily {
                 let bits = Bits { address: aligned(prefix), length: prefix.length(), path_id: *path_id };
                 store.announce(table, family, bits, Announcement { table: number, attributes, now_s: *since_s, room: true });
             }
+        }
+        // states of older builds do not say it
+        let synced = || (self.state == TableState::Synced).then(|| ChangeLog::number(seconds(self.since)));
+        let windows = self.churn.iter().map(|(n, appeared, changed, withdrawn)| {
+            let changes = Changes { appeared: *appeared, changed: *changed, withdrawn: *withdrawn };
+            (*n, changes)
+        });
+        let churn = ChangeLog::open(self.watched_from.or_else(synced), windows.collect()).ok_or("windows of changes are out of order")?;
+        if let Some(state) = &mut table.families[place(family)] {
+            state.churn = churn;
         }
         Ok(())
     }

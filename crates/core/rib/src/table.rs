@@ -12,6 +12,7 @@
 //!                                    GONE ◄── Peer Down; time of kept routes ran out; not announced again
 //! ```
 
+use crate::churn::ChangeLog;
 use crate::keep::Hold;
 use bgp::Family;
 use bmp::{AfiSafi, Distinguisher, Peer, PeerKind, View};
@@ -148,10 +149,11 @@ pub(crate) struct FamilyTable {
     pub floor: u8,
     pub routes: u64,
     pub unconfirmed: u64,
+    pub churn: ChangeLog,
 }
 
 impl FamilyTable {
-    pub const fn new(now: Timestamp) -> Self {
+    pub fn new(now: Timestamp) -> Self {
         Self {
             state: TableState::Initial,
             since: now,
@@ -162,6 +164,7 @@ impl FamilyTable {
             floor: 0,
             routes: 0,
             unconfirmed: 0,
+            churn: ChangeLog::default(),
         }
     }
 

@@ -8,7 +8,7 @@ use bgp::{Family, PathAttributes, Prefix};
 use bmp::{AfiSafi, Codec, Message, View};
 use core::time::Duration;
 use proptest::prelude::*;
-use rib::{INITIAL_MAX, INITIAL_QUIET, Mark, PeerKey, Rib, RouterId, TableState};
+use rib::{CHURN_HISTORY, CHURN_WINDOW, Changes, Churn, ChurnWindow, INITIAL_MAX, INITIAL_QUIET, Mark, PeerKey, Rib, RouterId, TableState};
 use std::collections::BTreeMap;
 use units::Timestamp;
 use wire::Peer;
@@ -100,6 +100,46 @@ struct ModelFamily {
     last: Timestamp,
     marks_end: bool,
     routes: BTreeMap<(Prefix, Option<u32>), ModelRoute>,
+    /// Window in which it was complete first, and what happened in each since.
+    watched: Option<i64>,
+    churn: BTreeMap<i64, Changes>,
+}
+
+fn window(at: Timestamp) -> i64 {
+    at.nanos() / 1_000_000_000 / CHURN_WINDOW.as_secs() as i64
+}
+
+impl ModelFamily {
+    fn changes(&mut self, at: Timestamp) -> &mut Changes {
+        // what is counted before it is watched is thrown away when it is
+        self.churn.entry(window(at)).or_default()
+    }
+
+    /// Lets go of what `keep` does not want.
+    fn retain(&mut self, at: Timestamp, keep: impl Fn(&ModelRoute) -> bool) {
+        let before = self.routes.len();
+        self.routes.retain(|_, r| keep(r));
+        let gone = before - self.routes.len();
+        self.changes(at).withdrawn += gone as u64;
+    }
+
+    fn complete(&mut self, at: Timestamp) {
+        self.retain(at, |r| r.confirmed);
+        if self.watched.is_none() {
+            self.watched = Some(window(at));
+            self.churn.clear();
+        }
+    }
+
+    fn churned(&self, now: Timestamp) -> Option<Churn> {
+        let number = window(now);
+        let of = |n: i64| {
+            let changes = self.churn.get(&n).copied().unwrap_or_default();
+            ChurnWindow { from: Timestamp::from_millis(n * CHURN_WINDOW.as_millis() as i64), changes }
+        };
+        let first = self.watched?.max(number - i64::from(CHURN_HISTORY));
+        Some(Churn { running: of(number), history: (first..number).rev().map(of).collect() })
+    }
 }
 
 type Key = (RouterId, PeerKey, View, Family);
@@ -117,7 +157,15 @@ fn who(peer: &bmp::Peer) -> PeerKey {
 
 impl Model {
     fn heard(&mut self, router: RouterId, peer: &bmp::Peer, family: Family, now: Timestamp) -> &mut ModelFamily {
-        let new = ModelFamily { state: TableState::Initial, since: now, last: now, marks_end: false, routes: BTreeMap::new() };
+        let new = ModelFamily {
+            state: TableState::Initial,
+            since: now,
+            last: now,
+            marks_end: false,
+            routes: BTreeMap::new(),
+            watched: None,
+            churn: BTreeMap::new(),
+        };
         let f = self.families.entry((router, who(peer), peer.view, family)).or_insert(new);
         f.last = now;
         if matches!(f.state, TableState::Stale | TableState::Gone) {
@@ -142,17 +190,25 @@ impl Model {
             Message::RouteMonitoring(m) => {
                 self.last.insert(router, now);
                 for n in &m.withdraw {
-                    self.heard(router, &m.peer, n.prefix.family(), now).routes.remove(&(n.prefix, n.path_id));
+                    let f = self.heard(router, &m.peer, n.prefix.family(), now);
+                    if f.routes.remove(&(n.prefix, n.path_id)).is_some() {
+                        f.changes(now).withdrawn += 1;
+                    }
                 }
                 for n in &m.announce {
                     let attributes = PathAttributes { next_hop: n.next_hop, ..m.attributes.clone().unwrap() };
                     let f = self.heard(router, &m.peer, n.prefix.family(), now);
+                    match f.routes.get(&(n.prefix, n.path_id)) {
+                        None => f.changes(now).appeared += 1,
+                        Some(old) if old.attributes != attributes => f.changes(now).changed += 1,
+                        Some(_) => {}
+                    }
                     let old = f.routes.get(&(n.prefix, n.path_id)).filter(|o| o.attributes == attributes).map(|o| o.since);
                     f.routes.insert((n.prefix, n.path_id), ModelRoute { attributes, since: old.unwrap_or(now), confirmed: true });
                 }
                 if let Some(family) = m.end_of_rib.and_then(AfiSafi::family) {
                     let f = self.heard(router, &m.peer, family, now);
-                    f.routes.retain(|_, r| r.confirmed);
+                    f.complete(now);
                     f.marks_end = true;
                     if f.state != TableState::Synced {
                         (f.state, f.since) = (TableState::Synced, now);
@@ -168,7 +224,7 @@ impl Model {
             }
             Message::PeerDown(m) => {
                 for (_, f) in self.families.iter_mut().filter(|((r, p, ..), _)| *r == router && *p == who(&m.peer)) {
-                    f.routes.clear();
+                    f.retain(now, |_| false);
                     if f.state != TableState::Gone {
                         (f.state, f.since) = (TableState::Gone, now);
                     }
@@ -185,14 +241,14 @@ impl Model {
                 let latest = f.since.plus(INITIAL_MAX);
                 let over = if f.marks_end { latest } else { f.last.max(f.since).plus(INITIAL_QUIET).min(latest) };
                 if over <= now {
-                    f.routes.retain(|_, r| r.confirmed);
+                    f.complete(over);
                     (f.state, f.since) = (TableState::Synced, over);
                 }
             } else if f.state == TableState::Stale {
                 let told = self.last.get(router).copied().unwrap_or(Timestamp::EPOCH).max(*connected);
                 let over = told.plus(INITIAL_QUIET).min(connected.plus(INITIAL_MAX));
                 if over <= now {
-                    f.routes.clear();
+                    f.retain(over, |_| false);
                     (f.state, f.since) = (TableState::Gone, over);
                 }
             }
@@ -232,6 +288,36 @@ fn wanted(model: &Model) -> BTreeMap<Key, (TableState, Timestamp, Vec<String>)> 
         f.routes.iter().map(|((p, id), r)| spelled(*p, *id, &r.attributes, second(r.since), r.confirmed)).collect()
     };
     model.families.iter().map(|(key, f)| (*key, (f.state, f.since, list(f)))).collect()
+}
+
+/// How each table changed, both families together, and how each router did.
+fn churned(rib: &Rib, now: Timestamp) -> (BTreeMap<(RouterId, PeerKey, View), Churn>, Vec<Option<Churn>>) {
+    let tables = rib.tables().filter_map(|t| Some(((t.key.router, t.key.peer, t.key.view), rib.churn(t.id, now)?)));
+    (tables.collect(), ROUTERS.iter().map(|r| rib.router_churn(rib.router_named(r)?, now)).collect())
+}
+
+fn wanted_churn(model: &Model, now: Timestamp) -> (BTreeMap<(RouterId, PeerKey, View), Churn>, Vec<Option<Churn>>) {
+    let mut tables: BTreeMap<(RouterId, PeerKey, View), Churn> = BTreeMap::new();
+    // the first view of each peer that has a table counts for its router
+    let mut first: BTreeMap<(RouterId, PeerKey), View> = BTreeMap::new();
+    for ((router, peer, view, _), f) in &model.families {
+        let chosen = *first.entry((*router, *peer)).or_insert(*view);
+        first.insert((*router, *peer), chosen.min(*view));
+        let Some(churn) = f.churned(now) else { continue };
+        tables.entry((*router, *peer, *view)).and_modify(|c| c.add(&churn)).or_insert(churn);
+    }
+    let of_router = |router: RouterId| {
+        let parts = tables.iter().filter(|((r, p, v), _)| *r == router && first[&(*r, *p)] == *v).map(|(_, c)| c.clone());
+        parts.reduce(|mut all, part| {
+            all.add(&part);
+            all
+        })
+    };
+    let routers: Vec<RouterId> = {
+        let mut rib = Rib::default();
+        ROUTERS.iter().map(|r| rib.router(r).unwrap()).collect()
+    };
+    (tables.clone(), routers.into_iter().map(of_router).collect())
 }
 
 fn check_queries(rib: &Rib, model: &Model) {
@@ -304,9 +390,12 @@ proptest! {
                 }
             }
             prop_assert_eq!(told(&fast), wanted(&model), "after {:?}", step);
+            prop_assert_eq!(churned(&fast, now), wanted_churn(&model, now), "after {:?}", step);
             prop_assert_eq!(fast.state_hash(), slow.state_hash());
         }
         prop_assert_eq!(told(&slow), wanted(&model));
+        prop_assert_eq!(churned(&slow, now), churned(&fast, now));
+        prop_assert_eq!(churned(&saved, now), churned(&fast, now));
         prop_assert_eq!(&saved, &fast);
         prop_assert_eq!(serde_json::to_string(&saved).unwrap(), serde_json::to_string(&fast).unwrap());
         for (copy, said) in &copies {

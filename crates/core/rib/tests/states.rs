@@ -7,7 +7,7 @@ mod wire;
 use bgp::Family;
 use bmp::Codec;
 use core::time::Duration;
-use rib::{Hold, INITIAL_MAX, INITIAL_QUIET, LLGR_STALE, Mark, NO_LLGR, Rib, RouterId, TableState};
+use rib::{CHURN_HISTORY, CHURN_WINDOW, Changes, Hold, INITIAL_MAX, INITIAL_QUIET, LLGR_STALE, Mark, NO_LLGR, Rib, RouterId, TableState};
 use units::Timestamp;
 use wire::Peer;
 
@@ -415,4 +415,85 @@ fn the_digest_knows_routes_and_states_and_no_order() {
     assert_eq!(a.rib.state_hash(), b.rib.state_hash());
     b.lost();
     assert_ne!(a.rib.state_hash(), b.rib.state_hash());
+}
+
+/// Changes of the first table: in the window that runs, and in those before it, the newest first.
+fn churn(s: &Scene) -> (Changes, Vec<Changes>) {
+    let table = s.rib.tables().next().unwrap().id;
+    let churn = s.rib.churn(table, s.now).unwrap();
+    (churn.running.changes, churn.history.iter().map(|w| w.changes).collect())
+}
+
+fn changes(appeared: u64, changed: u64, withdrawn: u64) -> Changes {
+    Changes { appeared, changed, withdrawn }
+}
+
+/// S1-074: a table that is told for the first time has not changed; what differs from what was known has, by minutes, ten of them.
+#[test]
+fn churn_is_what_differs_from_what_was_known_by_windows() {
+    let mut s = Scene::new();
+    s.take(&wire::peer_up(P)).take(&wire::announce(P, &R, 0));
+    assert_eq!(s.rib.churn(s.rib.tables().next().unwrap().id, s.now), None, "the dump has not ended");
+    s.take(&wire::end_of_rib(P, false));
+    assert_eq!(churn(&s), (changes(0, 0, 0), vec![]), "a first dump is no change");
+    s.take(&wire::announce(P, &R[..1], 0)).take(&wire::announce(P, &R[..2], 7)).take(&wire::withdraw(P, &R[..1]));
+    s.take(&wire::withdraw(P, &["192.0.2.0/24"])).take(&wire::announce(P, &["203.0.113.0/24"], 0));
+    assert_eq!(churn(&s).0, changes(1, 2, 1), "a repetition is no change, nor is the withdrawal of what is not there");
+    // a flap of the session is churn of every route
+    s.wait(CHURN_WINDOW).take(&wire::peer_down(P, 4, &[])).take(&wire::peer_up(P)).take(&wire::announce(P, &R, 0));
+    assert_eq!(churn(&s), (changes(3, 0, 3), vec![changes(1, 2, 1)]));
+    // an hour out of sight: one route is another, one is gone, one is new
+    s.take(&wire::end_of_rib(P, false)).lost().wait(CHURN_WINDOW * 3).connected().take(&wire::peer_up(P));
+    s.take(&wire::announce(P, &R[..1], 0)).take(&wire::announce(P, &R[1..2], 9)).take(&wire::announce(P, &["192.0.2.0/24"], 0));
+    s.take(&wire::end_of_rib(P, false));
+    let quiet = changes(0, 0, 0);
+    assert_eq!(churn(&s), (changes(1, 1, 1), vec![quiet, quiet, changes(3, 0, 3), changes(1, 2, 1)]));
+    let read: Rib = serde_json::from_str(&serde_json::to_string(&s.rib).unwrap()).unwrap();
+    assert_eq!(read.churn(read.tables().next().unwrap().id, s.now), s.rib.churn(s.rib.tables().next().unwrap().id, s.now));
+    // what is too old is forgotten, whatever comes in between
+    for n in 0..100 {
+        s.wait(CHURN_WINDOW).take(&wire::announce(P, &R[..1], n));
+    }
+    let (running, history) = churn(&s);
+    assert_eq!((running, history), (changes(0, 1, 0), vec![changes(0, 1, 0); CHURN_HISTORY as usize]));
+    s.wait(CHURN_WINDOW * 11);
+    assert_eq!(churn(&s), (quiet, vec![quiet; CHURN_HISTORY as usize]));
+}
+
+/// Both views of a peer tell of one change, and a Loc-RIB of what follows from it.
+#[test]
+fn a_change_counts_once_for_a_router_however_many_views_tell_of_it() {
+    let (post, loc_rib, other) = (Peer { flags: wire::POST, ..P }, Peer { kind: 3, ..P }, wire::peer(3));
+    let mut s = Scene::new();
+    for peer in [P, post, loc_rib, other] {
+        s.take(&wire::announce(peer, &R[..1], 0)).take(&wire::end_of_rib(peer, false));
+    }
+    for peer in [P, post, loc_rib] {
+        s.take(&wire::announce(peer, &R[1..2], 0));
+    }
+    s.take(&wire::withdraw(other, &R[..1]));
+    assert_eq!(s.rib.router_churn(s.router, s.now).unwrap().running.changes, changes(1, 0, 1));
+    let mut s = Scene::new();
+    s.take(&wire::announce(loc_rib, &R[..1], 0)).take(&wire::end_of_rib(loc_rib, false)).take(&wire::announce(loc_rib, &R[1..], 0));
+    assert_eq!(s.rib.router_churn(s.router, s.now).unwrap().running.changes, changes(2, 0, 0), "there is nothing else");
+}
+
+/// A state that an older build wrote knows nothing of churn: it is watched from then on.
+#[test]
+fn windows_that_are_none_are_refused_and_absent_ones_begin() {
+    let mut s = Scene::synced(&wire::peer_up(P));
+    s.take(&wire::announce(P, &R[..1], 4));
+    let written = serde_json::to_value(&s.rib).unwrap();
+    let mut older = written.clone();
+    let family = older["tables"][0]["families"][0].as_object_mut().unwrap();
+    assert!(family.remove("churn").is_some() && family.remove("watched_from").is_some());
+    let read: Rib = serde_json::from_value(older).unwrap();
+    let churn = read.churn(read.tables().next().unwrap().id, s.now).unwrap();
+    assert_eq!((churn.running.changes, churn.history), (changes(0, 0, 0), vec![]));
+    for bad in [serde_json::json!([[5, 1, 0, 0], [5, 1, 0, 0]]), serde_json::json!((0..12).map(|n| (n, 1, 0, 0)).collect::<Vec<_>>())] {
+        let mut damaged = written.clone();
+        damaged["tables"][0]["families"][0]["churn"] = bad;
+        let error = serde_json::from_value::<Rib>(damaged).unwrap_err().to_string();
+        assert!(error.contains("windows of changes are out of order"), "{error}");
+    }
 }
