@@ -21,6 +21,20 @@ const PEER_HEADERS: usize = 48;
 const PEER_UP_FIELDS: usize = 20;
 /// BGP header, bytes.
 const BGP_HEADER: usize = 19;
+/// Version, AS, hold time and identifier of an OPEN, bytes (RFC 4271 §4.2).
+const OPEN_FIELDS: usize = 9;
+/// The optional parameter with capabilities (RFC 5492 §4), and what says that lengths have two bytes (RFC 9072 §2).
+const CAPABILITIES: u8 = 2;
+const EXTENDED: u8 = 255;
+/// Capabilities with words: host and domain name (draft-walton-bgp-hostname-capability), software version
+/// (draft-ietf-idr-software-version). Each is one or two texts behind their lengths.
+const CAPABILITIES_WITH_WORDS: [u8; 2] = [73, 75];
+/// Information TLVs with words (BMP registry "Initiation and Peer Up Information TLVs"): string, sysDescr, sysName, admin label. The name of a
+/// VRF is none of them: it tells tables apart.
+const INFORMATION: [u16; 4] = [0, 1, 2, 4];
+const VRF_TABLE_NAME: &str = "vrf_table_name";
+/// Peer Down that says so by TLVs (RFC 9069 §5.3).
+const LOCAL_TLV: u8 = 6;
 /// Cease, and its subcodes with words of an operator: administrative shutdown and reset (RFC 9003).
 const CEASE: u8 = 6;
 const WITH_WORDS: [u8; 2] = [2, 4];
@@ -43,6 +57,8 @@ pub fn redact(input: &mut Value) -> u64 {
                 count += match (key.as_str(), &mut *value) {
                     // what a router says of itself stands in a state too
                     ("description" | "sys_name", Value::String(text)) => replace(text),
+                    // of a Peer Up, as a state keeps it
+                    ("tlvs", Value::Array(tlvs)) => tlvs.iter_mut().map(information).sum(),
                     ("value", value) if leaf => replace_all(value),
                     ("bytes", Value::String(hex)) if message => bmp(hex),
                     ("bytes", Value::String(bytes)) if syslog => {
@@ -69,6 +85,14 @@ fn replace(text: &mut String) -> u64 {
     }
     INSTEAD.clone_into(text);
     1
+}
+
+/// One information TLV by name.
+fn information(tlv: &mut Value) -> u64 {
+    match (tlv.get("name").and_then(Value::as_str) == Some(VRF_TABLE_NAME), tlv.get_mut("value")) {
+        (false, Some(Value::String(text))) => replace(text),
+        _ => 0,
+    }
 }
 
 fn replace_all(value: &mut Value) -> u64 {
@@ -113,16 +137,21 @@ fn configuration(text: &mut String) -> u64 {
 fn bmp(text: &mut String) -> u64 {
     let Ok(mut bytes) = hex::decode(text.as_str()) else { return 0 };
     let count = match bytes.get(5) {
-        Some(&INITIATION) => tlvs(&mut bytes, 6, &[0, 1, 2]),
+        Some(&INITIATION) => tlvs(&mut bytes, 6, &INFORMATION),
         Some(&TERMINATION) => tlvs(&mut bytes, 6, &[0]),
         Some(&PEER_UP) => {
             let open = |at: usize| bytes.get(at + 16..at + 18).map(|l| at + usize::from(u16::from_be_bytes([l[0], l[1]])));
-            // behind both OPENs
-            match open(PEER_HEADERS + PEER_UP_FIELDS).and_then(open) {
-                Some(at) => tlvs(&mut bytes, at, &[0, 4]),
-                None => 0,
+            let sent = PEER_HEADERS + PEER_UP_FIELDS;
+            let received = open(sent);
+            let behind = received.and_then(open);
+            let mut count = 0;
+            for (from, to) in [(Some(sent), received), (received, behind)] {
+                let message = from.zip(to).and_then(|(from, to)| bytes.get_mut(from..to));
+                count += message.map_or(0, open_words);
             }
+            count + behind.map_or(0, |at| tlvs(&mut bytes, at, &INFORMATION))
         }
+        Some(&PEER_DOWN) if bytes.get(PEER_HEADERS) == Some(&LOCAL_TLV) => tlvs(&mut bytes, PEER_HEADERS + 1, &INFORMATION),
         Some(&PEER_DOWN) => shutdown_words(&mut bytes),
         _ => 0,
     };
@@ -148,6 +177,53 @@ fn tlvs(bytes: &mut [u8], mut at: usize, kinds: &[u16]) -> u64 {
     count
 }
 
+/// Fills the names in the capabilities of one OPEN.
+fn open_words(message: &mut [u8]) -> u64 {
+    let Some((&mut length, parameters)) = message.get_mut(BGP_HEADER + OPEN_FIELDS..).and_then(<[u8]>::split_first_mut) else { return 0 };
+    let extended = length == EXTENDED && parameters.first() == Some(&EXTENDED);
+    let mut rest = if extended { parameters.get_mut(3..).unwrap_or_default() } else { parameters };
+    let mut count = 0;
+    while let Some((kind, value, behind)) = parameter(rest, extended) {
+        let mut capabilities = if kind == CAPABILITIES { value } else { Default::default() };
+        while let Some((code, value, behind)) = parameter(capabilities, false) {
+            if CAPABILITIES_WITH_WORDS.contains(&code) {
+                count += words(value);
+            }
+            capabilities = behind;
+        }
+        rest = behind;
+    }
+    count
+}
+
+/// Splits off one parameter or capability: type, value, what follows.
+fn parameter(bytes: &mut [u8], wide: bool) -> Option<(u8, &mut [u8], &mut [u8])> {
+    let (&mut kind, rest) = bytes.split_first_mut()?;
+    let (length, rest) = if wide {
+        let (length, rest) = rest.split_first_chunk_mut::<2>()?;
+        (usize::from(u16::from_be_bytes(*length)), rest)
+    } else {
+        let (&mut length, rest) = rest.split_first_mut()?;
+        (usize::from(length), rest)
+    };
+    let (value, behind) = rest.split_at_mut_checked(length)?;
+    Some((kind, value, behind))
+}
+
+/// Fills texts that stand behind their lengths.
+fn words(mut value: &mut [u8]) -> u64 {
+    let mut count = 0;
+    while let Some((&mut length, rest)) = value.split_first_mut() {
+        let Some((text, behind)) = rest.split_at_mut_checked(usize::from(length)) else { break };
+        if !text.is_empty() {
+            text.fill(b'x');
+            count += 1;
+        }
+        value = behind;
+    }
+    count
+}
+
 /// The words of an operator in a Cease NOTIFICATION: subcode, length, text (RFC 9003 §2).
 fn shutdown_words(bytes: &mut [u8]) -> u64 {
     let notification = PEER_HEADERS + 1 + BGP_HEADER;
@@ -166,6 +242,45 @@ fn shutdown_words(bytes: &mut [u8]) -> u64 {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    /// The state at the head of a segment keeps what was said before it.
+    #[test]
+    fn words_of_a_peer_up_go_out_of_a_state_and_out_of_the_opens() {
+        let tlv = |name: &str, value: &str| json!({"name": name, "value": value});
+        let tlvs = [tlv("string", "Foo"), tlv("sys_descr", "Foo OS"), tlv("admin_label", "Foo"), tlv("vrf_table_name", "CUST-1")];
+        let peer = json!({"instance": "CUST-1", "tlvs": tlvs});
+        let mut input =
+            json!({"input": "state", "state": {"devices": {"r1": {"bmp_session": {"sys_name": "Foo", "peers": [[{}, peer]]}}}}});
+        assert_eq!(redact(&mut input), 4);
+        let text = input.to_string();
+        assert!(!text.contains("Foo") && text.matches("CUST-1").count() == 2, "{text}");
+        assert_eq!(redact(&mut input), 0);
+
+        // FQDN and software version beside 4-octet AS, in both forms of the parameters
+        let capabilities = [&[65, 4, 0, 0, 0xFD, 0xE9, 73, 9, 4][..], b"edge", &[3], b"Foo", &[75, 5, 4], b"Foo1"].concat();
+        let length = capabilities.len() as u8;
+        let narrow = [&[length + 2, 2, length][..], &capabilities].concat();
+        let wide = [&[255, 255, 0, length + 3, 2, 0, length][..], &capabilities].concat();
+        let open = |parameters: &[u8]| {
+            let total = 19 + 9 + parameters.len() as u8;
+            [&[0xFF; 16][..], &[0, total, 1, 4, 0xFD, 0xE9, 0, 90, 10, 0, 0, 1], parameters].concat()
+        };
+        let up = [&[3, 0, 0, 0, 0, 3][..], &[0; 42], &[0; 20], &open(&narrow), &open(&wide), &[0, 2, 0, 3], b"Foo"].concat();
+        let before = hex::encode(&up);
+        let mut input = json!({"event": "message", "bytes": before});
+        assert_eq!(redact(&mut input), 7);
+        let after = hex::decode(input["bytes"].as_str().unwrap()).unwrap();
+        let changed: Vec<u8> = up.iter().zip(&after).filter(|(a, b)| a != b).map(|(a, _)| *a).collect();
+        assert_eq!((after.len(), changed.as_slice()), (up.len(), &b"edgeFooFoo1edgeFooFoo1Foo"[..]), "nothing but words");
+
+        let down = [&[3, 0, 0, 0, 0, 2][..], &[0; 42], &[6, 0, 0, 0, 3], b"Foo", &[0, 3, 0, 1], b"V"].concat();
+        let mut input = json!({"event": "message", "bytes": hex::encode(down)});
+        assert_eq!(redact(&mut input), 1);
+        // a length that leads nowhere costs nothing
+        for cut in 60..up.len() {
+            redact(&mut json!({"event": "message", "bytes": hex::encode(&up[..cut])}));
+        }
+    }
 
     #[test]
     fn what_people_wrote_is_replaced_and_the_rest_stays() {
