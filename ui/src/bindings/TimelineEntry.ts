@@ -27,4 +27,8 @@ text: string,
 /**
  * Proposal that it is about.
  */
-proposal: string | null, };
+proposal: string | null, 
+/**
+ * Finding that it is about, or on whose paths it happened.
+ */
+finding: string | null, };

@@ -12,7 +12,10 @@ pub fn sentence(event: &Event) -> String {
         },
         Happening::Repaired { device, repair } => format!("{device} shows a known fault that is corrected from here on: {repair}"),
         Happening::Unreadable { device, why } => format!("{device}: {why}"),
-        Happening::Reported { report } => reported(report),
+        Happening::Reported { report, findings } => {
+            let on: Vec<String> = findings.iter().map(ToString::to_string).collect();
+            format!("{}{}", reported(report), if on.is_empty() { String::new() } else { format!(" (on the path of {})", on.join(", ")) })
+        }
         Happening::Agreement { devices, differences } => {
             let list: Vec<String> = devices.iter().map(|(d, c, e)| format!("{d} {e}/{c}")).collect();
             let first = differences.first().map(|d| format!("; {d}")).unwrap_or_default();
@@ -21,6 +24,10 @@ pub fn sentence(event: &Event) -> String {
         Happening::Evidence { why, probes, rate_hz, seconds } => format!("{why}: {probes} probes at {rate_hz}/s for {seconds} s"),
         Happening::Watched { alert } => alert.to_string(),
         Happening::FindingOpened { finding, summary } => format!("{finding} {summary}"),
+        Happening::ChangedBefore { finding, reports } => {
+            let all: Vec<String> = reports.iter().map(|r| format!("{} {}", r.at, reported(r))).collect();
+            format!("shortly before {finding}, on its path: {}", all.join("; "))
+        }
         Happening::FindingCleared { finding } => format!("{finding} is over"),
         Happening::Decided { chosen, rationale, alternatives, .. } => {
             let lost: Vec<String> = alternatives.iter().map(|(n, w)| format!("not {n}: {w}")).collect();
@@ -58,7 +65,7 @@ pub fn sentence(event: &Event) -> String {
 }
 
 /// What a device says of itself. Its words are quoted, and control characters in them shown: they steer neither window nor terminal.
-fn reported(report: &network::Report) -> String {
+pub(crate) fn reported(report: &network::Report) -> String {
     let what = match report.kind {
         syslog::Kind::ConfigCommitted => "the configuration was committed",
         syslog::Kind::ConfigEntered => "somebody began to configure it",
@@ -97,8 +104,15 @@ mod tests {
         let said = network::Observation::Syslog { device: "r1".into(), bytes: text.as_bytes().to_vec() };
         network.observe(&said, Timestamp::from_millis(1_800_000_000_000));
         let report = network.reports.recent.back().unwrap().clone();
-        let line = sentence(&Event { seq: 1, at: report.at, what: Happening::Reported { report: Box::new(report) } });
+        let line = sentence(&Event {
+            seq: 1,
+            at: report.at,
+            what: Happening::Reported { report: Box::new(report.clone()), findings: Vec::new() },
+        });
         assert!(line.starts_with("r1 says by syslog: the configuration was committed by \"lab\""), "{line}");
         assert!(!line.contains('\x1b'), "{line}");
+        let near = Happening::ChangedBefore { finding: action::FindingId(3), reports: vec![report] };
+        let line = sentence(&Event { seq: 2, at: Timestamp::from_millis(1_800_000_060_000), what: near });
+        assert!(line.starts_with("shortly before ") && line.contains("committed by \"lab\"") && !line.contains('\x1b'), "{line}");
     }
 }

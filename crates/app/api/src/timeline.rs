@@ -30,6 +30,9 @@ pub struct TimelineEntry {
     pub text: String,
     /// Proposal that it is about.
     pub proposal: Option<String>,
+    /// Finding that it is about, or on whose paths it happened.
+    #[serde(default)]
+    pub finding: Option<String>,
 }
 
 /// The timeline of one engine. Cheap to clone.
@@ -44,7 +47,9 @@ impl Timeline {
         loop {
             match events.recv().await {
                 Ok(event) => self.add(&event),
-                Err(RecvError::Lagged(missed)) => self.put("engine", 4, format!("{missed} events came too fast to be shown"), None, None),
+                Err(RecvError::Lagged(missed)) => {
+                    self.put("engine", 4, format!("{missed} events came too fast to be shown"), None, (None, None))
+                }
                 Err(RecvError::Closed) => return,
             }
         }
@@ -66,24 +71,37 @@ impl Timeline {
 
     pub(crate) fn add(&self, event: &Event) {
         let (kind, severity, proposal) = classify(&event.what);
-        self.put(kind, severity, sentence(event), Some(event.at.to_string()), proposal);
+        self.put(kind, severity, sentence(event), Some(event.at.to_string()), (proposal, finding(&event.what)));
     }
 
     /// Says that what so many inputs told, up to this time, is not here.
     pub(crate) fn jumped(&self, to: Timestamp, inputs: u64) {
         let text = format!("{inputs} inputs were jumped over to get here; what they told is not listed");
-        self.put("engine", 4, text, Some(to.to_string()), None);
+        self.put("engine", 4, text, Some(to.to_string()), (None, None));
     }
 
-    fn put(&self, kind: &str, severity: u8, text: String, time: Option<String>, proposal: Option<String>) {
+    fn put(&self, kind: &str, severity: u8, text: String, time: Option<String>, about: (Option<String>, Option<String>)) {
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.0 += 1;
         let time = time.or_else(|| entries.1.back().map(|e| e.time.clone())).unwrap_or_default();
-        let entry = TimelineEntry { id: entries.0, time, kind: kind.to_owned(), severity, text, proposal };
+        let (proposal, finding) = about;
+        let entry = TimelineEntry { id: entries.0, time, kind: kind.to_owned(), severity, text, proposal, finding };
         entries.1.push_back(entry);
         if entries.1.len() > ENTRIES_MAX {
             entries.1.pop_front();
         }
+    }
+}
+
+/// Returns the finding that an event is about; of several on whose paths a device is, the oldest.
+fn finding(what: &Happening) -> Option<String> {
+    match what {
+        Happening::FindingOpened { finding, .. } | Happening::ChangedBefore { finding, .. } | Happening::FindingCleared { finding } => {
+            Some(finding.to_string())
+        }
+        Happening::Reported { findings, .. } => findings.first().map(ToString::to_string),
+        Happening::Decided { finding, .. } | Happening::Proposed { finding, .. } => finding.map(|f| f.to_string()),
+        _ => None,
     }
 }
 
@@ -93,7 +111,7 @@ fn classify(what: &Happening) -> (&'static str, u8, Option<String>) {
         Happening::Feed { state, .. } => ("feed", if state == "stale" { 4 } else { 0 }, None),
         Happening::Repaired { .. } => ("feed", 0, None),
         Happening::Unreadable { .. } => ("feed", 3, None),
-        Happening::Reported { report } => {
+        Happening::Reported { report, .. } => {
             let severity = match report.kind {
                 syslog::Kind::NeighborDown | syslog::Kind::LinkDown | syslog::Kind::OpticsAlarm => 3,
                 syslog::Kind::ConfigCommitted => 4,
@@ -105,6 +123,7 @@ fn classify(what: &Happening) -> (&'static str, u8, Option<String>) {
         Happening::Evidence { .. } => ("finding", 0, None),
         Happening::Watched { alert } => ("agent", if alert.change == agent::AlertChange::Raised { 3 } else { 0 }, None),
         Happening::FindingOpened { .. } => ("finding", 2, None),
+        Happening::ChangedBefore { .. } => ("finding", 4, None),
         Happening::FindingCleared { .. } => ("finding", 0, None),
         Happening::Decided { .. } => ("decision", 0, None),
         Happening::Blocked { .. } => ("guard", 4, None),

@@ -58,6 +58,7 @@ const fn topic_of(what: &Happening) -> Option<&'static str> {
         | Happening::Evidence { .. }
         | Happening::Watched { .. }
         | Happening::FindingOpened { .. }
+        | Happening::ChangedBefore { .. }
         | Happening::FindingCleared { .. }
         | Happening::Refused { .. } => None,
     }

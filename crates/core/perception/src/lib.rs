@@ -14,6 +14,7 @@ mod measured;
 mod monitor;
 mod pairs;
 mod path;
+mod recent_changes;
 #[cfg(test)]
 mod scene;
 mod settings;
@@ -28,5 +29,6 @@ pub use loss::ExitLoss;
 pub use measured::{Estimate, Interval, Measured, wilson, wilson_lower, wilson_upper};
 pub use monitor::Perception;
 pub use path::{Baseline, Path, PathState, delay_limit, recovery_limit};
+pub use recent_changes::{CHANGES_BEFORE, CHANGES_MAX, recent_changes};
 pub use settings::Thresholds;
 pub use verification::{Expectation, ExpectedPath, Goal, Verdict, Verification, VerificationLimits};

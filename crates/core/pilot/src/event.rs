@@ -49,6 +49,9 @@ pub enum Happening {
     Reported {
         /// What, in its words: tainted.
         report: Box<network::Report>,
+        /// Open findings on whose paths the device is.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        findings: Vec<FindingId>,
     },
     /// How far the twin agrees with the routers' own tables.
     Agreement {
@@ -79,6 +82,13 @@ pub enum Happening {
         finding: FindingId,
         /// One sentence with the numbers.
         summary: String,
+    },
+    /// What devices on the paths of a finding that was just opened had reported shortly before. Near in time, no proof of a cause.
+    ChangedBefore {
+        /// Id.
+        finding: FindingId,
+        /// In their words, the newest first: tainted.
+        reports: Vec<network::Report>,
     },
     /// A path is as it was.
     FindingCleared {

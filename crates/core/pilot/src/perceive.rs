@@ -11,6 +11,9 @@ const CONFIG_EVERY: Duration = Duration::from_secs(60);
 /// And after this long when reading failed.
 const CONFIG_RETRY: Duration = Duration::from_secs(5);
 
+/// Changes that are told when a finding is opened; the finding's own view has more.
+const CHANGES_TOLD: usize = 5;
+
 /// Takes one observation into the picture.
 pub(crate) fn observed(turn: &mut Turn<'_>, observation: &Observation) {
     let now = turn.s.now;
@@ -69,7 +72,8 @@ pub(crate) fn observed(turn: &mut Turn<'_>, observation: &Observation) {
                     // what was committed is read soon, not at the next round
                     turn.s.config_due.entry(device.clone()).and_modify(|due| *due = (*due).min(now.plus(CONFIG_RETRY)));
                 }
-                turn.tell(Happening::Reported { report: Box::new(report) });
+                let findings = turn.s.perception.findings().filter(|f| f.devices(&turn.s.network).contains(device)).map(|f| f.id).collect();
+                turn.tell(Happening::Reported { report: Box::new(report), findings });
             }
         }
     }
@@ -115,6 +119,11 @@ pub(crate) fn tick(turn: &mut Turn<'_>) {
             Event::EvidenceNeeded { requests } => ask(turn, "a path looks degraded", &requests),
             Event::FindingOpened { finding } => {
                 turn.record(None, Happening::FindingOpened { finding: finding.id, summary: decision::trouble(&turn.s.network, &finding) });
+                let near = perception::recent_changes(&finding, &turn.s.network, now).into_iter().take(CHANGES_TOLD);
+                let reports: Vec<network::Report> = near.cloned().collect();
+                if !reports.is_empty() {
+                    turn.tell(Happening::ChangedBefore { finding: finding.id, reports });
+                }
                 turn.s.decide_after.insert(finding.id, now);
                 proposals::supersede_into(turn, &finding);
             }
