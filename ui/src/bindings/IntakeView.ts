@@ -58,6 +58,10 @@ anomaly_score: number | null,
  */
 relative_anomaly: number | null, 
 /**
+ * Paths that appeared or went in the last whole minute, over the peers of all routers.
+ */
+prefix_churn: number | null, 
+/**
  * BMP, over all routers.
  */
 bmp: BmpIntake, 

@@ -9,7 +9,7 @@ use crate::replay::{REPLAY, ReplayArguments, ReplayView, Told};
 use crate::timeline::Timeline;
 use crate::view::{
     AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
-    ProposalView, RejectArguments, StatusView,
+    ProposalView, RejectArguments, ReportView, StatusView,
 };
 use crate::{agents, intake, peers, sentence, series, topics, topology, volumes};
 use action::{DeviceId, OperatorId, ProposalId};
@@ -390,6 +390,7 @@ fn status(s: &PilotState) -> StatusView {
             }),
             repairs: d.repairs.iter().map(|(n, r)| (n.clone(), r.count)).collect(),
             malformed: d.malformed,
+            churn: s.network.churn(&spec.id, s.now).map(Into::into),
         })
     });
     let findings = s.perception.findings().map(|f| FindingView {
@@ -398,6 +399,7 @@ fn status(s: &PilotState) -> StatusView {
         kind: format!("{:?}", f.kind),
         since: f.since.to_string(),
         summary: decision::trouble(&s.network, f),
+        changes: perception::recent_changes(f, &s.network, s.now).into_iter().map(|r| ReportView::of(r, f.since)).collect(),
     });
     StatusView {
         mode: s.mode.to_string(),

@@ -39,6 +39,9 @@ pub struct IntakeView {
     pub anomaly_score: Option<f64>,
     /// The score by each path's own routine.
     pub relative_anomaly: Option<f64>,
+    /// Paths that appeared or went in the last whole minute, over the peers of all routers.
+    #[ts(type = "number | null")]
+    pub prefix_churn: Option<u64>,
     /// BMP, over all routers.
     pub bmp: BmpIntake,
     /// Messages published by topic, since the engine started; empty in a replay.
@@ -95,6 +98,7 @@ pub fn intake(s: &PilotState) -> IntakeView {
         peers_down: features.peer_down_count,
         anomaly_score: features.anomaly_score,
         relative_anomaly: features.relative_anomaly,
+        prefix_churn: features.prefix_churn,
         bmp,
         topics: Vec::new(),
     }
@@ -116,6 +120,8 @@ impl fmt::Display for IntakeView {
             number(self.anomaly_score, 3),
             number(self.relative_anomaly, 3)
         )?;
+        let churn = self.prefix_churn.map_or_else(|| "not known yet".to_owned(), |n| format!("{n} paths came or went in the last minute"));
+        writeln!(f, "prefix churn        {churn}")?;
         let b = &self.bmp;
         writeln!(
             f,

@@ -4,6 +4,7 @@
 
 mod agents;
 mod call;
+mod churn;
 mod evidence;
 mod exports;
 mod gnmi_feed;
@@ -27,6 +28,7 @@ mod volumes;
 pub use crate::lab::{LabControl, LabView, Laboratory, StrikeArguments};
 pub use agents::{AgentView, AlertView, ChatArguments, ChatView, SampleView};
 pub use call::{Api, CommandName};
+pub use churn::{ChurnView, ChurnWindowView};
 pub use evidence::EvidenceView;
 pub use exports::ExportView;
 pub use gnmi_feed::{CertificateView, SubscriptionView};
@@ -43,6 +45,6 @@ pub use topics::{TopicArguments, TopicMessage, TopicMessages, TopicView};
 pub use topology::{LinkView, NodeView, PrefixView, RouteView, TopologyView};
 pub use view::{
     AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
-    ProposalView, RejectArguments, StatusView,
+    ProposalView, RejectArguments, ReportView, StatusView,
 };
 pub use volumes::{DoorView, ExitVolume, VolumesView};

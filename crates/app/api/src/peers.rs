@@ -1,5 +1,6 @@
 //! The BGP sessions of one router, each with what is known of it and from where (S1-021).
 
+use crate::churn::ChurnView;
 use crate::view::ApiError;
 use bgp::Family;
 use network::{BmpPeer, Device, Session, SessionState};
@@ -55,6 +56,9 @@ pub struct PeerView {
     pub instance: Option<String>,
     /// Its tables, by view and family; from BMP.
     pub tables: Vec<PeerTableView>,
+    /// How what it announced changed, in the first of its views; absent before a table of it was complete; from BMP.
+    #[serde(default)]
+    pub churn: Option<ChurnView>,
     /// Last value of each statistic; from BMP.
     pub statistics: Vec<StatisticView>,
     /// Name and text of what its last Peer Up said beside the OPENs, in the router's words: shown as text only.
@@ -180,6 +184,7 @@ pub fn peers(s: &PilotState, device: &str) -> Result<Vec<PeerView>, ApiError> {
             distinguisher: bmp::Distinguisher::GLOBAL.to_string(),
             instance: None,
             tables: Vec::new(),
+            churn: None,
             statistics: Vec::new(),
             peer_up_information: Vec::new(),
             mirrored: 0,
@@ -214,6 +219,7 @@ pub fn peers(s: &PilotState, device: &str) -> Result<Vec<PeerView>, ApiError> {
             distinguisher: key.distinguisher.to_string(),
             instance: None,
             tables: Vec::new(),
+            churn: None,
             statistics: Vec::new(),
             peer_up_information: Vec::new(),
             mirrored: 0,
@@ -229,6 +235,7 @@ struct Beside<'a> {
     peer: Option<&'a BmpPeer>,
     instance: Option<String>,
     tables: Vec<PeerTableView>,
+    churn: Option<rib::Churn>,
 }
 
 /// What BMP told of the peers of a device that are not shown yet.
@@ -247,6 +254,8 @@ impl<'a> Told<'a> {
             let beside = all.entry(table.key.peer).or_default();
             beside.instance = beside.instance.take().or_else(|| table.key.instance.clone());
             beside.tables.extend(table_rows(&table, stale));
+            // the tables of a peer come in the order of their views
+            beside.churn = beside.churn.take().or_else(|| s.network.tables().churn(table.id, s.now));
         }
         Self(all)
     }
@@ -260,6 +269,13 @@ impl<'a> Told<'a> {
                 out.peer = part.peer.or(out.peer);
                 out.instance = part.instance.or(out.instance);
                 out.tables.extend(part.tables);
+                out.churn = match (out.churn.take(), part.churn) {
+                    (Some(mut all), Some(more)) => {
+                        all.add(&more);
+                        Some(all)
+                    }
+                    (all, more) => all.or(more),
+                };
             }
         }
         out
@@ -308,6 +324,7 @@ impl PeerView {
     fn with(mut self, beside: Beside<'_>) -> Self {
         self.instance = beside.instance;
         self.tables = beside.tables;
+        self.churn = beside.churn.map(ChurnView::from);
         let Some(peer) = beside.peer else { return self };
         let statistic = |((number, family), s): (&(u16, Option<bmp::AfiSafi>), &network::Statistic)| StatisticView {
             number: *number,
@@ -387,6 +404,7 @@ mod tests {
         assert_eq!((kept.state.as_str(), kept.paths, kept.kept_by.as_deref()), ("stale", 2, Some("graceful_restart")));
         assert_eq!(kept.kept_until.as_ref().unwrap(), &at.plus(core::time::Duration::from_secs(120)).to_string());
         assert_eq!(of("0:0").state, "idle");
+        assert_eq!(of("0:0").churn, None, "its dump never ended");
         let other = of("0:7");
         assert_eq!((other.instance.as_deref(), other.state.as_str(), other.tables[0].paths), (Some("red"), "established", 1));
         assert_eq!(other.peer_up_information, [("vrf_table_name".to_owned(), "red".to_owned())]);

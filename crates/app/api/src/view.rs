@@ -1,5 +1,6 @@
 //! Shapes that people and the window see. Times are RFC 3339 in UTC, ratios 0–1, units stand in the names.
 
+use crate::churn::ChurnView;
 use crate::evidence::EvidenceView;
 use crate::gnmi_feed::{CertificateView, SubscriptionView};
 use action::{ActionType, ProposalId};
@@ -121,6 +122,9 @@ pub struct DeviceView {
     /// Messages that could not be decoded.
     #[ts(type = "number")]
     pub malformed: u64,
+    /// How what its peers announced to it changed; absent before a table was complete; from BMP.
+    #[serde(default)]
+    pub churn: Option<ChurnView>,
 }
 
 /// Agreement of the twin with one router.
@@ -151,6 +155,50 @@ pub struct FindingView {
     pub since: String,
     /// One sentence.
     pub summary: String,
+    /// What the devices on its paths reported by syslog from a quarter of an hour before the trouble on, the newest first. Near in time, no
+    /// proof of a cause.
+    #[serde(default)]
+    pub changes: Vec<ReportView>,
+}
+
+/// What a device reported by syslog. Its words are shown as text only.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, TS)]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub struct ReportView {
+    /// Who.
+    pub device: String,
+    /// When it came, by our clock.
+    pub time: String,
+    /// Seconds after the first unusual sample; negative: before it.
+    #[ts(type = "number")]
+    pub after_s: i64,
+    /// What: `config_committed`, `neighbor_down`, `optics_alarm` and so on.
+    pub kind: String,
+    /// Who changed a configuration, where it is told.
+    pub user: Option<String>,
+    /// The whole in one sentence, the device's words quoted in it.
+    pub text: String,
+}
+
+impl ReportView {
+    /// Shows a report beside a trouble that began at `since`.
+    pub(crate) fn of(report: &network::Report, since: units::Timestamp) -> Self {
+        Self {
+            device: report.device.to_string(),
+            time: report.at.to_string(),
+            after_s: report.at.nanos().saturating_sub(since.nanos()) / 1_000_000_000,
+            kind: serde_json::json!(report.kind).as_str().unwrap_or_default().to_owned(),
+            user: report.user.clone(),
+            text: crate::sentence::reported(report),
+        }
+    }
+}
+
+impl fmt::Display for ReportView {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (seconds, side) = (self.after_s.unsigned_abs(), if self.after_s < 0 { "before" } else { "after" });
+        write!(f, "{} min {:02} s {side}: {}", seconds / 60, seconds % 60, self.text)
+    }
 }
 
 /// One probe.
@@ -324,6 +372,9 @@ impl fmt::Display for StatusView {
         }
         for finding in &self.findings {
             writeln!(f, "{} {} since {}: {}", finding.id, finding.kind, finding.since, finding.summary)?;
+            for change in &finding.changes {
+                writeln!(f, "      {change}")?;
+            }
         }
         for bogon in &self.bogons {
             writeln!(f, "bogon {bogon}")?;

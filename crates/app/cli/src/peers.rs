@@ -3,7 +3,7 @@
 use crate::client::Client;
 use crate::engine::{blocking, print_json};
 use crate::exit::{Context, Ended, Outcome};
-use api::{PeerPrefixes, PeerTableView, PeerView};
+use api::{PeerPrefixes, PeerTableView, PeerView, StatusView};
 
 /// One table in a line. Kept routes are said to be kept, and by what.
 fn table(t: &PeerTableView) -> String {
@@ -23,6 +23,10 @@ pub fn print(context: &Context, client: &Client, device: &str) -> Ended {
     if context.json {
         print_json(&rows);
         return Ok(Outcome::Done);
+    }
+    let status: StatusView = blocking(client.call("status", &()))?;
+    if let Some(churn) = status.devices.iter().find(|d| d.id == device).and_then(|d| d.churn.as_ref()) {
+        println!("paths new, changed and withdrawn, all peers: {churn}");
     }
     println!("{:26} {:>10} {:13} {:>9} {:>5}  {:34} role", "neighbour", "AS", "state", "for s", "flaps", "received/sent (limit)");
     for p in rows {
@@ -44,6 +48,9 @@ pub fn print(context: &Context, client: &Client, device: &str) -> Ended {
             println!("{:26} distinguisher {}", "", p.distinguisher);
         }
         p.tables.iter().for_each(|t| println!("{:26} {}", "", table(t)));
+        if let Some(churn) = &p.churn {
+            println!("{:26} paths new, changed and withdrawn: {churn}", "");
+        }
         if p.mirrored > 0 {
             println!("{:26} {} Route Mirroring messages", "", p.mirrored);
         }
