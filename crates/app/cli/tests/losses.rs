@@ -1,10 +1,14 @@
 //! What a loss does to the tables: of the router, of the wire, of the engine itself. FRR sends BMP; each is stopped without a word to
 //! anybody. Nothing may be lost or invented, what is shown must say that it is old, and all must be current again soon.
 
+#[path = "../../../core/rib/tests/wire/mod.rs"]
+mod wire;
+
 use bgp::Asn;
 use network::{BmpSource, DeviceRole, DeviceSpec, Inventory};
 use serde_json::Value;
-use std::net::{IpAddr, Ipv4Addr, TcpListener};
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -174,11 +178,28 @@ impl Scene {
         Some((feed, routes))
     }
 
+    /// State of the neighbour's table before policy, its paths, and those of an earlier session that were not told again.
+    fn table(&self) -> Option<(String, u64, u64)> {
+        let peers = self.ask(&["status", "--peers", "r1"])?;
+        let far = peers.as_array()?.iter().find(|p| p["address"] == self.far.to_string())?;
+        let table = far["tables"].as_array()?.iter().find(|t| t["view"] == "adj_rib_in_pre")?;
+        Some((table["state"].as_str()?.to_owned(), table["paths"].as_u64()?, table["unconfirmed"].as_u64()?))
+    }
+
+    fn until_table(&self, state: &str, paths: u64, unconfirmed: u64) -> Duration {
+        let wanted = Some((state.to_owned(), paths, unconfirmed));
+        self.until_that(&format!("{wanted:?}"), || self.table(), |table| table == &wanted)
+    }
+
     fn until(&self, what: &str, done: impl Fn(&str, u64) -> bool) -> Duration {
+        self.until_that(what, || self.seen(), |seen| seen.as_ref().is_some_and(|(feed, routes)| done(feed, *routes)))
+    }
+
+    fn until_that<T: std::fmt::Debug>(&self, what: &str, look: impl Fn() -> T, done: impl Fn(&T) -> bool) -> Duration {
         let begun = Instant::now();
         loop {
-            let seen = self.seen();
-            if seen.as_ref().is_some_and(|(feed, routes)| done(feed, *routes)) {
+            let seen = look();
+            if done(&seen) {
                 return begun.elapsed();
             }
             let log = || std::fs::read_to_string(self.path("engine.log")).unwrap_or_default();
@@ -207,10 +228,13 @@ impl Scene {
                 let pilot::Effect::Publish(event) = effect else { continue };
                 if let pilot::Happening::Feed { feed, state, .. } = &event.what
                     && feed == "bmp"
-                    && state == "synced"
-                    && let Some(route) = last_route
                 {
-                    waits.push(event.at.since(route));
+                    match (state.as_str(), last_route) {
+                        ("synced", Some(route)) => waits.push(event.at.since(route)),
+                        // a session that falls silent and speaks again makes no new dump
+                        ("stale", _) => last_route = None,
+                        _ => {}
+                    }
                 }
             }
         }
@@ -318,6 +342,18 @@ impl Spaces {
         Some(it)
     }
 
+    /// Lets frames toward one side get lost, or arrive again: they go to a hardware address that nobody has.
+    fn lose(&self, toward_engine: bool, lost: bool) {
+        let (from, to) = if toward_engine { (&self.routers, "10.9.0.1") } else { (&self.engine, "10.9.0.2") };
+        let change = if lost { "replace" } else { "del" };
+        let mut command = Command::new("ip");
+        command.args(["-n", from, "neigh", change, to, "dev", "wire"]);
+        if lost {
+            command.args(["lladdr", "02:00:00:00:be:ef", "nud", "permanent"]);
+        }
+        assert!(command.status().unwrap().success());
+    }
+
     fn wire(&self, state: &str) {
         let done = Command::new("ip").args(["-n", &self.routers, "link", "set", "wire", state]).status().unwrap();
         assert!(done.success());
@@ -353,4 +389,115 @@ fn a_wire_that_is_cut_without_a_word_is_noticed_and_the_session_is_made_anew() {
     scene.until("the second table", |feed, routes| feed == "synced" && routes == u64::from(ROUTES) - 4);
     engine.stop();
     scene.checked(4);
+}
+
+/// Half of a connection is worse than none: one side believes in it. What the router says gets lost while it hears every answer; later it
+/// speaks and hears nothing.
+#[test]
+fn a_wire_that_loses_one_direction_makes_the_table_old_and_not_wrong() {
+    if !able() {
+        return;
+    }
+    let Some(spaces) = Spaces::new() else { return };
+    let scene = Scene::new(Some(spaces));
+    let (engine, _far, _near) = (scene.engine(), scene.router(false), scene.router(true));
+    scene.until("the first table", |feed, routes| feed == "synced" && routes == u64::from(ROUTES));
+    let lose = |toward_engine: bool, lost: bool| scene.spaces.as_ref().unwrap().lose(toward_engine, lost);
+    lose(true, true);
+    scene.far(&[0, 1, 2, 3, 4].map(|n| format!("no network {}", route(n))));
+    let took = scene.until("staleness", |feed, _| feed == "stale");
+    println!("stale {took:?} after the router was not heard any more");
+    assert!(took <= STALE_WITHIN, "stale after {took:?}");
+    assert_eq!(scene.seen(), Some(("stale".to_owned(), ROUTES.into())), "what is not heard withdraws nothing");
+    lose(true, false);
+    scene.until("the table after the loss", |feed, routes| feed == "synced" && routes == u64::from(ROUTES) - 5);
+    lose(false, true);
+    scene.far(&[format!("no network {}", route(5))]);
+    std::thread::sleep(Duration::from_secs(2));
+    lose(false, false);
+    scene.until("the table after the silence", |feed, routes| feed == "synced" && routes == u64::from(ROUTES) - 6);
+    engine.stop();
+    scene.checked(6);
+}
+
+/// A router that speaks as the test lets it, and dies when it is dropped.
+struct Speaker(TcpStream);
+
+impl Speaker {
+    const PEER: wire::Peer = wire::peer(2);
+
+    fn connect(scene: &Scene) -> Self {
+        let begun = Instant::now();
+        loop {
+            match TcpStream::connect((scene.bmp.0, scene.bmp.1)) {
+                Ok(stream) => {
+                    let mut it = Self(stream);
+                    it.say(&wire::peer_up(Self::PEER));
+                    return it;
+                }
+                Err(why) => assert!(begun.elapsed() < PATIENCE, "the engine does not listen: {why}"),
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    fn say(&mut self, bytes: &[u8]) {
+        self.0.write_all(bytes).unwrap();
+    }
+
+    fn announce(&mut self, routes: std::ops::Range<u32>) {
+        for n in routes {
+            self.say(&wire::announce(Self::PEER, &[&route(n)], n % 7));
+        }
+    }
+
+    /// Ends in the middle of a message, as a process that is killed does.
+    fn die(mut self) {
+        let message = wire::announce(Self::PEER, &[&route(ROUTES - 1)], 99);
+        self.say(&message[..message.len() / 2]);
+    }
+}
+
+/// Whether a dump is over is the sender's word where it has one (RFC 4724 §2); a sender that dies in its dump has not finished it, and one
+/// that pauses has not either. Without the word, quiet ends it.
+#[test]
+fn a_dump_ends_with_end_of_rib_or_with_quiet_and_never_with_a_death() {
+    let scene = Scene { far: Ipv4Addr::new(10, 0, 0, 2), ..Scene::new(None) };
+    let mut engine = scene.engine();
+    let all = u64::from(ROUTES);
+    let mut first = Speaker::connect(&scene);
+    first.announce(0..ROUTES);
+    first.say(&wire::end_of_rib(Speaker::PEER, false));
+    let took = scene.until_table("synced", all, 0);
+    assert!(took <= SYNCED_WITHIN, "synced {took:?} after End-of-RIB");
+    first.die();
+    scene.until_table("stale", all, all);
+
+    let mut second = Speaker::connect(&scene);
+    second.announce(0..120);
+    scene.until_table("initial", all, all - 120);
+    std::thread::sleep(rib::INITIAL_QUIET + Duration::from_millis(500));
+    assert_eq!(scene.table(), Some(("initial".to_owned(), all, all - 120)), "a pause is no end for a sender that says its end");
+    second.die();
+    scene.until_table("stale", all, all);
+
+    let mut third = Speaker::connect(&scene);
+    third.announce(3..ROUTES);
+    third.say(&wire::end_of_rib(Speaker::PEER, false));
+    let took = scene.until_table("synced", all - 3, 0);
+    assert!(took <= SYNCED_WITHIN, "synced {took:?} after End-of-RIB");
+    // what is in the log of an engine that dies was seen more than a second ago
+    scene.until_that("the table in the log", || scene.capture().0, |table| *table == Scene::expected(3));
+
+    // the engine dies in the middle of a dump that has no End-of-RIB, and begins with nothing
+    engine.kill();
+    drop(third);
+    let engine = scene.engine();
+    let mut fourth = Speaker::connect(&scene);
+    fourth.announce(9..ROUTES);
+    let took = scene.until_table("synced", all - 9, 0);
+    assert!(took <= SYNCED_WITHIN, "synced {took:?} after the last route");
+    scene.until("the feed", |feed, routes| feed == "synced" && routes == all - 9);
+    engine.stop();
+    scene.checked(9);
 }
