@@ -1,6 +1,8 @@
 //! What a loss does to the tables: of the router, of the wire, of the engine itself. FRR sends BMP; each is stopped without a word to
 //! anybody. Nothing may be lost or invented, what is shown must say that it is old, and all must be current again soon.
 
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
+
 #[path = "../../../core/rib/tests/wire/mod.rs"]
 mod wire;
 

@@ -6,23 +6,16 @@ mod peer;
 
 use bgp::Prefix;
 use bmp::View;
-use collector::BmpListener;
 use core::net::{IpAddr, Ipv4Addr};
 use network::{Freshness, Network, SessionState};
-use peer::{Peer, Watch, address_pair, free_port, inventory, program};
+use peer::{Peer, Watch, address_pair, free_port, program};
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use tokio::sync::mpsc;
 
 async fn watch(own_asn: u32) -> (u16, Watch) {
-    let inventory = inventory(own_asn, None);
-    let listener = BmpListener::bind("127.0.0.1:0".parse().unwrap(), &inventory).await.unwrap();
-    let port = listener.local_address().unwrap().port();
-    let (tx, rx) = mpsc::channel(64);
-    tokio::spawn(listener.run(tx));
-    (port, Watch::new(inventory, rx))
+    peer::listen(own_asn, "127.0.0.1:0", IpAddr::V4(Ipv4Addr::LOCALHOST)).await
 }
 
 fn prefixes(texts: &[&str]) -> BTreeSet<Prefix> {

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 
 use bgp::Asn;
+use collector::BmpListener;
 use core::net::{IpAddr, Ipv4Addr};
 use core::time::Duration;
 use network::{BmpSource, DeviceRole, DeviceSpec, GnmiEndpoint, Inventory, Network, Observation};
@@ -52,6 +53,51 @@ pub fn program(name: &str) -> Option<PathBuf> {
         println!("skipped: no {name} on this machine (set PILOTHOUSE_PEERS to the directory that holds it)");
     }
     found
+}
+
+/// Says that this process is the one in the namespace.
+const ALONE: &str = "PILOTHOUSE_TEST_ALONE";
+
+/// Runs the test of this name once more in a network namespace of its own, where it may have any address. Returns true inside; outside it
+/// returns false when that run is over. Says so when there can be no namespace.
+pub fn alone(test: &str) -> bool {
+    if std::env::var_os(ALONE).is_some() {
+        assert!(Command::new("ip").args(["link", "set", "lo", "up"]).status().unwrap().success());
+        return true;
+    }
+    if !Command::new("unshare").args(["--net", "true"]).output().is_ok_and(|o| o.status.success()) {
+        println!("skipped: a network namespace needs root and util-linux");
+        return false;
+    }
+    let mut again = Command::new("unshare");
+    again.arg("--net").arg(std::env::current_exe().unwrap()).args(["--exact", test, "--nocapture"]).env(ALONE, "1");
+    assert!(again.status().unwrap().success(), "{test} failed in its namespace");
+    false
+}
+
+/// Gives addresses to the loopback interface of the namespace that this process is alone in.
+pub fn have(addresses: &[&str]) {
+    for address in addresses {
+        assert!(Command::new("ip").args(["addr", "add", address, "dev", "lo", "nodad"]).status().unwrap().success(), "{address}");
+    }
+}
+
+/// Listens to r1 of this AS at an address, and watches.
+pub async fn listen(own_asn: u32, address: &str, sender: IpAddr) -> (u16, Watch) {
+    let mut inventory = inventory(own_asn, None);
+    inventory.devices[0].bmp = Some(BmpSource::at(sender));
+    let listener = BmpListener::bind(address.parse().unwrap(), &inventory).await.unwrap();
+    let port = listener.local_address().unwrap().port();
+    let (tx, rx) = mpsc::channel(64);
+    tokio::spawn(listener.run(tx));
+    (port, Watch::new(inventory, rx))
+}
+
+/// What a command prints.
+pub fn said(command: &mut Command) -> String {
+    let out = command.output().unwrap();
+    assert!(out.status.success(), "{command:?}: {}{}", String::from_utf8_lossy(&out.stdout), String::from_utf8_lossy(&out.stderr));
+    String::from_utf8(out.stdout).unwrap()
 }
 
 /// A port that is free now.
