@@ -15,6 +15,7 @@ use gnmi::{Model, Profile, ProfileError};
 use gnmi_wire::wire::g_nmi_client::GNmiClient;
 use gnmi_wire::wire::{self, Encoding, subscribe_response::Response};
 use network::{GnmiEvent, Observation};
+use std::time::Instant;
 use tokio::sync::mpsc;
 use tokio_stream::StreamExt;
 use tonic::transport::Channel;
@@ -34,7 +35,16 @@ const PING_SLOWEST: Duration = Duration::from_secs(320);
 ///
 /// `seed` makes the jitter of the waits repeatable.
 pub async fn dial(target: Target, seed: u64, tx: mpsc::Sender<Observation>) {
-    let mut dialler = Dialler { target, tx, rows: None, suspect: None, ping_every: PING_EVERY, open: false, warnings: Vec::new() };
+    let mut dialler = Dialler {
+        target,
+        tx,
+        rows: None,
+        suspect: None,
+        ping_every: PING_EVERY,
+        silence: Duration::ZERO,
+        open: false,
+        warnings: Vec::new(),
+    };
     let mut backoff = Backoff::new(seed);
     let mut told = String::new();
     loop {
@@ -70,6 +80,8 @@ struct Dialler {
     /// The last stream was refused after it was opened, like this.
     suspect: Option<(Code, String)>,
     ping_every: Duration,
+    /// How long the target had said nothing when its last stream ended.
+    silence: Duration,
     open: bool,
     /// What the next open stream is told about first.
     warnings: Vec<String>,
@@ -82,6 +94,7 @@ struct Session {
     wire_encoding: Encoding,
     watch: HealthWatch,
     repairs: RepairNews,
+    heard: Instant,
 }
 
 impl Dialler {
@@ -109,7 +122,7 @@ impl Dialler {
         info!(device = %self.target.device, encoding = proven.encoding.name(), profile = %rows.profile().name, "gNMI subscription opened");
         let watch = HealthWatch::new(&self.target, &client, &rows, wire_encoding, now_ns());
         let repairs = RepairNews::new(&rows.profile().repairs, proven.encoding);
-        let mut session = Session { client, rows, wire_encoding, watch, repairs };
+        let mut session = Session { client, rows, wire_encoding, watch, repairs, heard: Instant::now() };
         let certificates = Some(GnmiEvent::Certificates { certificates }).filter(|_| self.target.has_tls());
         let mut opening: Vec<GnmiEvent> = certificates.into_iter().chain([GnmiEvent::Connected]).collect();
         for text in core::mem::take(&mut self.warnings) {
@@ -125,6 +138,7 @@ impl Dialler {
             return Ok(());
         }
         let end = self.follow(stream, &mut session, synced).await;
+        self.silence = session.heard.elapsed();
         if let Some(rest) = session.repairs.rest() {
             self.say(rest).await;
         }
@@ -185,6 +199,7 @@ impl Dialler {
     }
 
     async fn hand_on(&self, response: wire::SubscribeResponse, session: &mut Session, synced: &mut bool) -> Option<()> {
+        session.heard = Instant::now();
         match response.response? {
             Response::Update(wire) => {
                 let (notification, errors) = gnmi_wire::notification_from_wire(&wire);
@@ -293,7 +308,7 @@ impl Dialler {
     /// What the end of a session says about the next one.
     fn learn(&mut self, cause: &CollectError, synced: bool) {
         let CollectError::Refused { operation, code, message, .. } = cause else { return };
-        if is_calming(*code, message) {
+        if self.open && is_calming(message, self.silence, self.ping_every) {
             self.ping_every = PING_SLOWEST.min(self.ping_every.saturating_mul(2));
         }
         if *operation == "Subscribe" && is_about_the_request(*code) {
@@ -311,18 +326,29 @@ impl Dialler {
     }
 }
 
-/// Says whether a server ended the connection because of our pings: GOAWAY with ENHANCE_YOUR_CALM (RFC 9113 §7), which tonic gives this code
-/// and these words; gRPC servers add `too_many_pings`.
-fn is_calming(code: Code, words: &str) -> bool {
-    code == Code::ResourceExhausted && words.contains("h2 protocol error") || words.contains("too_many_pings")
+/// Says whether a server probably ended the connection because of our pings. grpc-go does so at the fourth ping after its last word (seen of
+/// openconfig's fake_server); its GOAWAY (ENHANCE_YOUR_CALM, too_many_pings) mostly drowns in the closed connection.
+fn is_calming(words: &str, silence: Duration, ping_every: Duration) -> bool {
+    let told = words.contains("too_many_pings") || words.contains("detected excessive load generating behavior");
+    let at_the_fourth = (ping_every * 3..ping_every * 5).contains(&silence);
+    told || (at_the_fourth && words.contains("h2 protocol error"))
 }
 
-/// Wraps a status with the server's own words, cut.
+/// Wraps a status with the server's own words, or those of what ended the connection; cut.
 pub(crate) fn refused(target: &Target, operation: &'static str, status: &Status) -> CollectError {
+    let mut words = status.message().to_owned();
+    let mut cause = core::error::Error::source(status);
+    while let Some(next) = cause {
+        let text = next.to_string();
+        if !words.contains(&text) {
+            words = format!("{words}: {text}");
+        }
+        cause = next.source();
+    }
     CollectError::Refused {
         device: target.device.clone(),
         operation,
         code: status.code(),
-        message: status.message().chars().take(WORDS_MAX).collect(),
+        message: words.chars().take(WORDS_MAX).collect(),
     }
 }

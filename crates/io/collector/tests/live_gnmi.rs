@@ -141,6 +141,33 @@ async fn a_silent_subscription_is_named_with_its_reason_and_a_stopped_target_is_
     assert!(silent.r1().sessions.contains_key(&"10.0.0.2".parse().unwrap()), "stale withdraws nothing");
 }
 
+/// Servers written in Go end connections that ping more often than every five minutes while they have nothing to say.
+#[tokio::test]
+async fn a_target_that_dislikes_pings_is_pinged_more_slowly() {
+    let Some(program) = program("fake_server") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    certificates(dir.path());
+    let (_server, port) = fake_server(&program, dir.path(), &["-allow_no_client_auth"]);
+    // nothing is due for an hour, so nothing is asked either: the stream is silent but for the pings
+    let slow = "title = \"slow\"\nmodels = [\"slow-\"]\nencodings = [\"json_ietf\"]\nports = [1]\n[[subscription]]\nset = \"interfaces\"\n\
+                path = \"/interfaces/interface[name=*]/state/oper-status\"\nmode = \"sample\"\ninterval_ms = 3600000\n";
+    std::fs::write(dir.path().join("slow.toml"), slow).unwrap();
+    let tls = verify(dir.path(), "ca.crt", false);
+    let inventory = inventory(65001, Some(GnmiEndpoint { profile: Some("slow".to_owned()), ..endpoint(port, tls) }));
+    let target = Target::new(&inventory, &"r1".into(), None).unwrap();
+    let own = collector::profiles(&[dir.path().join("slow.toml")]).unwrap();
+    let (tx, rx) = mpsc::channel(16);
+    tokio::spawn(dial(target.with_profiles(own), 7, tx));
+    let mut watch = Watch::new(inventory, rx);
+    let end = tokio::time::Instant::now() + 2 * peer::PATIENCE;
+    while !watch.r1().gnmi_session.warnings.iter().any(|w| w.starts_with("PH-COLL-048") && w.contains("every 20 s")) {
+        assert!(tokio::time::Instant::now() < end, "{:?}", closed_reasons(&watch));
+        watch.step().await;
+    }
+    let ended = closed_reasons(&watch).into_iter().filter(|r| r.contains("h2 protocol error")).count();
+    assert_eq!(ended, 1, "known at once: {:?}", closed_reasons(&watch));
+}
+
 #[tokio::test]
 async fn mutual_tls_lets_us_in_only_with_our_certificate() {
     let Some(program) = program("fake_server") else { return };
