@@ -39,6 +39,9 @@ pub type Links = BTreeMap<String, Vec<(usize, String)>>;
 /// What routes did before, by router, neighbour and prefix; a route that is not in it never flapped.
 pub type Flaps = BTreeMap<(usize, IpAddr, Prefix), Vec<crate::Flap>>;
 
+/// Paths from outside that routers have in use, by prefix: router and neighbour. Of paths that are equal but for their age these are the older.
+pub type Older = BTreeMap<Prefix, BTreeSet<(usize, IpAddr)>>;
+
 /// What is out of order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Failures {
@@ -67,4 +70,6 @@ pub struct Blueprint {
     pub flaps: Option<Arc<Flaps>>,
     /// What origin validation goes by, at every router alike; `None`: not known, which is neither "not found" nor "valid".
     pub vrps: Option<Arc<rtr::Vrps>>,
+    /// Which paths from outside are the older ones; `None`: those of the neighbour that is told first.
+    pub older: Option<Arc<Older>>,
 }

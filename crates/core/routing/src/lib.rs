@@ -33,7 +33,7 @@ mod wheel;
 
 pub use anomaly::{Anomaly, Outcome, Repair, Searched, StableState};
 pub use arrival::Arrival;
-pub use blueprint::{Blueprint, Failures, Feed, Flaps, Links, Router};
+pub use blueprint::{Blueprint, Failures, Feed, Flaps, Links, Older, Router};
 pub use compare::{Sort, Step};
 pub use dampening::{Figure, Flap, FlapKind, figure};
 pub use diff::{Choice, Move, Moved};

@@ -70,7 +70,7 @@ impl Plane<'_> {
     /// `None`: the two have too little in common.
     fn overlay<'m>(&self, network: &'m Blueprint) -> Option<Plane<'m>> {
         let before = self.network;
-        let Blueprint { routers, links, feeds: _, failures, starting, flaps, vrps } = network;
+        let Blueprint { routers, links, feeds: _, failures, starting, flaps, vrps, older: _ } = network;
         let alike = |(a, b): (&crate::Router, &crate::Router)| a.name == b.name && a.profile == b.profile;
         let flapped = match (&before.flaps, flaps) {
             (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,

@@ -152,7 +152,7 @@ impl Plane<'_> {
         for same in origins.chunk_by(|a, b| a.0 == b.0) {
             let prefix = same[0].0;
             let key = ClassKey {
-                origins: same.iter().map(|(_, slot, route)| (*slot, *route)).collect(),
+                origins: self.by_age(&prefix, same),
                 marks: self.marks(&prefix),
                 suppressed: depends.suppressed.get(&prefix).cloned().unwrap_or_default(),
                 granted: depends.granted.get(&prefix).cloned().unwrap_or_default(),
@@ -229,6 +229,19 @@ impl Plane<'_> {
         };
         let out = in_parts(classes, threads, shared, solve, |(state, _), said| state.renumber(said));
         shared.know(self);
+        out
+    }
+
+    /// What is announced of a prefix, in the order of arrival: what is known to be older first.
+    fn by_age(&self, prefix: &Prefix, same: &[(Prefix, u32, u32)]) -> Vec<(u32, u32)> {
+        let mut out: Vec<(u32, u32)> = same.iter().map(|(_, slot, route)| (*slot, *route)).collect();
+        if let Some(older) = self.network.older.as_ref().and_then(|o| o.get(prefix)) {
+            let is_older = |slot: u32| {
+                let half = self.slot_half.get(slot as usize).and_then(|h| self.halves.get(*h as usize));
+                half.is_some_and(|h| older.contains(&(h.to as usize, h.from_address)))
+            };
+            out.sort_by_key(|(slot, _)| !is_older(*slot));
+        }
         out
     }
 

@@ -1,12 +1,12 @@
 //! What a solved plane says to those who judge it: sessions, what routers hold, what goes over each wire, where packets go next.
 
 use crate::Hops;
-use crate::compare::Sort;
+use crate::compare::{Sort, Step};
 use crate::plane::{NONE, Plane};
 use crate::route::Route;
 use crate::session::OUTSIDE;
 use crate::solution::Solution;
-use crate::solve::Class;
+use crate::solve::{Class, Shared};
 use crate::transfer::{Side, Special, Stop, Transfer};
 use bgp::{Asn, Family, Prefix};
 use core::net::IpAddr;
@@ -39,6 +39,8 @@ pub struct Held<'s> {
     pub route: &'s Route,
     /// Chosen.
     pub best: bool,
+    /// Its next hop is reached: it takes part in the choice.
+    pub usable: bool,
 }
 
 impl Plane<'_> {
@@ -72,6 +74,28 @@ impl Plane<'_> {
         (slot != NONE).then(|| self.held_at(solution, class, slot, true))
     }
 
+    /// Returns the step of the router's last comparison for a destination; `None`: it has no usable path.
+    #[must_use]
+    pub fn step(&self, solution: &Solution, router: usize, class: usize) -> Option<Step> {
+        let state = &solution.classes.get(class)?.state;
+        (*state.best.get(router)? != NONE).then(|| state.said.get(router).map(|(step, _)| *step)).flatten()
+    }
+
+    /// Returns the paths that a router uses beside the chosen one (multipath). `shared` is a copy of the solution's own, for its memory.
+    pub fn beside<'s>(&self, solution: &'s Solution, shared: &mut Shared, router: usize, class: usize) -> Vec<Held<'s>> {
+        let Some(state) = solution.classes.get(class).map(|s| &s.state) else { return Vec::new() };
+        let best = state.best.get(router).copied().unwrap_or(NONE);
+        if best == NONE {
+            return Vec::new();
+        }
+        let slots = self.with_candidates(router, state, shared, |rules, list| {
+            let at = list.iter().position(|c| c.slot == best);
+            at.map(|at| rules.beside(list, at).into_iter().filter_map(|i| list.get(i).map(|c| c.slot)).collect()).unwrap_or_default()
+        });
+        let slots: Vec<u32> = slots;
+        slots.into_iter().map(|slot| self.held_at(solution, class, slot, false)).collect()
+    }
+
     /// Returns every path that a router holds of a destination, usable or not.
     pub fn paths<'s>(&'s self, solution: &'s Solution, router: usize, class: usize) -> impl Iterator<Item = Held<'s>> {
         let state = &solution.classes[class].state;
@@ -82,7 +106,9 @@ impl Plane<'_> {
     fn held_at<'s>(&self, solution: &'s Solution, class: usize, slot: u32, best: bool) -> Held<'s> {
         let h = self.slot_half[slot as usize];
         let route = solution.shared.routes.get(solution.classes[class].state.slots[slot as usize].route);
-        Held { over: (h != NONE).then_some(h as usize), route, best }
+        let state = &solution.classes[class].state;
+        let usable = best || self.is_usable(self.router_of(slot), slot, state, &solution.shared);
+        Held { over: (h != NONE).then_some(h as usize), route, best, usable }
     }
 
     /// Returns what goes over a direction for a destination, as the wire carries it; not back to where it came from.

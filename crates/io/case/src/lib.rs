@@ -249,6 +249,7 @@ impl Case {
             starting: true,
             flaps: None,
             vrps: None,
+            older: None,
         }
     }
 

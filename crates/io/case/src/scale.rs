@@ -189,7 +189,8 @@ impl Scenario {
             }
             feeds.push(self.feed(*external, at, address, count, distinct));
         }
-        Blueprint { routers, links: Some(Arc::new(links)), feeds, failures: Failures::default(), starting: false, flaps: None, vrps: None }
+        let (failures, links) = (Failures::default(), Some(Arc::new(links)));
+        Blueprint { routers, links, feeds, failures, starting: false, flaps: None, vrps: None, older: None }
     }
 
     fn router(&self, router: usize) -> Router {
