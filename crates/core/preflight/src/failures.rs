@@ -17,7 +17,7 @@ pub struct Failing {
 /// Solves a network with more out of order and lets `look` see it. Every failure that is tried out goes through here.
 pub fn with_failures<T>(world: &World<'_>, more: &Failures, look: impl FnOnce(&World<'_>) -> T) -> T {
     let failed = failed(world.network, more);
-    look(&World { network: &failed, own: world.own.clone(), families: World::solved(&failed) })
+    look(&world.changed(&failed))
 }
 
 fn failed(network: &Blueprint, more: &Failures) -> Blueprint {

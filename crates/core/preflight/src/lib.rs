@@ -28,4 +28,4 @@ pub use facts::{
 pub use intent::{FlowRule, Intent};
 pub use prediction::{Convergence, Figure, Prediction, Stability, prediction};
 pub use verdict::{Check, CheckId, Row, Verdict};
-pub use world::{End, Solved, Walk, World};
+pub use world::{End, Ports, Solved, Walk, World};

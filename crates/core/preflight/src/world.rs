@@ -2,9 +2,9 @@
 
 use crate::Exit;
 use bgp::{Asn, Family, Prefix};
-use core::cell::RefCell;
+use core::cell::{OnceCell, RefCell};
 use core::net::IpAddr;
-use routing::{Blueprint, Direction, Held, Hops, Plane, Schedule, Solution};
+use routing::{Blueprint, Direction, Held, Hops, OrderDependent, Plane, Schedule, Shared, Solution};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -15,6 +15,9 @@ const HOPS_MAX: usize = 64;
 const BRANCHES_MAX: usize = 32;
 /// Next hops that are reached by BGP itself are followed this far.
 const RECURSION_MAX: u8 = 4;
+
+/// Further neighbours at the port of another: router by position and neighbour, to the one that stands for the exit.
+pub type Ports = BTreeMap<(usize, IpAddr), IpAddr>;
 
 /// By destination and router.
 type Walks = BTreeMap<(usize, usize), Rc<Vec<Walk>>>;
@@ -30,6 +33,10 @@ pub struct Solved<'n> {
     hops: RefCell<BTreeMap<IpAddr, Rc<Vec<Hops>>>>,
     /// Walks that no shorter prefix had a part in, by destination and router.
     walks: RefCell<Walks>,
+    /// Choices that another order of arrival makes otherwise.
+    open: OnceCell<Vec<OrderDependent>>,
+    /// The solution's memory, for questions that add to it.
+    scratch: RefCell<Option<Shared>>,
 }
 
 /// A network with its tables, both families.
@@ -38,6 +45,8 @@ pub struct World<'n> {
     pub network: &'n Blueprint,
     /// Routers of our own, by position.
     pub own: BTreeSet<usize>,
+    /// Neighbours that share a port.
+    ports: Rc<Ports>,
     /// IPv4, IPv6.
     pub families: [Solved<'n>; 2],
 }
@@ -106,7 +115,22 @@ impl<'n> World<'n> {
         // routers without BGP between ours are ours too
         let plain = |r: &routing::Router| r.config.bgp.is_none();
         let own = network.routers.iter().enumerate().filter(|(_, r)| ours(r) || plain(r)).map(|(i, _)| i).collect();
-        Self { network, own, families: Self::solved(network) }
+        Self { network, own, ports: Rc::default(), families: Self::solved(network) }
+    }
+
+    /// Says which neighbours share a port, and so are one exit.
+    #[must_use]
+    pub fn with_ports(mut self, ports: Ports) -> Self {
+        self.ports = Rc::new(ports);
+        self
+    }
+
+    /// Solves the same network after a change, from the tables that stand here: only what the change touches is computed, and where the order
+    /// of arrival decides, what is in use stays. Dropping the result is the way back.
+    #[must_use]
+    pub fn changed<'m>(&self, network: &'m Blueprint) -> World<'m> {
+        let families = self.families.each_ref().map(|s| s.changed(network));
+        World { network, own: self.own.clone(), ports: Rc::clone(&self.ports), families }
     }
 
     pub(crate) fn solved(network: &'n Blueprint) -> [Solved<'n>; 2] {
@@ -159,8 +183,33 @@ impl<'n> Solved<'n> {
     fn new(network: &'n Blueprint, family: Family) -> Self {
         let plane = Plane::new(network, family);
         let solution = plane.solve_all(Schedule::First);
+        Self::of(plane, solution)
+    }
+
+    fn of(plane: Plane<'n>, solution: Solution) -> Self {
         let directions = plane.directions();
-        Self { plane, solution, directions, hops: RefCell::default(), walks: RefCell::default() }
+        let (hops, walks, open, scratch) = Default::default();
+        Self { plane, solution, directions, hops, walks, open, scratch }
+    }
+
+    fn changed<'m>(&self, network: &'m Blueprint) -> Solved<'m> {
+        let plane = self.plane.changed(network);
+        let solution = plane.solve_after(&self.plane, &self.solution, 1);
+        Solved::of(plane, solution)
+    }
+
+    /// Returns the choices that another order of arrival makes otherwise; worked out once.
+    #[must_use]
+    pub fn order_dependent(&self) -> &[OrderDependent] {
+        self.open.get_or_init(|| self.plane.order_dependent(&self.solution))
+    }
+
+    /// Returns the paths of a router to a prefix that are used beside the chosen one.
+    #[must_use]
+    pub fn beside(&self, router: usize, prefix: &Prefix) -> Vec<Held<'_>> {
+        let Some(class) = self.solution.place_of(prefix) else { return Vec::new() };
+        let mut scratch = self.scratch.borrow_mut();
+        self.plane.beside(&self.solution, scratch.get_or_insert_with(|| self.solution.shared.clone()), router, class)
     }
 
     /// Returns the chosen path of a router for a prefix.
@@ -215,16 +264,37 @@ impl Trace<'_, '_> {
             };
         }
         self.fallback |= exact.is_none();
-        let Some((_, held)) = self.solved.lookup(at, self.prefix) else { return self.ends(walk, End::NoRoute) };
+        let Some((covering, held)) = self.solved.lookup(at, self.prefix) else { return self.ends(walk, End::NoRoute) };
         if held.over.is_none() {
             return self.ends(walk, End::Delivered);
         }
-        let Some(hop) = held.route.attributes.next_hop else { return self.ends(walk, End::Unresolved) };
-        self.toward(walk, at, hop, held.over, 0);
+        let beside = self.solved.beside(at, &covering);
+        #[allow(clippy::cast_precision_loss, reason = "a handful")]
+        let share = walk.share / (beside.len() + 1) as f64;
+        for path in core::iter::once(held).chain(beside) {
+            // what was found is enough to tell
+            if self.out.len() >= BRANCHES_MAX {
+                return;
+            }
+            let branch = Walk { share, ..walk.clone() };
+            match path.route.attributes.next_hop {
+                Some(hop) => self.toward(branch, at, hop, path.over, 0),
+                None => self.ends(branch, End::Unresolved),
+            }
+        }
+    }
+
+    /// The exit of a router toward a next hop on its own wire: a neighbour that has this address, else the one that the path came from.
+    fn exit(&self, at: usize, hop: IpAddr, over: Option<usize>) -> Exit {
+        let bgp = self.world.network.routers.get(at).and_then(|r| r.config.bgp.as_ref());
+        let known = bgp.is_some_and(|b| b.neighbors.contains_key(&hop));
+        let came = over.and_then(|h| self.solved.directions.get(h)).filter(|d| d.external && !known);
+        let neighbor = came.map_or(hop, |d| d.from_address);
+        let neighbor = self.world.ports.get(&(at, neighbor)).copied().unwrap_or(neighbor);
+        Exit { router: self.world.name(at).to_owned(), neighbor }
     }
 
     fn toward(&mut self, mut walk: Walk, at: usize, hop: IpAddr, over: Option<usize>, depth: u8) {
-        let neighbor = over.map(|h| &self.solved.directions[h]);
         match self.solved.hops(at, hop) {
             Hops::None => {
                 // reached by BGP itself
@@ -240,8 +310,7 @@ impl Trace<'_, '_> {
             Hops::Beside { link, router } => {
                 let outside = |n: usize| !self.world.own.contains(&n);
                 if self.world.own.contains(&at) && router.is_none_or(outside) && walk.exit.is_none() {
-                    let address = neighbor.filter(|d| d.external).map_or(hop, |d| d.from_address);
-                    walk.exit = Some(Exit { router: self.world.name(at).to_owned(), neighbor: address });
+                    walk.exit = Some(self.exit(at, hop, over));
                 }
                 match router {
                     Some(next) => self.step(walk, next, link),
@@ -255,7 +324,7 @@ impl Trace<'_, '_> {
                 for (next, link) in all.into_iter().take(count) {
                     let mut branch = Walk { share, ..walk.clone() };
                     if self.world.own.contains(&at) && !self.world.own.contains(&next) && branch.exit.is_none() {
-                        branch.exit = Some(Exit { router: self.world.name(at).to_owned(), neighbor: hop });
+                        branch.exit = Some(self.exit(at, hop, None));
                     }
                     self.step(branch, next, link);
                 }

@@ -30,8 +30,7 @@ pub fn inverse(e: &Evidence<'_>, restored: &World<'_>) -> Check {
         if e.difference.moved.is_empty() {
             continue;
         }
-        let open =
-            was.plane.order_dependent(&was.solution).into_iter().filter(|o| o.what == "choice" && e.difference.moved.contains(&o.prefix));
+        let open = was.order_dependent().iter().filter(|o| o.what == "choice" && e.difference.moved.contains(&o.prefix));
         for o in open {
             found.warn(Row::at(
                 &o.router,

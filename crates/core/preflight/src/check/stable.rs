@@ -50,9 +50,9 @@ pub fn stability(e: &Evidence<'_>) -> Check {
     if e.difference.groups.iter().any(|g| g.own) {
         for (was, is) in e.before.families.iter().zip(&e.after.families) {
             let key = |o: &routing::OrderDependent| (o.router.clone(), o.prefix);
-            let old: BTreeSet<_> = was.plane.order_dependent(&was.solution).iter().map(key).collect();
-            for o in is.plane.order_dependent(&is.solution).into_iter().filter(|o| o.what == "choice" && !old.contains(&key(o))) {
-                let between = o.candidates.into_iter().collect::<Vec<_>>().join(" or ");
+            let old: BTreeSet<_> = was.order_dependent().iter().map(key).collect();
+            for o in is.order_dependent().iter().filter(|o| o.what == "choice" && !old.contains(&key(o))) {
+                let between = o.candidates.iter().cloned().collect::<Vec<_>>().join(" or ");
                 found.warn(Row::at(&o.router, o.prefix, format!("the choice depends on the order of arrival: {between}")));
             }
         }
