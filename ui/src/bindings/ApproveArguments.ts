@@ -15,4 +15,8 @@ plan_hash: string,
 /**
  * Tier 3: the target as typed.
  */
-typed_target: string | null, };
+typed_target: string | null, 
+/**
+ * Why it is agreed to although the twin may not judge; recorded.
+ */
+override_reason: string | null, };

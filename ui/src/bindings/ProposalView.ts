@@ -97,6 +97,14 @@ unmovable: Array<string>,
  */
 unknown: Array<string>, 
 /**
+ * Why the devices choose as they do, now and after: the lines that command line and chat show too.
+ */
+explanation: Array<string>, 
+/**
+ * Why the twin may not judge now: approving then takes a reason of the operator's own.
+ */
+doubts: Array<string>, 
+/**
  * What goes out, and what undoes it.
  */
 payloads: Array<PayloadView>, 

@@ -184,11 +184,11 @@ class Desk {
   }
 
   async #send(decision: Decision): Promise<void> {
-    const { id, hash, reason, typed } = decision;
+    const { id, hash, reason, typed, override } = decision;
     try {
       const said =
         decision.what === "approve"
-          ? await call<string[]>("approve", { id, plan_hash: hash, typed_target: typed })
+          ? await call<string[]>("approve", { id, plan_hash: hash, typed_target: typed, override_reason: override })
           : await call<string[]>("reject", { id, reason });
       this.decided = { id, said };
     } catch (error) {

@@ -8,6 +8,8 @@ export type Decision = {
   reason: string | null;
   /** Tier 3: the target as typed. */
   typed: string | null;
+  /** Why it is approved although the twin may not judge. */
+  override: string | null;
 };
 
 export type Pending = Decision & { until: number };

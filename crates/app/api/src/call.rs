@@ -284,7 +284,13 @@ impl Api {
     /// [`ApiError`] when it was refused or withdrawn.
     pub async fn approve(&self, operator: &str, a: ApproveArguments, automatic: bool) -> Result<Vec<String>, ApiError> {
         let mut events = self.engine.events();
-        let command = Command::Approve { proposal: a.id, shown_hash: a.plan_hash, typed_target: a.typed_target, automatic };
+        let command = Command::Approve {
+            proposal: a.id,
+            shown_hash: a.plan_hash,
+            typed_target: a.typed_target,
+            automatic,
+            override_reason: a.override_reason,
+        };
         let mut said = told(self.engine.submit(OperatorId::new(operator), command).await?)?;
         if !said.is_empty() {
             return Ok(said);
@@ -368,6 +374,11 @@ fn made() -> u128 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_nanos()
 }
 
+/// What twin and router differ on, with since when and what explains it; as it was recorded where that is not known.
+fn drift(row: &pilot::AgreementRow) -> Vec<String> {
+    if row.drift.is_empty() { row.differences.clone() } else { row.drift.iter().map(ToString::to_string).collect() }
+}
+
 fn status(s: &PilotState) -> StatusView {
     let devices = s.network.inventory.devices.iter().filter_map(|spec| {
         let d = s.network.devices.get(&spec.id)?;
@@ -383,11 +394,7 @@ fn status(s: &PilotState) -> StatusView {
             configured: d.config.is_some(),
             sessions: (count(up), count(d.sessions.len())),
             health: health_of(s, &spec.id).map(|h| h.score.get()),
-            agreement: s.agreement.get(&spec.id).map(|a| AgreementView {
-                equal: a.equal,
-                compared: a.compared,
-                differences: a.differences.clone(),
-            }),
+            agreement: s.agreement.get(&spec.id).map(|a| AgreementView { equal: a.equal, compared: a.compared, differences: drift(a) }),
             repairs: d.repairs.iter().map(|(n, r)| (n.clone(), r.count)).collect(),
             malformed: d.malformed,
             churn: s.network.churn(&spec.id, s.now).map(Into::into),
@@ -512,7 +519,9 @@ fn proposal(s: &PilotState, id: ProposalId) -> Option<ProposalView> {
         loads: p.loads.iter().map(|l| (l.exit.to_string(), l.now_bps, l.after_bps, l.capacity_bps)).collect(),
         alternatives: record.alternatives.clone(),
         unmovable: record.unmovable.iter().map(ToString::to_string).collect(),
-        unknown: p.unknown.iter().chain(&record.unmodelled).cloned().collect(),
+        unknown: p.unknown.iter().chain(record.unmodelled.iter().filter(|u| !p.unknown.contains(u))).cloned().collect(),
+        explanation: record.explanation.clone(),
+        doubts: if item.status == Status::Pending { pilot::doubts(s) } else { Vec::new() },
         payloads: record
             .devices
             .iter()

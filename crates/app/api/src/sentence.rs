@@ -41,6 +41,9 @@ pub fn sentence(event: &Event) -> String {
         Happening::Approved { proposal, by, automatic } => {
             format!("{proposal} approved by {by}{}", if *automatic { ", automatically" } else { "" })
         }
+        Happening::Overridden { proposal, by, reason, doubts } => {
+            format!("{by} approves {proposal} although the twin may not judge ({}): {reason:?}", doubts.join("; "))
+        }
         Happening::Rejected { proposal, by, reason } => format!("{proposal} rejected by {by}: {reason}"),
         Happening::Withdrawn { proposal, why } => format!("{proposal} is off the queue: {why}"),
         Happening::Refused { code, why } => format!("{code} {why}"),

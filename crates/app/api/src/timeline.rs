@@ -129,6 +129,7 @@ fn classify(what: &Happening) -> (&'static str, u8, Option<String>) {
         Happening::Blocked { .. } => ("guard", 4, None),
         Happening::Proposed { proposal, .. } | Happening::Withdrawn { proposal, .. } => ("approval", 0, Some(proposal.to_string())),
         Happening::Approved { proposal, .. } | Happening::Rejected { proposal, .. } => ("approval", 0, Some(proposal.to_string())),
+        Happening::Overridden { proposal, .. } => ("approval", 3, Some(proposal.to_string())),
         Happening::Refused { .. } => ("engine", 4, None),
         Happening::ChangeStarted { proposal, .. } => ("change", 0, Some(proposal.to_string())),
         Happening::ChangeStep { .. } | Happening::Learned { .. } => ("change", 0, None),

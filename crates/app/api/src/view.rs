@@ -43,6 +43,9 @@ pub struct ApproveArguments {
     pub plan_hash: String,
     /// Tier 3: the target as typed.
     pub typed_target: Option<String>,
+    /// Why it is agreed to although the twin may not judge; recorded.
+    #[serde(default)]
+    pub override_reason: Option<String>,
 }
 
 /// What `reject` is told.
@@ -295,6 +298,12 @@ pub struct ProposalView {
     pub unmovable: Vec<String>,
     /// What is not modelled or not known.
     pub unknown: Vec<String>,
+    /// Why the devices choose as they do, now and after: the lines that command line and chat show too.
+    #[serde(default)]
+    pub explanation: Vec<String>,
+    /// Why the twin may not judge now: approving then takes a reason of the operator's own.
+    #[serde(default)]
+    pub doubts: Vec<String>,
     /// What goes out, and what undoes it.
     pub payloads: Vec<PayloadView>,
     /// The change, once there is one.
@@ -426,6 +435,12 @@ impl ProposalView {
         }
         for u in &self.unknown {
             line(format!("unknown: {u}"));
+        }
+        for why in &self.explanation {
+            line(why.clone());
+        }
+        for doubt in &self.doubts {
+            line(format!("the twin may not judge: {doubt}"));
         }
         for p in &self.payloads {
             line(format!(

@@ -29,6 +29,9 @@ enum Verb {
         /// Tier 3: the target, typed.
         #[arg(long, value_name = "TARGET")]
         target: Option<String>,
+        /// Approves although the twin may not judge (it disagrees with a router, or is too old); the reason is recorded.
+        #[arg(long = "override", value_name = "REASON")]
+        override_reason: Option<String>,
     },
     /// Refuses a proposal.
     Reject {
@@ -67,11 +70,12 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
                 }
                 Ok(Outcome::Done)
             }
-            Verb::Approve { id, target } => {
+            Verb::Approve { id, target, override_reason } => {
                 // the hash of what this command just read is what gets approved: a plan that changes in between is refused
                 let p: ProposalView = client.call("proposal", id).await?;
-                let said: Vec<String> =
-                    client.call("approve", &ApproveArguments { id: *id, plan_hash: p.plan_hash, typed_target: target.clone() }).await?;
+                let (typed_target, override_reason) = (target.clone(), override_reason.clone());
+                let arguments = ApproveArguments { id: *id, plan_hash: p.plan_hash, typed_target, override_reason };
+                let said: Vec<String> = client.call("approve", &arguments).await?;
                 said.iter().for_each(|line| println!("{line}"));
                 Ok(Outcome::Done)
             }

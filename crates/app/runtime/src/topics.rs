@@ -12,8 +12,8 @@ use units::Timestamp;
 pub const READ_MAX: usize = 1000;
 
 /// Audit records that are messages of [`AGENT_ACTIONS`].
-const ACTIONS: [&str; 9] =
-    ["decided", "blocked", "proposed", "approved", "rejected", "withdrawn", "change_started", "change_step", "killed"];
+const ACTIONS: [&str; 10] =
+    ["decided", "blocked", "proposed", "approved", "overridden", "rejected", "withdrawn", "change_started", "change_step", "killed"];
 /// Audit records that are messages of [`AGENT_OUTCOMES`].
 const OUTCOMES: [&str; 3] = ["measured", "change_finished", "learned"];
 
@@ -44,6 +44,7 @@ const fn topic_of(what: &Happening) -> Option<&'static str> {
         | Happening::Blocked { .. }
         | Happening::Proposed { .. }
         | Happening::Approved { .. }
+        | Happening::Overridden { .. }
         | Happening::Rejected { .. }
         | Happening::Withdrawn { .. }
         | Happening::ChangeStarted { .. }

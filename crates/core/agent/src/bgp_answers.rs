@@ -4,27 +4,28 @@ use crate::answer::{Draft, Look};
 use crate::question::{LocalPrefQuestion, Target};
 use crate::sample::Sample;
 use crate::words::{clock, prefixes};
-use action::{DeviceEdits, DeviceId};
+use action::{ActionType, DeviceEdits, DeviceId};
 use bgp::{Family, PathAttributes, Prefix};
 use bmp::View;
 use config::edit::local_pref_terms;
 use core::net::IpAddr;
 use network::Device;
-use std::collections::BTreeMap;
 use std::sync::Arc;
-use twin::{Reason, Twin, Verdict};
+use twin::{Picture, Question, Twin, Verdict};
 
 /// Prefixes or paths named in one answer; the counts go on.
 const NAMED: usize = 12;
+/// Lines of one explanation.
+const EXPLANATION_MAX: usize = 64;
 /// Prefixes of one what-if.
 const WHAT_IF_MAX: usize = 4096;
 
-fn twin(look: &Look<'_>) -> Result<Twin, Draft> {
-    Twin::build(look.network).map_err(|e| Draft::say(format!("The twin cannot be built, so I cannot say: {e}.")))
+fn picture(look: &Look<'_>) -> Result<Picture, Draft> {
+    Picture::of(look.network).map_err(|e| Draft::say(format!("The twin cannot be built, so I cannot say: {e}.")))
 }
 
-fn found(twin: &Twin, target: Target) -> Option<Prefix> {
-    let longest = |fits: &dyn Fn(&Prefix) -> bool| twin.tables().prefixes().filter(|p| fits(p)).max_by_key(|p| p.length()).copied();
+fn found(twin: &Twin<'_>, target: Target) -> Option<Prefix> {
+    let longest = |fits: &dyn Fn(&Prefix) -> bool| twin.prefixes().filter(|p| fits(p)).max_by_key(Prefix::length);
     match target {
         Target::Prefix(prefix) => longest(&|p| p.covers(&prefix)),
         Target::Address(address) => longest(&|p| p.contains(address)),
@@ -33,39 +34,27 @@ fn found(twin: &Twin, target: Target) -> Option<Prefix> {
 
 /// Why the best path to `target` is the best.
 pub fn why(look: &Look<'_>, id: &DeviceId, state: &Device, target: Target) -> Draft {
-    let twin = match twin(look) {
-        Ok(twin) => twin,
+    let picture = match picture(look) {
+        Ok(picture) => picture,
         Err(draft) => return draft,
     };
+    let twin = Twin::new(&picture);
     let Some(prefix) = found(&twin, target) else { return Draft::say("No table of ours has a route to that.") };
     let Some(why) = twin.explain(id, &prefix) else { return Draft::say(format!("I have no path to {prefix}.")) };
+    let best = twin.best(id, &prefix);
     let mut draft = Draft::default();
-    match &why.best {
-        Some(best) => {
-            draft.line(format!("{prefix}: the best path is from {}; packets go to {}.", best.source, why.forwarding));
-            draft.sample(Sample::word("best_path_as_path", best.attributes.as_path.to_string(), Some(look.now), "twin"));
-            if let Some(local_pref) = best.attributes.local_pref {
-                draft.sample(Sample::number("best_path_local_pref", f64::from(local_pref), Some(look.now), "twin"));
-            }
+    // the words of `pilotctl twin solve --explain` and of the approval card
+    for line in why.lines().into_iter().take(EXPLANATION_MAX) {
+        draft.line(line);
+    }
+    if let Some(best) = &best {
+        draft.sample(Sample::word("best_path_as_path", best.attributes.as_path.to_string(), Some(look.now), "twin"));
+        if let Some(local_pref) = best.attributes.local_pref {
+            draft.sample(Sample::number("best_path_local_pref", f64::from(local_pref), Some(look.now), "twin"));
         }
-        None => draft.line(format!("{prefix}: none of my paths is usable.")),
-    }
-    match &why.deciding {
-        Some(step) => draft.line(format!("Deciding step: {step}.")),
-        None => draft.line("Deciding step: only_path, there is no other usable one."),
-    }
-    for loser in why.losers.iter().take(NAMED) {
-        let because = match &loser.verdict {
-            Verdict::Rejected(why) => format!("took no part: {why}"),
-            Verdict::Lost(step) => format!("lost at {step}"),
-        };
-        draft.line(format!("Not from {}: {because}.", loser.path.source));
-    }
-    if why.order_dependent {
-        draft.line("Another order of arrival could choose otherwise.");
     }
     inputs(look, id, state, &prefix, &mut draft);
-    reported(state, &prefix, why.best.as_ref().map(|p| p.attributes.as_ref()), &mut draft);
+    reported(state, &prefix, best.map(|b| b.attributes), &mut draft);
     draft
 }
 
@@ -111,20 +100,14 @@ fn reported(state: &Device, prefix: &Prefix, best: Option<&PathAttributes>, draf
 
 /// The deciding step of every prefix, counted.
 pub fn steps(look: &Look<'_>, id: &DeviceId) -> Draft {
-    let twin = match twin(look) {
-        Ok(twin) => twin,
+    let picture = match picture(look) {
+        Ok(picture) => picture,
         Err(draft) => return draft,
     };
-    let mut by_step: BTreeMap<Reason, Vec<Prefix>> = BTreeMap::new();
-    for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
-        for (prefix, _) in twin.tables().device(id, family) {
-            if let Some(why) = twin.explain(id, prefix).filter(|w| w.best.is_some()) {
-                by_step.entry(why.deciding.map_or(Reason::OnlyPath, |d| d.reason)).or_default().push(*prefix);
-            }
-        }
-    }
+    let by_step = Twin::new(&picture).steps(id);
     let mut draft = Draft::default();
     for (step, decided) in &by_step {
+        let step = step.name();
         let named = decided.iter().take(NAMED).map(ToString::to_string).collect::<Vec<_>>().join(", ");
         let more = decided.len().saturating_sub(NAMED);
         let more = if more > 0 { format!(" and {more} more") } else { String::new() };
@@ -160,7 +143,8 @@ fn sessions(look: &Look<'_>, id: &DeviceId, named: &str) -> Result<Vec<IpAddr>, 
 }
 
 fn computed(look: &Look<'_>, id: &DeviceId, state: &Device, question: &LocalPrefQuestion) -> Result<Draft, String> {
-    let twin = Twin::build(look.network).map_err(|e| format!("the twin cannot be built: {e}"))?;
+    let picture = Picture::of(look.network).map_err(|e| format!("the twin cannot be built: {e}"))?;
+    let twin = Twin::new(&picture);
     let config = twin.config(id).ok_or("my configuration was not read")?;
     let (mut edits, mut intended, mut skipped) = (Vec::new(), Vec::new(), 0_usize);
     let mut draft = Draft::default();
@@ -197,7 +181,8 @@ fn computed(look: &Look<'_>, id: &DeviceId, state: &Device, question: &LocalPref
     }
     config_sample(state, &mut draft);
     let edits = [DeviceEdits { device: id.clone(), edits }];
-    let prediction = twin.what_if(&edits, &intended).map_err(|e| e.to_string())?;
+    let trial = Question { kind: Some(ActionType::LocalPrefAdjust), ..Question::new(&edits, &intended) };
+    let prediction = twin.ask(&trial).map_err(|e| e.to_string())?;
     draft.line(format!(
         "If LOCAL_PREF were {} for {} from {}, {} would change {} path ({} of all known). Computed by the twin at {}; nothing was sent.",
         question.local_pref,
@@ -219,7 +204,7 @@ fn tell(prediction: &twin::Prediction, draft: &mut Draft, look: &Look<'_>) {
     let at = Some(look.now);
     for change in prediction.changed.iter().take(NAMED) {
         for device in change.devices.iter().take(NAMED) {
-            let step = device.after.reason.map_or_else(String::new, |r| format!(", decided by {r}"));
+            let step = device.after.step.map_or_else(String::new, |s| format!(", decided by {}", s.name()));
             draft.line(format!("{} at {}: {} → {}{step}", change.prefix, device.device, device.before.forwarding, device.after.forwarding));
         }
     }
@@ -237,10 +222,20 @@ fn tell(prediction: &twin::Prediction, draft: &mut Draft, look: &Look<'_>) {
         draft.line(format!("volume unknown for {} of the moved prefixes", prediction.unknown_volume));
     }
     for check in &prediction.checks {
-        draft.sample(Sample::word("check", format!("{} {}", check.id, if check.passed { "passed" } else { "FAILED" }), at, "twin"));
-        if !check.passed {
-            draft.line(format!("check {} fails: {}", check.id, check.detail));
+        let word = match check.verdict {
+            Verdict::Pass => "passed",
+            Verdict::Warn => "warns",
+            Verdict::Block => "FAILED",
+        };
+        draft.sample(Sample::word("check", format!("{} {word}", check.id), at, "twin"));
+        match check.verdict {
+            Verdict::Pass => {}
+            Verdict::Warn => draft.line(format!("check {} warns: {}", check.id, check.sentence)),
+            Verdict::Block => draft.line(format!("check {} fails: {}", check.id, check.sentence)),
         }
+    }
+    for line in prediction.explanation.iter().take(EXPLANATION_MAX) {
+        draft.line(line.clone());
     }
     for unmodelled in prediction.unmodelled.iter().take(NAMED) {
         draft.line(format!("not modelled: {}", crate::words::quoted(unmodelled)));

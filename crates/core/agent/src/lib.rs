@@ -37,4 +37,4 @@ pub use summary::{HIGH_UTIL, role, summary};
 pub use watch::Watch;
 
 #[cfg(test)]
-use twin::Twin;
+use twin::{Picture, Twin};

@@ -5,24 +5,24 @@ use action::{Action, DeviceId, ExitId};
 use bgp::Prefix;
 use config::RouterConfig;
 use std::error::Error;
-use twin::{Prediction, Question, Twin};
+use twin::{Prediction, Question, Twin, Verdict};
 
-impl WhatIf for Twin {
+impl WhatIf for Twin<'_> {
     fn prefixes_via(&self, exit: &ExitId) -> Vec<Prefix> {
-        Self::prefixes_via(self, exit)
+        Twin::prefixes_via(self, exit)
     }
 
     fn alternatives(&self, prefix: &Prefix) -> Vec<ExitRoute> {
-        let routes = Self::alternatives(self, prefix).into_iter();
+        let routes = Twin::alternatives(self, prefix).into_iter();
         routes.filter_map(|(exit, attributes)| Some(ExitRoute { exit, local_pref: attributes.local_pref? })).collect()
     }
 
     fn config(&self, device: &DeviceId) -> Option<&RouterConfig> {
-        Self::config(self, device)
+        Twin::config(self, device)
     }
 
     fn what_if(&self, action: &Action) -> Result<Effect, WhatIfError> {
-        let question = Question { direction: Some(action.direction), ..Question::new(&action.edits, &action.prefixes) };
+        let question = Question { kind: Some(action.kind), ..Question::new(&action.edits, &action.prefixes) };
         self.ask(&question).map(|p| effect(&p)).map_err(|e| {
             let cause = e.source().map_or(String::new(), |s| format!(": {s}"));
             WhatIfError { why: format!("{e}{cause}") }
@@ -45,10 +45,10 @@ fn effect(prediction: &Prediction) -> Effect {
     if !prediction.order_dependent.is_empty() {
         unknown.push(format!("{} choices depend on the order in which routes arrive", prediction.order_dependent.len()));
     }
-    let failed = prediction.checks.iter().filter(|c| !c.passed);
+    let failed = prediction.checks.iter().filter(|c| c.verdict == Verdict::Block);
     Effect {
         moves,
-        failed_checks: failed.map(|c| format!("{} {}: {}", c.id, c.name, c.detail)).collect(),
+        failed_checks: failed.map(|c| format!("{} {}: {}", c.id, c.name, c.sentence)).collect(),
         blast: prediction.blast,
         unknown,
     }

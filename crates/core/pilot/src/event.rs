@@ -148,6 +148,17 @@ pub enum Happening {
         /// A program agreed on the operator's order.
         automatic: bool,
     },
+    /// An operator agreed although the twin may not judge.
+    Overridden {
+        /// Id.
+        proposal: ProposalId,
+        /// Who.
+        by: OperatorId,
+        /// Why, in the operator's words.
+        reason: String,
+        /// What the twin was doubted for.
+        doubts: Vec<String>,
+    },
     /// An operator refused.
     Rejected {
         /// Id.

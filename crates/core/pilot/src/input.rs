@@ -79,6 +79,9 @@ pub enum Command {
         typed_target: Option<String>,
         /// Given by a program on the operator's order, in LAB mode only.
         automatic: bool,
+        /// Why it is agreed to although the twin may not judge ([`crate::doubts`]).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        override_reason: Option<String>,
     },
     /// Refuses a proposal.
     Reject {

@@ -5,6 +5,7 @@
 //! as an input; replay computes it again and compares.
 
 mod changes;
+mod doubt;
 mod effect;
 mod event;
 mod input;
@@ -14,10 +15,11 @@ mod proposals;
 mod simulate;
 mod state;
 
+pub use doubt::doubts;
 pub use effect::Effect;
 pub use event::{Event, Happening};
 pub use guardrail::Mode;
 pub use input::{Command, INPUT_SCHEMA, Input};
 pub use pilot::Pilot;
-pub use simulate::{AgreementRow, Decided, JobId, JobKind, SimulationAnswer, SimulationJob, simulate};
+pub use simulate::{AgreementRow, Decided, Drift, JobId, JobKind, SimulationAnswer, SimulationJob, simulate};
 pub use state::{ChangeRecord, PilotState, ProposalRecord, ProposalState, Resume};

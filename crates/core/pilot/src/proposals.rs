@@ -2,7 +2,7 @@
 
 use crate::pilot::Turn;
 use crate::simulate::{Decided, JobId, JobKind, SimulationAnswer, SimulationJob};
-use crate::{Command, Effect, Happening, ProposalRecord, ProposalState, changes, perceive};
+use crate::{Command, Effect, Happening, ProposalRecord, ProposalState, changes, doubt, perceive};
 use action::{Action, ActionType, ChangeId, DeviceId, FindingId, OperatorId, ProposalId};
 use approval::{Approval, BoundDevice, PlanBinding, RejectReason, Status, Submission};
 use change::{DevicePlan, Plan};
@@ -22,8 +22,6 @@ const DECIDE_AGAIN: Duration = Duration::from_secs(5);
 const ASK_AGAIN: Duration = Duration::from_secs(60);
 /// FRR acts on a changed route-map after its delay timer (measured 5.03 s; `bgp route-map delay-timer`).
 const POLICY_DELAY: Duration = Duration::from_secs(5);
-/// Below this share of equal routes on any router the twin may not judge.
-const AGREEMENT_MIN: f64 = 0.99;
 
 /// Time passed: expiry, and findings that wait for an answer.
 pub(crate) fn tick(turn: &mut Turn<'_>) {
@@ -109,7 +107,8 @@ fn take_agreement(turn: &mut Turn<'_>, rows: BTreeMap<DeviceId, crate::Agreement
         let differences = rows.values().flat_map(|r| r.differences.iter().cloned()).take(12).collect();
         turn.tell(Happening::Agreement { devices: counts(&rows), differences });
     }
-    turn.s.agreement = rows;
+    turn.s.agreement = doubt::remembered(turn.s, rows);
+    turn.s.agreement_at = Some(turn.s.now);
 }
 
 /// The twin and the measurements answered a finding.
@@ -154,7 +153,8 @@ fn alternatives_named(decision: &decision::Decision) -> String {
 fn propose(turn: &mut Turn<'_>, finding: Option<FindingId>, decided: Decided) {
     let now = turn.s.now;
     let proposal = decided.decision.chosen.clone();
-    let mut refusals = disagreements(turn);
+    // a difference that has just come may be a route on its way: it is waited for
+    let mut refusals = doubt::young(turn.s);
     let verdict = judge(turn, &proposal, &decided.checks);
     if verdict.decision == Ruling::Blocked {
         refusals.extend(verdict.blocks());
@@ -213,6 +213,7 @@ fn propose(turn: &mut Turn<'_>, finding: Option<FindingId>, decided: Decided) {
         alternatives,
         checks: decided.checks,
         unmodelled: decided.unmodelled,
+        explanation: decided.explanation,
         unmovable: decided.decision.unmovable.clone(),
         verdict,
         devices,
@@ -230,16 +231,6 @@ fn means(before: Option<&perception::Estimate>, after: Option<&perception::Estim
 /// What a Tier 3 approver types.
 fn target_of(action: &Action) -> String {
     action.exits.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")
-}
-
-/// Routers whose own tables differ too much from the twin's.
-fn disagreements(turn: &Turn<'_>) -> Vec<String> {
-    let low = turn.s.agreement.iter().filter(|(_, r)| r.ratio().get() < AGREEMENT_MIN);
-    low.map(|(d, r)| {
-        let first = r.differences.first().map(String::as_str).unwrap_or_default();
-        format!("the twin agrees with {d} on {} of {} routes only, too few to judge by ({first})", r.equal, r.compared)
-    })
-    .collect()
 }
 
 fn judge(turn: &Turn<'_>, proposal: &decision::Proposal, checks: &[TwinCheck]) -> guardrail::Verdict {
@@ -311,8 +302,8 @@ fn blocked(turn: &mut Turn<'_>, finding: Option<FindingId>, summary: &str, reaso
 /// An operator acted.
 pub(crate) fn command(turn: &mut Turn<'_>, operator: OperatorId, command: Command) {
     match command {
-        Command::Approve { proposal, shown_hash, typed_target, automatic } => {
-            approve(turn, operator, proposal, shown_hash, typed_target, automatic);
+        Command::Approve { proposal, shown_hash, typed_target, automatic, override_reason } => {
+            approve(turn, Agreed { by: operator, shown_hash, typed_target, automatic, override_reason }, proposal);
         }
         Command::Reject { proposal, reason } => reject(turn, operator, proposal, reason.as_deref()),
         Command::Kill => {
@@ -327,9 +318,46 @@ pub(crate) fn command(turn: &mut Turn<'_>, operator: OperatorId, command: Comman
     }
 }
 
-fn approve(turn: &mut Turn<'_>, by: OperatorId, proposal: ProposalId, shown_hash: String, typed_target: Option<String>, automatic: bool) {
+/// What somebody said who agreed.
+struct Agreed {
+    by: OperatorId,
+    shown_hash: String,
+    typed_target: Option<String>,
+    automatic: bool,
+    override_reason: Option<String>,
+}
+
+impl Agreed {
+    /// Why they agree although the twin may not judge; a program cannot say so, and neither does an empty reason.
+    fn overrides(&self) -> Option<&str> {
+        self.override_reason.as_deref().map(str::trim).filter(|r| !r.is_empty() && !self.automatic)
+    }
+
+    fn approval(&self, change: ChangeId) -> Approval {
+        let (by, shown_hash, typed_target) = (self.by.clone(), self.shown_hash.clone(), self.typed_target.clone());
+        Approval { by, shown_hash, typed_target, automatic: self.automatic, change }
+    }
+}
+
+/// Refuses an agreement while the twin may not judge, unless it says why nevertheless; that is an act of its own.
+fn stands_against_doubt(turn: &mut Turn<'_>, agreed: &Agreed, proposal: ProposalId) -> bool {
+    let doubts = crate::doubts(turn.s);
+    if doubts.is_empty() {
+        return true;
+    }
+    let Some(reason) = agreed.overrides().map(str::to_owned) else {
+        let next = "wait until they agree, or approve with a reason of your own (`pilotctl queue approve --override REASON`)";
+        turn.refuse("PH-APPR-024", format!("the twin may not judge {proposal} now: {}; {next}", doubts.join("; ")));
+        return false;
+    };
+    let by = agreed.by.clone();
+    turn.record(Some(&by), Happening::Overridden { proposal, by: by.clone(), reason, doubts });
+    true
+}
+
+fn approve(turn: &mut Turn<'_>, agreed: Agreed, proposal: ProposalId) {
     let now = turn.s.now;
-    if automatic && turn.s.mode != Mode::Lab {
+    if agreed.automatic && turn.s.mode != Mode::Lab {
         turn.refuse("PH-APPR-020", "automatic approval exists in LAB mode only; a person must approve this");
         return;
     }
@@ -338,26 +366,31 @@ fn approve(turn: &mut Turn<'_>, by: OperatorId, proposal: ProposalId, shown_hash
         return;
     };
     let open = item.status == Status::Pending && now < item.expires;
-    let Some(record) = turn.s.proposals.get_mut(&proposal) else { return };
+    let Some(record) = turn.s.proposals.get(&proposal) else { return };
     if let ProposalState::Rechecking { by, .. } = &record.state {
         let why = format!("{proposal} is being re-checked for {by}");
         turn.refuse("PH-APPR-022", why);
         return;
     }
-    if !open || !turn.s.mode.executes() {
-        // the queue gives the exact refusal, or records the consent without a change to carry out
-        consent(turn, proposal, by, shown_hash, typed_target, automatic);
+    if open && !stands_against_doubt(turn, &agreed, proposal) {
         return;
     }
-    record.state = ProposalState::Rechecking { by, shown_hash, typed_target, automatic };
+    if !open || !turn.s.mode.executes() {
+        // the queue gives the exact refusal, or records the consent without a change to carry out
+        consent(turn, proposal, &agreed);
+        return;
+    }
+    let Agreed { by, shown_hash, typed_target, automatic, override_reason } = agreed;
+    if let Some(record) = turn.s.proposals.get_mut(&proposal) {
+        record.state = ProposalState::Rechecking { by, shown_hash, typed_target, automatic, override_reason };
+    }
     start_job(turn, JobKind::Recheck { proposal });
 }
 
 /// Approval in a mode that sends nothing: consent is recorded, the payload can be exported. Or the refusal of a closed proposal.
-fn consent(turn: &mut Turn<'_>, proposal: ProposalId, by: OperatorId, shown_hash: String, typed_target: Option<String>, automatic: bool) {
-    let change = ChangeId(0);
-    let approval = Approval { by: by.clone(), shown_hash, typed_target, automatic, change };
-    match turn.s.queue.approve(proposal, approval, turn.s.now) {
+fn consent(turn: &mut Turn<'_>, proposal: ProposalId, agreed: &Agreed) {
+    let (by, automatic) = (agreed.by.clone(), agreed.automatic);
+    match turn.s.queue.approve(proposal, agreed.approval(ChangeId(0)), turn.s.now) {
         Ok(permit) => {
             // nothing is sent in this mode: the permit ends here
             drop(permit);
@@ -372,7 +405,8 @@ fn consent(turn: &mut Turn<'_>, proposal: ProposalId, by: OperatorId, shown_hash
 fn rechecked(turn: &mut Turn<'_>, proposal: ProposalId, checks: &[TwinCheck], blast: Ratio, moved: u64) {
     let now = turn.s.now;
     let Some(record) = turn.s.proposals.get(&proposal) else { return };
-    let ProposalState::Rechecking { by, shown_hash, typed_target, automatic } = record.state.clone() else { return };
+    let ProposalState::Rechecking { by, shown_hash, typed_target, automatic, override_reason } = record.state.clone() else { return };
+    let agreed = Agreed { by, shown_hash, typed_target, automatic, override_reason };
     if let Some(why) = changed_since(turn, record, checks, blast, moved) {
         void(turn, proposal, &why);
         return;
@@ -395,8 +429,8 @@ fn rechecked(turn: &mut Turn<'_>, proposal: ProposalId, checks: &[TwinCheck], bl
         return;
     }
     let change = ChangeId(turn.s.last_change + 1);
-    let approval = Approval { by: by.clone(), shown_hash, typed_target, automatic, change };
-    let permit = match turn.s.queue.approve(proposal, approval, now) {
+    let (by, automatic) = (agreed.by.clone(), agreed.automatic);
+    let permit = match turn.s.queue.approve(proposal, agreed.approval(change), now) {
         Ok(permit) => permit,
         Err(refusal) => {
             let waits = turn.s.queue.get(proposal).is_some_and(|i| i.status == Status::Pending);

@@ -1,6 +1,7 @@
 //! Long work over an immutable picture: agreement, decisions, re-checks. Pure, so that replay computes it again.
 
 use action::{Action, DeviceId, FindingId, ProposalId};
+use bgp::Prefix;
 use config::edit;
 use decision::{Decision, Settings, View};
 use guardrail::TwinCheck;
@@ -8,7 +9,7 @@ use network::Network;
 use perception::{Finding, Perception};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use twin::{Question, Twin};
+use twin::{Field, Picture, Question, Twin, Verdict};
 use units::{Ratio, Timestamp};
 
 /// Differences named per device; the count goes on.
@@ -67,6 +68,32 @@ pub struct AgreementRow {
     pub equal: u64,
     /// The first differences, in words.
     pub differences: Vec<String>,
+    /// The same, with their history.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub drift: Vec<Drift>,
+}
+
+/// One object on which twin and router differ.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Drift {
+    /// The prefix.
+    pub prefix: Prefix,
+    /// What differs.
+    pub field: Field,
+    /// Both values, in words.
+    pub what: String,
+    /// Seen since; a difference that goes and comes back is new.
+    pub since: Timestamp,
+    /// The known action that explains it; `None`: none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub explained: Option<String>,
+}
+
+impl core::fmt::Display for Drift {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        let explained = self.explained.as_deref().unwrap_or("no known action explains it");
+        write!(f, "{}, since {} ({explained})", self.what, self.since)
+    }
 }
 
 impl AgreementRow {
@@ -86,6 +113,9 @@ pub struct Decided {
     pub checks: Vec<TwinCheck>,
     /// What the twin does not model and the choice may rest on.
     pub unmodelled: Vec<String>,
+    /// Why the devices choose as they do, before and after, line by line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub explanation: Vec<String>,
 }
 
 /// The answer.
@@ -123,12 +153,13 @@ pub enum SimulationAnswer {
 /// Answers a question. Deterministic: the same job gives the same answer.
 #[must_use]
 pub fn simulate(job: &SimulationJob) -> SimulationAnswer {
-    let twin = match Twin::build(&job.network) {
-        Ok(twin) => twin,
+    let picture = match Picture::of(&job.network) {
+        Ok(picture) => picture,
         Err(error) => return SimulationAnswer::Failed { why: error.to_string() },
     };
+    let twin = Twin::new(&picture);
     let result = match &job.kind {
-        JobKind::Agreement => Ok(SimulationAnswer::Agreement { rows: agreement(&twin, &job.network) }),
+        JobKind::Agreement => Ok(SimulationAnswer::Agreement { rows: agreement(&twin, job) }),
         JobKind::Decide { .. } => decide(job, &twin),
         JobKind::Recheck { .. } => recheck(job, &twin),
     };
@@ -139,25 +170,25 @@ fn view(job: &SimulationJob) -> View<'_> {
     View { network: &job.network, perception: &job.perception, now: job.now }
 }
 
-fn decide(job: &SimulationJob, twin: &Twin) -> Result<SimulationAnswer, String> {
+fn decide(job: &SimulationJob, twin: &Twin<'_>) -> Result<SimulationAnswer, String> {
     let finding = job.finding.as_ref().ok_or("the finding is gone")?;
     let decision = decision::decide(finding, &view(job), twin, &Settings::default());
     decided(job, twin, decision)
 }
 
-fn decided(job: &SimulationJob, twin: &Twin, decision: Decision) -> Result<SimulationAnswer, String> {
+fn decided(job: &SimulationJob, twin: &Twin<'_>, decision: Decision) -> Result<SimulationAnswer, String> {
     let action = &decision.chosen.action;
-    let (checks, unmodelled) = if action.edits.is_empty() {
-        (Vec::new(), Vec::new())
+    let (checks, unmodelled, explanation) = if action.edits.is_empty() {
+        (Vec::new(), Vec::new(), Vec::new())
     } else {
         let prediction = ask(twin, action)?;
-        (checks_of(&prediction), prediction.unmodelled)
+        (checks_of(&prediction), prediction.unmodelled, prediction.explanation)
     };
-    let rows = agreement(twin, &job.network);
-    Ok(SimulationAnswer::Decided { rows, decided: Box::new(Decided { decision, checks, unmodelled }) })
+    let rows = agreement(twin, job);
+    Ok(SimulationAnswer::Decided { rows, decided: Box::new(Decided { decision, checks, unmodelled, explanation }) })
 }
 
-fn recheck(job: &SimulationJob, twin: &Twin) -> Result<SimulationAnswer, String> {
+fn recheck(job: &SimulationJob, twin: &Twin<'_>) -> Result<SimulationAnswer, String> {
     let action = job.action.as_ref().ok_or("the action is gone")?;
     for edits in &action.edits {
         let model = job.network.devices.get(&edits.device).and_then(|d| d.config.as_ref()).map(|c| &c.model);
@@ -169,21 +200,28 @@ fn recheck(job: &SimulationJob, twin: &Twin) -> Result<SimulationAnswer, String>
     Ok(SimulationAnswer::Rechecked { checks: checks_of(&prediction), blast: prediction.blast, moved })
 }
 
-fn ask(twin: &Twin, action: &Action) -> Result<twin::Prediction, String> {
-    let question = Question { direction: Some(action.direction), ..Question::new(&action.edits, &action.prefixes) };
+fn ask(twin: &Twin<'_>, action: &Action) -> Result<twin::Prediction, String> {
+    let question = Question { kind: Some(action.kind), ..Question::new(&action.edits, &action.prefixes) };
     twin.ask(&question).map_err(|e| e.to_string())
 }
 
 fn checks_of(prediction: &twin::Prediction) -> Vec<TwinCheck> {
-    prediction.checks.iter().map(|c| TwinCheck { id: c.id.to_string(), passed: c.passed, detail: c.detail.clone() }).collect()
+    let check = |c: &twin::Check| {
+        let detail = if c.verdict == Verdict::Warn { format!("warning: {}", c.sentence) } else { c.sentence.clone() };
+        TwinCheck { id: c.id.to_string(), passed: c.verdict != Verdict::Block, detail }
+    };
+    prediction.checks.iter().map(check).collect()
 }
 
-fn agreement(twin: &Twin, network: &Network) -> BTreeMap<DeviceId, AgreementRow> {
-    let rows = twin.agreement(network);
+fn agreement(twin: &Twin<'_>, job: &SimulationJob) -> BTreeMap<DeviceId, AgreementRow> {
+    let rows = twin.agreement(&job.network);
     rows.into_iter()
         .map(|(device, a)| {
             let differences = a.differences.iter().take(DIFFERENCES_TOLD).map(ToString::to_string).collect();
-            (device, AgreementRow { compared: a.compared, equal: a.equal, differences })
+            let drift =
+                |d: &twin::Difference| Drift { prefix: d.prefix, field: d.field, what: d.to_string(), since: job.now, explained: None };
+            let drift = a.differences.iter().map(drift).collect();
+            (device, AgreementRow { compared: a.compared, equal: a.equal, differences, drift })
         })
         .collect()
 }

@@ -66,6 +66,9 @@ pub struct PilotState {
     pub asked: BTreeMap<JobId, perception::Features>,
     /// How far the twin agreed, per device, when last computed.
     pub agreement: BTreeMap<DeviceId, crate::AgreementRow>,
+    /// When `agreement` was computed; `None`: never.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement_at: Option<Timestamp>,
     /// Sequence number of the picture that `agreement` was computed from.
     pub agreement_seq: u64,
     /// Last input that could change a routing table.
@@ -114,6 +117,7 @@ impl PilotState {
             jobs: BTreeMap::new(),
             asked: BTreeMap::new(),
             agreement: BTreeMap::new(),
+            agreement_at: None,
             agreement_seq: 0,
             routing_seq: 0,
             decide_after: BTreeMap::new(),
@@ -146,6 +150,9 @@ pub enum ProposalState {
         typed_target: Option<String>,
         /// A program agreed on the operator's order.
         automatic: bool,
+        /// Why they agree although the twin may not judge.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        override_reason: Option<String>,
     },
     /// Being carried out, or over.
     Taken {
@@ -174,6 +181,9 @@ pub struct ProposalRecord {
     pub checks: Vec<TwinCheck>,
     /// What the twin does not model.
     pub unmodelled: Vec<String>,
+    /// Why the devices choose as they do, before and after, line by line.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub explanation: Vec<String>,
     /// Concerned prefixes without another way out.
     pub unmovable: Vec<Prefix>,
     /// What the guardrails said.

@@ -1,8 +1,7 @@
 //! How far the twin and the routers' own tables agree.
 
-use crate::model::Router;
-use crate::underlay::is_link_local;
-use crate::{Entry, Path, Source, Tables, Twin};
+use crate::picture::is_link_local;
+use crate::{Best, Source, Twin};
 use action::DeviceId;
 use bgp::{PathAttributes, Prefix};
 use core::fmt;
@@ -65,70 +64,66 @@ impl fmt::Display for Difference {
     }
 }
 
-impl Twin {
+impl Twin<'_> {
     /// Compares the solved tables with what every router of `network` reports as best. A router that reported nothing yet is left out.
     #[must_use]
     pub fn agreement(&self, network: &Network) -> BTreeMap<DeviceId, Agreement> {
-        let mut all = BTreeMap::new();
-        for (index, router) in self.model.routers.iter().enumerate() {
-            if let Some(device) = network.devices.get(&router.id).filter(|d| !d.loc_rib.is_empty()) {
-                all.insert(router.id.clone(), compare(router, index, &self.tables, &device.loc_rib));
+        let reported = |d: &DeviceId| network.devices.get(d).map(|d| &d.loc_rib).filter(|rib| !rib.is_empty());
+        let rows = self.picture.devices.iter().enumerate().filter_map(|(i, d)| Some((d.clone(), self.compare(i, reported(d)?))));
+        rows.collect()
+    }
+
+    fn compare(&self, router: usize, reported: &BTreeMap<Prefix, LocRoute>) -> Agreement {
+        let mut agreement = Agreement::default();
+        let computed = self.prefixes().filter(|p| self.world.of(p.family()).best(router, p).is_some());
+        let union: BTreeSet<Prefix> = computed.chain(reported.keys().copied()).collect();
+        for prefix in union {
+            agreement.compared += 1;
+            let best = self.best_at(&self.world, router, &prefix);
+            match self.difference(router, best.as_ref(), reported.get(&prefix).map(|r| r.attributes.as_ref())) {
+                None => agreement.equal += 1,
+                Some((field, twin, router)) if agreement.differences.len() < DIFFERENCES => {
+                    agreement.differences.push(Difference { prefix, field, twin, router });
+                }
+                Some(_) => {}
             }
         }
-        all
+        agreement.ratio = if agreement.compared == 0 { Ratio::ONE } else { Ratio::of(agreement.equal, agreement.compared) };
+        agreement
     }
-}
 
-fn compare(router: &Router, index: usize, tables: &Tables, reported: &BTreeMap<Prefix, LocRoute>) -> Agreement {
-    let mut agreement = Agreement::default();
-    let computed = tables.prefixes().filter(|p| tables.entry_at(index, p).is_some_and(|e| e.best.is_some()));
-    let union: BTreeSet<Prefix> = computed.chain(reported.keys()).copied().collect();
-    for prefix in union {
-        agreement.compared += 1;
-        let best = tables.entry_at(index, &prefix).and_then(Entry::best_path);
-        match difference(router, best, reported.get(&prefix).map(|r| r.attributes.as_ref())) {
-            None => agreement.equal += 1,
-            Some((field, twin, router)) if agreement.differences.len() < DIFFERENCES => {
-                agreement.differences.push(Difference { prefix, field, twin, router });
-            }
-            Some(_) => {}
+    fn difference(&self, router: usize, best: Option<&Best<'_>>, reported: Option<&PathAttributes>) -> Option<(Field, String, String)> {
+        let (best, other) = match (best, reported) {
+            (Some(best), Some(other)) => (best, other),
+            (None, None) => return None,
+            (Some(best), None) => return Some((Field::Presence, best.source.to_string(), String::new())),
+            (None, Some(other)) => return Some((Field::Presence, String::new(), words(other.next_hop.as_ref()))),
+        };
+        let own = best.attributes;
+        if next_hops_differ(best, other) {
+            return Some((Field::NextHop, words(own.next_hop.as_ref()), words(other.next_hop.as_ref())));
         }
+        if own.as_path != other.as_path {
+            return Some((Field::AsPath, own.as_path.to_string(), other.as_path.to_string()));
+        }
+        let local_pref = self.local_pref(router, own);
+        if let Some(theirs) = other.local_pref.filter(|theirs| *theirs != local_pref) {
+            return Some((Field::LocalPref, local_pref.to_string(), theirs.to_string()));
+        }
+        // routers show an absent MED as 0
+        if own.med.unwrap_or(0) != other.med.unwrap_or(0) {
+            return Some((Field::Med, words(own.med.as_ref()), words(other.med.as_ref())));
+        }
+        if own.communities != other.communities {
+            return Some((Field::Communities, list(&own.communities), list(&other.communities)));
+        }
+        None
     }
-    agreement.ratio = if agreement.compared == 0 { Ratio::ONE } else { Ratio::of(agreement.equal, agreement.compared) };
-    agreement
-}
-
-fn difference(router: &Router, best: Option<&Path>, reported: Option<&PathAttributes>) -> Option<(Field, String, String)> {
-    let (path, other) = match (best, reported) {
-        (Some(path), Some(other)) => (path, other),
-        (None, None) => return None,
-        (Some(path), None) => return Some((Field::Presence, path.source.to_string(), String::new())),
-        (None, Some(other)) => return Some((Field::Presence, String::new(), words(other.next_hop.as_ref()))),
-    };
-    let own = &path.attributes;
-    if next_hops_differ(path, other) {
-        return Some((Field::NextHop, words(own.next_hop.as_ref()), words(other.next_hop.as_ref())));
-    }
-    if own.as_path != other.as_path {
-        return Some((Field::AsPath, own.as_path.to_string(), other.as_path.to_string()));
-    }
-    let local_pref = router.rules().local_pref(path);
-    if let Some(theirs) = other.local_pref.filter(|theirs| *theirs != local_pref) {
-        return Some((Field::LocalPref, local_pref.to_string(), theirs.to_string()));
-    }
-    // routers show an absent MED as 0
-    if own.med.unwrap_or(0) != other.med.unwrap_or(0) {
-        return Some((Field::Med, words(own.med.as_ref()), words(other.med.as_ref())));
-    }
-    if own.communities != other.communities {
-        return Some((Field::Communities, list(&own.communities), list(&other.communities)));
-    }
-    None
 }
 
 /// A local route has no next hop or the unspecified one; a router may show a link-local address where we know the global one.
-fn next_hops_differ(path: &Path, other: &PathAttributes) -> bool {
-    match (path.attributes.next_hop.filter(|_| path.source != Source::Local), other.next_hop) {
+fn next_hops_differ(best: &Best<'_>, other: &PathAttributes) -> bool {
+    match (best.attributes.next_hop.filter(|_| best.source != Source::Local), other.next_hop) {
         (None, theirs) => theirs.is_some_and(|a| !a.is_unspecified()),
         (Some(_), Some(theirs)) if is_link_local(theirs) => false,
         (ours, theirs) => ours != theirs,

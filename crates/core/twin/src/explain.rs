@@ -1,126 +1,70 @@
-//! Why a router chose what it chose.
+//! Why a router chose what it chose: the simulator's explanation, with what becomes of packets.
 
-use crate::compare::{History, Rules};
-use crate::{ForwardingResult, Path, Reason, Rejection, Source, Twin};
+use crate::forward::worst;
+use crate::{ForwardingResult, Twin};
 use action::DeviceId;
-use bgp::Prefix;
-use core::fmt;
-use serde::{Deserialize, Serialize};
+use bgp::{Family, Prefix};
+use preflight::World;
+use routing::Step;
+use std::collections::BTreeMap;
 
 /// One router's choice for one prefix, explained.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Explanation {
     /// The router.
     pub device: DeviceId,
     /// The prefix.
     pub prefix: Prefix,
-    /// The best path, with the import term that accepted it; `None`: no usable path.
-    pub best: Option<Path>,
+    /// The choice: deciding step with both values, every loser, the policies on the way.
+    pub choice: routing::Explanation,
     /// What becomes of packets.
     pub forwarding: ForwardingResult,
-    /// The step that told the best path from the one that came closest; `None` when there was no other.
-    pub deciding: Option<Deciding>,
-    /// All other paths and why each lost, the closest first.
-    pub losers: Vec<Loser>,
     /// Another order of arrival could choose otherwise.
     pub order_dependent: bool,
 }
 
-/// A step with the values that it compared.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Deciding {
-    /// The step.
-    pub reason: Reason,
-    /// Value of the best path.
-    pub best: String,
-    /// Value of the other.
-    pub other: String,
-}
-
-impl fmt::Display for Deciding {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {} against {}", self.reason, self.best, self.other)
+impl Explanation {
+    /// Returns the explanation line by line: the same text wherever it is shown.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        let mut out = self.choice.lines();
+        out.push(format!("  packets go to {}", self.forwarding));
+        if self.order_dependent {
+            out.push("  another order of arrival could choose otherwise".to_owned());
+        }
+        out
     }
 }
 
-/// A path that was not chosen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Loser {
-    /// The path.
-    pub path: Path,
-    /// Why.
-    pub verdict: Verdict,
-}
-
-/// Why a path was not chosen.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// It took no part.
-    Rejected(Rejection),
-    /// It lost at this step.
-    Lost(Deciding),
-}
-
-impl Twin {
-    /// Explains the choice of `device` for `prefix`; `None` when it has no path to it at all.
+impl Twin<'_> {
+    /// Explains the choice of `device` for `prefix`; `None` when nobody knows the prefix.
     #[must_use]
     pub fn explain(&self, device: &DeviceId, prefix: &Prefix) -> Option<Explanation> {
-        let index = self.model.index(device)?;
-        let entry = self.tables.entry_at(index, prefix).filter(|e| !e.paths.is_empty())?;
-        let rules = self.model.routers[index].rules();
-        let history = self.selected(&self.tables, prefix).into_iter().nth(index).unwrap_or(History::Unknown);
-        let best = entry.best_path();
-        let mut losers: Vec<Loser> = Vec::new();
-        for (_, path) in entry.paths.iter().enumerate().filter(|(i, _)| Some(*i) != entry.best) {
-            let verdict = match (&path.rejected, best) {
-                (Some(why), _) => Verdict::Rejected(why.clone()),
-                (None, Some(best)) => Verdict::Lost(deciding(&rules, best, path, &history)),
-                (None, None) => continue,
-            };
-            losers.push(Loser { path: path.clone(), verdict });
-        }
-        losers.sort_by_key(|l| match &l.verdict {
-            Verdict::Lost(d) => (0, core::cmp::Reverse(Some(d.reason))),
-            Verdict::Rejected(_) => (1, core::cmp::Reverse(None)),
-        });
-        let closest = losers.iter().find_map(|l| if let Verdict::Lost(d) = &l.verdict { Some(d.clone()) } else { None });
-        Some(Explanation {
-            device: device.clone(),
-            prefix: *prefix,
-            best: best.cloned(),
-            forwarding: self.exit_of(&self.tables, device, prefix),
-            deciding: closest,
-            losers,
-            order_dependent: entry.order_dependent,
-        })
+        self.explained(&self.world, self.picture.index(device)?, prefix)
     }
-}
 
-fn deciding(rules: &Rules<'_>, best: &Path, other: &Path, history: &History) -> Deciding {
-    let reason = rules.compare(best, other, history).reason;
-    Deciding { reason, best: value(rules, best, reason), other: value(rules, other, reason) }
-}
+    pub(crate) fn explained(&self, world: &World<'_>, router: usize, prefix: &Prefix) -> Option<Explanation> {
+        let solved = world.of(prefix.family());
+        let choice = solved.plane.explain_choice(&mut solved.solution.clone(), router, prefix)?;
+        let forwarding = worst(&self.ways(world, router, prefix));
+        let order_dependent = self.open(world).contains(&(router, *prefix));
+        Some(Explanation { device: self.picture.devices.get(router)?.clone(), prefix: *prefix, choice, forwarding, order_dependent })
+    }
 
-fn value(rules: &Rules<'_>, path: &Path, reason: Reason) -> String {
-    let attributes = &path.attributes;
-    match reason {
-        Reason::OnlyPath => String::new(),
-        Reason::Weight => path.weight.to_string(),
-        Reason::LocalPref => rules.local_pref(path).to_string(),
-        Reason::LocalOrigin | Reason::EbgpOverIbgp => match path.source {
-            Source::Local => "local".to_owned(),
-            Source::External { .. } => "external".to_owned(),
-            Source::Internal { .. } => "internal".to_owned(),
-        },
-        Reason::AsPathLength => format!("{} ({})", attributes.as_path.length(), attributes.as_path),
-        Reason::Origin => format!("{:?}", attributes.origin).to_lowercase(),
-        Reason::Med => rules.med(path).to_string(),
-        Reason::IgpMetric => path.igp_metric.to_string(),
-        Reason::Oldest => path.source.to_string(),
-        Reason::RouterId => attributes.originator_id.or(path.remote_id).map_or_else(|| "unknown".to_owned(), |id| id.to_string()),
-        Reason::ClusterLength => attributes.cluster_list.len().to_string(),
-        Reason::NeighbourAddress => path.source.neighbor().map_or_else(|| "local".to_owned(), |a| a.to_string()),
+    /// Returns the prefixes that `device` has a best path to, by the step of its last comparison.
+    #[must_use]
+    pub fn steps(&self, device: &DeviceId) -> BTreeMap<Step, Vec<Prefix>> {
+        let mut out: BTreeMap<Step, Vec<Prefix>> = BTreeMap::new();
+        let Some(router) = self.picture.index(device) else { return out };
+        for solved in [Family::Ipv4Unicast, Family::Ipv6Unicast].map(|f| self.world.of(f)) {
+            for (number, class) in solved.solution.classes.iter().enumerate() {
+                if let Some(step) = solved.plane.step(&solved.solution, router, number) {
+                    out.entry(step).or_default().extend(class.prefixes.iter());
+                }
+            }
+        }
+        out.values_mut().for_each(|prefixes| prefixes.sort_unstable());
+        out
     }
 }
 

@@ -1,23 +1,14 @@
-//! Where packets go: hop by hop, each router by its own table.
+//! What becomes of packets: the ways that the solved network sends them, in the inventory's words.
 
-use crate::model::Model;
-use crate::tables::Tables;
-use crate::underlay::{Hop, OSPF_DISTANCE, UnderlayRoute};
-use crate::{Entry, Path, Source};
+use crate::Picture;
 use action::{DeviceId, ExitId};
 use bgp::Prefix;
 use core::fmt;
-use core::net::IpAddr;
-use serde::{Deserialize, Serialize};
+use preflight::{End, Walk};
 use std::collections::BTreeSet;
 
-/// Administrative distance of external and internal BGP routes (FRR's defaults).
-const EBGP_DISTANCE: u8 = 20;
-const IBGP_DISTANCE: u8 = 200;
-
 /// What becomes of a packet.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case", tag = "to")]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum ForwardingResult {
     /// It leaves by this exit.
     Exit {
@@ -39,6 +30,9 @@ pub enum ForwardingResult {
     /// The first router has no route.
     Unreachable,
 }
+
+/// Results of all equal-cost ways.
+pub type Ways = BTreeSet<ForwardingResult>;
 
 impl ForwardingResult {
     /// Says whether packets arrive somewhere.
@@ -66,6 +60,29 @@ impl ForwardingResult {
             Self::Exit { .. } => 0,
         }
     }
+
+    /// Says in the inventory's words where a way ends.
+    pub(crate) fn of(picture: &Picture, walk: &Walk, prefix: &Prefix) -> Self {
+        let name = |router: &usize| picture.devices.get(*router).cloned().unwrap_or_else(|| DeviceId::from("outside"));
+        let last = || walk.routers.last().map_or_else(|| DeviceId::from("outside"), &name);
+        match walk.end {
+            End::Left | End::Delivered => match &walk.exit {
+                Some(exit) => Self::Exit { exit: picture.exit_id(exit) },
+                None => Self::Local,
+            },
+            End::NoRoute if walk.routers.len() < 2 => Self::Unreachable,
+            End::NoRoute => Self::BlackHole { why: format!("{} has no route to {prefix}", last()) },
+            End::Unresolved => Self::BlackHole { why: format!("{} does not reach the next hop of {prefix}", last()) },
+            End::Null => Self::BlackHole { why: format!("null route on {} for {prefix}", last()) },
+            End::Loop => {
+                let again = walk.routers.last();
+                let circle = walk.routers.iter().skip_while(|r| Some(*r) != again);
+                let mut devices: Vec<DeviceId> = circle.map(name).collect();
+                devices.pop();
+                Self::Loop { devices }
+            }
+        }
+    }
 }
 
 impl fmt::Display for ForwardingResult {
@@ -83,135 +100,8 @@ impl fmt::Display for ForwardingResult {
     }
 }
 
-/// Follows packets through one set of tables.
-pub struct Forwarding<'a> {
-    pub model: &'a Model,
-    pub tables: &'a Tables,
-    pub inventory: &'a network::Inventory,
-}
-
-/// The route that a router uses for a prefix.
-enum Route<'a> {
-    Bgp(&'a Entry),
-    Underlay(&'a UnderlayRoute),
-}
-
-impl Forwarding<'_> {
-    /// Returns what becomes of packets from `device` to `prefix`. Of several equal-cost ways the worst is told, else the first exit.
-    pub fn from(&self, device: usize, prefix: &Prefix) -> ForwardingResult {
-        worst(&self.ways(device, prefix))
-    }
-
-    /// Returns what may become of packets from `device` to `prefix`: one result, or several where equal-cost ways part.
-    pub fn ways(&self, device: usize, prefix: &Prefix) -> Ways {
-        self.walk(device, prefix, &mut Vec::new())
-    }
-
-    fn walk(&self, device: usize, prefix: &Prefix, passed: &mut Vec<usize>) -> Ways {
-        let id = |d: usize| self.model.routers[d].id.clone();
-        if let Some(at) = passed.iter().position(|d| *d == device) {
-            return one(ForwardingResult::Loop { devices: passed[at..].iter().map(|d| id(*d)).collect() });
-        }
-        let Some(route) = self.lookup(device, prefix) else {
-            return one(if passed.is_empty() {
-                ForwardingResult::Unreachable
-            } else {
-                ForwardingResult::BlackHole { why: format!("{} has no route to {prefix}", id(device)) }
-            });
-        };
-        passed.push(device);
-        let result = match route {
-            Route::Bgp(entry) => {
-                let used = entry.paths.iter().enumerate().filter(|(i, p)| Some(*i) == entry.best || p.multipath);
-                used.flat_map(|(_, path)| self.follow(device, path, prefix, passed)).collect()
-            }
-            Route::Underlay(route) => one(self.underlay(device, route, prefix)),
-        };
-        passed.pop();
-        result
-    }
-
-    fn underlay(&self, device: usize, route: &UnderlayRoute, prefix: &Prefix) -> ForwardingResult {
-        let id = &self.model.routers[device].id;
-        match &route.hop {
-            Hop::Connected(_) | Hop::Own | Hop::Igp(_) => ForwardingResult::Local,
-            Hop::Null => ForwardingResult::BlackHole { why: format!("null route on {id} for {prefix}") },
-            Hop::Static(next) => match self.inventory.exit_of(id, *next) {
-                Some(exit) => ForwardingResult::Exit { exit: exit.id.clone() },
-                None => ForwardingResult::Local,
-            },
-        }
-    }
-
-    fn follow(&self, device: usize, best: &Path, prefix: &Prefix, passed: &mut Vec<usize>) -> Ways {
-        let id = &self.model.routers[device].id;
-        let Some(next_hop) = best.attributes.next_hop.filter(|_| best.source != Source::Local) else {
-            return one(ForwardingResult::Local);
-        };
-        let hop = self.model.underlay.resolve(device, next_hop).map(|r| &r.hop);
-        match (&best.source, hop) {
-            (Source::External { neighbor, exit }, Some(Hop::Connected(_)) | None) => {
-                one(self.leave(id, next_hop, *neighbor, exit.as_ref()))
-            }
-            (_, Some(Hop::Connected(_))) => match self.model.underlay.owner(next_hop) {
-                Some(next) => self.walk(next, prefix, passed),
-                None => one(self.leave(id, next_hop, next_hop, None)),
-            },
-            (_, Some(Hop::Igp(next))) => next.iter().flat_map(|d| self.walk(*d, prefix, passed)).collect(),
-            _ => one(ForwardingResult::BlackHole { why: format!("{id} cannot reach next hop {next_hop}") }),
-        }
-    }
-
-    /// A next hop set by policy may belong to another exit than the session that the route came from.
-    fn leave(&self, device: &DeviceId, next_hop: IpAddr, neighbor: IpAddr, session: Option<&ExitId>) -> ForwardingResult {
-        let by_next_hop = self.inventory.exit_of(device, next_hop).map(|e| &e.id);
-        let exit = by_next_hop.or(session).cloned().unwrap_or_else(|| ExitId::new(format!("{device}-{neighbor}")));
-        ForwardingResult::Exit { exit }
-    }
-
-    /// Longest match over BGP and the underlay; at equal length the lower administrative distance.
-    fn lookup(&self, device: usize, prefix: &Prefix) -> Option<Route<'_>> {
-        let bgp = self.bgp_route(device, prefix);
-        let underlay = self.model.underlay.covering(device, prefix);
-        match (bgp, underlay) {
-            (Some((b, entry, path)), Some((u, route))) => {
-                let bgp_first = b.length() > u.length() || (b.length() == u.length() && distance(path) < route.distance);
-                // a null route behind a `network` statement only carries the announcement
-                let own = path.source == Source::Local && b == u;
-                Some(if bgp_first || own { Route::Bgp(entry) } else { Route::Underlay(route) })
-            }
-            (Some((_, entry, _)), None) => Some(Route::Bgp(entry)),
-            (None, Some((_, route))) => Some(Route::Underlay(route)),
-            (None, None) => None,
-        }
-    }
-
-    fn bgp_route(&self, device: usize, prefix: &Prefix) -> Option<(Prefix, &Entry, &Path)> {
-        (0..=prefix.length()).rev().find_map(|length| {
-            let key = Prefix::new(prefix.address(), length)?;
-            let entry = self.tables.entry_at(device, &key)?;
-            Some((key, entry, entry.best_path()?))
-        })
-    }
-}
-
-/// Results of all equal-cost ways.
-pub type Ways = BTreeSet<ForwardingResult>;
-
-fn one(result: ForwardingResult) -> Ways {
-    BTreeSet::from([result])
-}
-
 /// Of several ways the worst counts; of equally good ones the first.
 pub fn worst(ways: &Ways) -> ForwardingResult {
     let worst = ways.iter().min_by_key(|r| (core::cmp::Reverse(r.badness()), *r));
-    worst.cloned().unwrap_or_else(|| ForwardingResult::BlackHole { why: "no way to the next hop".to_owned() })
-}
-
-const fn distance(path: &Path) -> u8 {
-    match path.source {
-        Source::Local => OSPF_DISTANCE,
-        Source::External { .. } => EBGP_DISTANCE,
-        Source::Internal { .. } => IBGP_DISTANCE,
-    }
+    worst.cloned().unwrap_or(ForwardingResult::Unreachable)
 }

@@ -1,46 +1,37 @@
 //! What would happen: the own AS computed from what its routers are configured to do and what their neighbours told them.
 //!
-//! [`Twin::build`] takes one picture of the network: the parsed configuration of every device, the Adj-RIB-In before policy of every
-//! external session, and which sessions and interfaces are up. It runs import policy, route reflection (RFC 4456) and FRR 8.4's
-//! decision process (bgpd/bgp_route.c, `bgp_path_info_cmp`) per router and prefix to a fixed point, and follows packets hop by hop.
-//! [`Twin::what_if`] does the same with edits applied to the touched routers and computes again only the prefixes that they can reach.
+//! A [`Picture`] is drawn from the live network: the configuration of every device, the Adj-RIB-In of every session with somebody who is not
+//! managed, which sessions and interfaces are up. [`Twin::new`] solves it with [`routing`], the simulator that is held against real FRR.
+//! [`Twin::ask`] applies edits to the configurations that they touch, as the device would, and goes on from the tables that stand: what comes
+//! out is judged by the checks of [`preflight`], the way back included.
 //!
 //! Promises: the same picture gives the same answer; a network without a stable state is named, never looped on; what depends on the
 //! order of arrival is said to; what a configuration asks for and the twin does not model is listed. It never sees a credential and
 //! never changes anything.
 
 mod agreement;
-mod check;
-mod compare;
+mod alike;
 mod error;
 mod explain;
-mod export;
 mod forward;
-mod import;
-mod load;
-mod model;
-mod path;
+mod picture;
 mod prediction;
 #[cfg(test)]
 mod scene;
-mod session;
-mod solve;
-mod tables;
+mod source;
 mod twin;
-mod underlay;
 mod unmodelled;
 mod what_if;
 
 pub use agreement::{Agreement, Difference, Field};
-pub use check::{Check, CheckId};
-pub use compare::Reason;
 pub use error::TwinError;
-pub use explain::{Deciding, Explanation, Loser, Verdict};
+pub use explain::Explanation;
 pub use forward::ForwardingResult;
-pub use path::{Path, Rejection, Source};
-pub use prediction::{AnnouncedChange, DeviceChange, ExitLoad, Prediction, PrefixChange, RouteView};
-pub use solve::MAX_ACTIVATIONS_PER_ROUTER;
-pub use tables::{Entry, Solution, Tables};
-pub use twin::Twin;
+pub use picture::Picture;
+pub use prediction::{AnnouncedChange, DeviceChange, ExitLoad, LinkLoad, Prediction, PrefixChange, RouteView};
+pub use preflight::{Check, CheckId, Verdict};
+pub use routing::Step;
+pub use source::Source;
+pub use twin::{Best, Twin};
 pub use unmodelled::{Relevance, Unmodelled};
 pub use what_if::Question;

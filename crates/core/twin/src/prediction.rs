@@ -1,49 +1,54 @@
 //! What edits would change.
 
-use crate::{Check, ForwardingResult, Reason};
+use crate::ForwardingResult;
 use action::{DeviceId, ExitId};
 use bgp::{AsPath, Prefix};
 use core::net::IpAddr;
-use serde::{Deserialize, Serialize};
+use preflight::{Check, Convergence, Verdict};
+use routing::Step;
 use units::Ratio;
 
 /// What edits would change, with the checks over it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
     /// Prefixes whose path changes at some device, sorted.
     pub changed: Vec<PrefixChange>,
-    /// Prefixes that keep their paths everywhere and change only LOCAL_PREF, MED or communities of a best route, sorted.
-    pub attributes_only: Vec<Prefix>,
-    /// Prefixes that some router had a usable path for.
+    /// Prefixes that the network knows.
     pub known_prefixes: u64,
     /// Changed prefixes ÷ known prefixes.
     pub blast: Ratio,
     /// Load of every exit.
     pub loads: Vec<ExitLoad>,
+    /// Load of links inside, as far as it is made of measured volumes.
+    pub links: Vec<LinkLoad>,
     /// Traffic that changes its exit, bit/s, as far as its volume is known.
     pub moved_bps: f64,
     /// Prefixes that change exit and whose volume is not measured.
     pub unknown_volume: u64,
     /// What external neighbours are told otherwise.
     pub announced: Vec<AnnouncedChange>,
+    /// How long the tables take to stand, from timers; `None`: nothing changes.
+    pub convergence: Option<Convergence>,
     /// The checks, in order of their ids.
     pub checks: Vec<Check>,
     /// Choices among the changed prefixes that another order of events could turn.
     pub order_dependent: Vec<(DeviceId, Prefix)>,
     /// What the configurations ask for, could matter here and is not modelled.
     pub unmodelled: Vec<String>,
+    /// Why the devices choose as they do, before and after, for one prefix of each way that changes; the same lines everywhere.
+    pub explanation: Vec<String>,
 }
 
 impl Prediction {
-    /// Says whether every check passed.
+    /// Says whether no check blocks.
     #[must_use]
     pub fn passed(&self) -> bool {
-        self.checks.iter().all(|c| c.passed)
+        self.checks.iter().all(|c| c.verdict != Verdict::Block)
     }
 }
 
 /// One prefix before and after, at the devices where its path changes.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PrefixChange {
     /// The prefix.
     pub prefix: Prefix,
@@ -52,7 +57,7 @@ pub struct PrefixChange {
 }
 
 /// One device's path to a prefix, before and after.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeviceChange {
     /// Where the packets start.
     pub device: DeviceId,
@@ -63,7 +68,7 @@ pub struct DeviceChange {
 }
 
 /// How one device reaches a prefix.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteView {
     /// What becomes of its packets; of several equal-cost ways the worst, else the first.
     pub forwarding: ForwardingResult,
@@ -78,11 +83,11 @@ pub struct RouteView {
     /// MED as received.
     pub med: Option<u32>,
     /// The step that chose the best path.
-    pub reason: Option<Reason>,
+    pub step: Option<Step>,
 }
 
 /// Outbound load of one exit.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct ExitLoad {
     /// The exit.
     pub exit: ExitId,
@@ -90,17 +95,27 @@ pub struct ExitLoad {
     pub before_bps: Option<f64>,
     /// After, bit/s; `None` when the load now is not known.
     pub after_bps: Option<f64>,
-    /// After, bit/s, if prefixes of unknown volume brought all that their exits carry; `None` when no such prefix comes here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// After, bit/s, if prefixes of unknown volume brought all that their exits carry; `None` when that has no known bound.
     pub worst_bps: Option<f64>,
-    /// Capacity, bit/s.
-    pub capacity_bps: u64,
-    /// Prefixes that come or go with a volume that is not measured.
-    pub unknown_volume: u64,
+    /// Capacity, bit/s; `None`: not known.
+    pub capacity_bps: Option<f64>,
+    /// Prefixes of unknown volume that come here.
+    pub unknown_volume: usize,
+}
+
+/// Load of a link inside the network, from measured volumes alone.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LinkLoad {
+    /// Its subnet.
+    pub link: String,
+    /// Now, bit/s.
+    pub before_bps: Option<f64>,
+    /// After, bit/s.
+    pub after_bps: Option<f64>,
 }
 
 /// What one external neighbour is told otherwise.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnnouncedChange {
     /// Our router.
     pub device: DeviceId,

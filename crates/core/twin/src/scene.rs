@@ -8,7 +8,7 @@
 //!         r4 ─────────────────────────────── r5
 //! ```
 
-use crate::Twin;
+use crate::{Picture, Twin};
 use action::{DeviceEdits, DeviceId, ExitId, ProviderId};
 use bgp::{AsPath, Asn, Community, Family, PathAttributes, Prefix};
 use bmp::View;
@@ -160,23 +160,18 @@ impl Scene {
     }
 
     /// Makes the routers report what `twin` computes.
-    pub fn report(&mut self, twin: &Twin) {
-        let tables = twin.solve();
+    pub fn report(&mut self, twin: &Twin<'_>) {
         for id in DEVICES {
-            let mut routes = BTreeMap::new();
-            for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
-                for (prefix, entry) in tables.device(&d(id), family) {
-                    if let Some(best) = entry.best_path() {
-                        routes.insert(*prefix, LocRoute { attributes: best.attributes.clone() });
-                    }
-                }
-            }
+            let best = twin.prefixes().filter_map(|p| Some((p, twin.best(&d(id), &p)?)));
+            let routes: BTreeMap<Prefix, LocRoute> =
+                best.map(|(p, b)| (p, LocRoute { attributes: Arc::new(b.attributes.clone()) })).collect();
             self.network.devices.get_mut(&d(id)).unwrap().loc_rib = Arc::new(routes);
         }
     }
 
-    pub fn twin(&self) -> Twin {
-        Twin::build(&self.network).unwrap()
+    /// The picture lives as long as the test.
+    pub fn twin(&self) -> Twin<'static> {
+        Twin::new(Box::leak(Box::new(Picture::of(&self.network).unwrap())))
     }
 
     fn config(&self, device: &str) -> &RouterConfig {

@@ -1,80 +1,53 @@
-//! The twin: one picture, computed.
+//! The twin: one picture, solved.
 
-use crate::compare::History;
-use crate::forward::Forwarding;
-use crate::model::{self, Model, RemoteIds};
-use crate::unmodelled::Unmodelled;
-use crate::{ForwardingResult, Solution, Source, Tables, TwinError, solve};
+use crate::forward::{Ways, worst};
+use crate::unmodelled::{Relevance, Unmodelled};
+use crate::{ForwardingResult, Picture, Source};
 use action::{DeviceId, ExitId};
 use bgp::{PathAttributes, Prefix};
 use config::RouterConfig;
-use core::net::{IpAddr, Ipv4Addr};
-use network::{Inventory, Network, Volume};
+use core::cell::OnceCell;
+use preflight::World;
+use routing::{Direction, Held, Step};
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, OnceLock};
 
 /// Prefixes by exit, and by the device whose packets leave there.
 type ByExit = BTreeMap<ExitId, BTreeMap<DeviceId, Vec<Prefix>>>;
 
 /// The own AS at one moment, solved.
-#[derive(Clone, Debug)]
-pub struct Twin {
-    pub(crate) model: Model,
-    pub(crate) inventory: Arc<Inventory>,
-    pub(crate) tables: Tables,
-    pub(crate) volumes: BTreeMap<(ExitId, Prefix), Volume>,
-    /// Outbound rate of each exit's interface, bit/s.
-    pub(crate) rates: BTreeMap<ExitId, f64>,
+pub struct Twin<'p> {
+    pub(crate) picture: &'p Picture,
+    pub(crate) world: World<'p>,
     unmodelled: Vec<Unmodelled>,
-    by_exit: OnceLock<ByExit>,
+    by_exit: OnceCell<ByExit>,
 }
 
-impl Twin {
-    /// Builds and solves the twin of a picture.
-    ///
-    /// # Errors
-    /// [`TwinError`] when a configuration is missing or contradicts the inventory.
-    pub fn build(network: &Network) -> Result<Self, TwinError> {
-        Self::with_router_ids(network, &BTreeMap::new())
-    }
+/// A router's best path to a prefix.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Best<'t> {
+    /// Where it is from.
+    pub source: Source,
+    /// Attributes after import; LOCAL_PREF absent means the router's default.
+    pub attributes: &'t PathAttributes,
+    /// The step of the router's last comparison.
+    pub step: Step,
+}
 
-    /// Builds the twin with the BGP identifiers of external neighbours (RFC 4271 §4.2), which decide between external paths that are
-    /// equal in every earlier step. Without them such a choice is marked as dependent on the order of arrival.
-    ///
-    /// # Errors
-    /// [`TwinError`] as [`Twin::build`].
-    pub fn with_router_ids(network: &Network, ids: &BTreeMap<(DeviceId, IpAddr), Ipv4Addr>) -> Result<Self, TwinError> {
-        let remote_ids: &RemoteIds = ids;
-        let (model, unmodelled) = model::build(network, remote_ids)?;
-        let devices: Vec<DeviceId> = model.routers.iter().map(|r| r.id.clone()).collect();
-        let solve = |p: &Prefix| solve::solve(&model, p, &model.reported_history(p));
-        let base = model.prefixes().into_iter().map(|p| (p, Arc::new(solve(&p)))).collect();
-        let tables = Tables { devices: Arc::new(devices), base: Arc::new(base), overlay: BTreeMap::new() };
-        let rates = network.inventory.exits.iter().filter_map(|e| {
-            let interface = network.devices.get(&e.device)?.interfaces.get(&e.interface)?;
-            Some((e.id.clone(), interface.rate_bps?.1))
-        });
-        let rates = rates.collect();
-        let inventory = network.inventory.clone();
-        Ok(Self { model, inventory, tables, volumes: network.volumes.clone(), rates, unmodelled, by_exit: OnceLock::new() })
-    }
-
-    /// Returns the solved tables.
+impl<'p> Twin<'p> {
+    /// Solves a picture.
     #[must_use]
-    pub fn solve(&self) -> Tables {
-        self.tables.clone()
-    }
-
-    /// Returns the solved tables without copying.
-    #[must_use]
-    pub const fn tables(&self) -> &Tables {
-        &self.tables
+    pub fn new(picture: &'p Picture) -> Self {
+        let world = World::solve(&picture.blueprint, &picture.facts.own_as).with_ports(picture.ports.clone());
+        let mut unmodelled = picture.unmodelled.clone();
+        unmodelled.extend(silent(picture, &world));
+        unmodelled.extend(absent(picture, &world));
+        Self { picture, world, unmodelled, by_exit: OnceCell::new() }
     }
 
     /// Returns the configuration that edits for `device` start from.
     #[must_use]
     pub fn config(&self, device: &DeviceId) -> Option<&RouterConfig> {
-        self.model.index(device).map(|i| self.model.routers[i].config.as_ref())
+        self.picture.config(device)
     }
 
     /// Returns everything that the configurations ask for and the twin does not compute, harmless lines included.
@@ -83,23 +56,50 @@ impl Twin {
         &self.unmodelled
     }
 
-    /// Returns what becomes of packets from `device` to `prefix` under `tables`; [`ForwardingResult::Unreachable`] for a device that
-    /// the twin does not hold.
-    #[must_use]
-    pub fn exit_of(&self, tables: &Tables, device: &DeviceId, prefix: &Prefix) -> ForwardingResult {
-        let forwarding = self.forwarding(&self.model, tables);
-        self.model.index(device).map_or(ForwardingResult::Unreachable, |i| forwarding.from(i, prefix))
+    /// Returns all prefixes in order, IPv4 first. A prefix without any usable path stays listed.
+    pub fn prefixes(&self) -> impl Iterator<Item = Prefix> {
+        self.world.families.iter().flat_map(|s| s.solution.prefixes())
     }
 
-    /// Returns every result that packets from `device` to `prefix` may have under `tables`, where equal-cost ways part; sorted.
+    /// Returns a router's best path to exactly this prefix.
     #[must_use]
-    pub fn exits_of(&self, tables: &Tables, device: &DeviceId, prefix: &Prefix) -> Vec<ForwardingResult> {
-        let forwarding = self.forwarding(&self.model, tables);
-        self.model.index(device).map_or_else(Vec::new, |i| forwarding.ways(i, prefix).into_iter().collect())
+    pub fn best(&self, device: &DeviceId, prefix: &Prefix) -> Option<Best<'_>> {
+        self.best_at(&self.world, self.picture.index(device)?, prefix)
     }
 
-    pub(crate) fn forwarding<'a>(&'a self, model: &'a Model, tables: &'a Tables) -> Forwarding<'a> {
-        Forwarding { model, tables, inventory: &self.inventory }
+    pub(crate) fn best_at<'w>(&self, world: &'w World<'_>, router: usize, prefix: &Prefix) -> Option<Best<'w>> {
+        let solved = world.of(prefix.family());
+        let class = solved.solution.place_of(prefix)?;
+        let held = solved.plane.best(&solved.solution, router, class)?;
+        let step = solved.plane.step(&solved.solution, router, class)?;
+        Some(Best { source: self.source(world, router, prefix, &held), attributes: &held.route.attributes, step })
+    }
+
+    fn source(&self, world: &World<'_>, router: usize, prefix: &Prefix, held: &Held<'_>) -> Source {
+        let directions = &world.of(prefix.family()).directions;
+        let Some(came) = held.over.and_then(|h| directions.get(h)) else { return Source::Local };
+        let neighbor = came.from_address;
+        match came.from.and_then(|r| self.picture.devices.get(r)) {
+            Some(device) => Source::Internal { neighbor, device: device.clone() },
+            None => Source::External { neighbor, exit: self.exit_at(router, neighbor) },
+        }
+    }
+
+    fn exit_at(&self, router: usize, neighbor: core::net::IpAddr) -> Option<ExitId> {
+        let device = self.picture.devices.get(router)?;
+        self.picture.inventory.exit_of(device, neighbor).map(|e| e.id.clone())
+    }
+
+    /// Returns what becomes of packets from `device` to `prefix`: of several equal-cost ways the worst, else the first exit;
+    /// [`ForwardingResult::Unreachable`] for a device that the twin does not hold.
+    #[must_use]
+    pub fn exit_of(&self, device: &DeviceId, prefix: &Prefix) -> ForwardingResult {
+        self.picture.index(device).map_or(ForwardingResult::Unreachable, |i| worst(&self.ways(&self.world, i, prefix)))
+    }
+
+    /// Returns every result that packets of a router may have, where equal-cost ways part.
+    pub(crate) fn ways(&self, world: &World<'_>, router: usize, prefix: &Prefix) -> Ways {
+        world.walks(router, prefix).iter().map(|w| ForwardingResult::of(self.picture, w, prefix)).collect()
     }
 
     /// Returns the prefixes that leave by `exit` from any device, on any of its equal-cost ways, sorted.
@@ -109,27 +109,14 @@ impl Twin {
         from_any.collect::<BTreeSet<_>>().into_iter().collect()
     }
 
-    /// Returns the prefixes that leave by `exit`, per device whose packets do, sorted.
-    #[must_use]
-    pub fn prefixes_via_per_device(&self, exit: &ExitId) -> BTreeMap<DeviceId, Vec<Prefix>> {
-        self.exits().get(exit).cloned().unwrap_or_default()
-    }
-
-    /// Returns the devices whose packets to `prefix` leave by `exit` now.
-    pub(crate) fn senders(&self, exit: &ExitId, prefix: &Prefix) -> Vec<DeviceId> {
-        let devices = self.exits().get(exit).into_iter().flatten();
-        devices.filter(|(_, prefixes)| prefixes.binary_search(prefix).is_ok()).map(|(d, _)| d.clone()).collect()
-    }
-
     fn exits(&self) -> &ByExit {
         self.by_exit.get_or_init(|| {
-            let forwarding = self.forwarding(&self.model, &self.tables);
             let mut map = ByExit::new();
-            for prefix in self.tables.prefixes() {
-                for (index, router) in self.model.routers.iter().enumerate() {
-                    for way in forwarding.ways(index, prefix) {
+            for prefix in self.prefixes() {
+                for (router, device) in self.picture.devices.iter().enumerate() {
+                    for way in self.ways(&self.world, router, &prefix) {
                         if let ForwardingResult::Exit { exit } = way {
-                            map.entry(exit).or_default().entry(router.id.clone()).or_default().push(*prefix);
+                            map.entry(exit).or_default().entry(device.clone()).or_default().push(prefix);
                         }
                     }
                 }
@@ -142,13 +129,18 @@ impl Twin {
     /// default where policy sets none). Sorted by exit.
     #[must_use]
     pub fn alternatives(&self, prefix: &Prefix) -> Vec<(ExitId, PathAttributes)> {
-        let Some(solution) = self.tables.solution(prefix) else { return Vec::new() };
+        let solved = self.world.of(prefix.family());
+        let Some(class) = solved.solution.place_of(prefix) else { return Vec::new() };
         let mut found = Vec::new();
-        for (router, entry) in self.model.routers.iter().zip(&solution.entries) {
-            for path in entry.paths.iter().filter(|p| p.usable()) {
-                if let Source::External { exit: Some(exit), .. } = &path.source {
-                    let local_pref = Some(router.rules().local_pref(path));
-                    found.push((exit.clone(), PathAttributes { local_pref, ..PathAttributes::clone(&path.attributes) }));
+        for router in 0..self.picture.devices.len() {
+            let outside = |h: &Held<'_>| {
+                let came: Option<&Direction> = h.over.and_then(|d| solved.directions.get(d));
+                came.filter(|d| d.from.is_none()).and_then(|d| self.exit_at(router, d.from_address))
+            };
+            for held in solved.plane.paths(&solved.solution, router, class).filter(|h| h.usable) {
+                if let Some(exit) = outside(&held) {
+                    let local_pref = Some(self.local_pref(router, &held.route.attributes));
+                    found.push((exit, PathAttributes { local_pref, ..held.route.attributes.clone() }));
                 }
             }
         }
@@ -156,17 +148,76 @@ impl Twin {
         found
     }
 
-    /// Returns what each router has selected for `prefix` in the solved tables.
-    pub(crate) fn selected(&self, tables: &Tables, prefix: &Prefix) -> Vec<History> {
-        let none = Solution::default();
-        let solution = tables.solution(prefix).unwrap_or(&none);
-        let known = |i: usize| match solution.entries.get(i) {
-            Some(entry) if entry.order_dependent => History::Unknown,
-            Some(entry) => History::Selected(entry.best_path().map(|p| p.source.clone())),
-            None => History::Selected(None),
-        };
-        (0..self.model.routers.len()).map(known).collect()
+    /// The LOCAL_PREF that counts at a router.
+    pub(crate) fn local_pref(&self, router: usize, attributes: &PathAttributes) -> u32 {
+        let bgp = self.world.network.routers.get(router).and_then(|r| r.config.bgp.as_ref());
+        attributes.local_pref.unwrap_or_else(|| bgp.map_or(100, |b| b.default_local_pref))
     }
+
+    /// Returns the choices of a world that another order of events could turn, or that rest on an identifier which is not known: router and
+    /// prefix. What the router itself reports to use is not open.
+    pub(crate) fn open(&self, world: &World<'_>) -> BTreeSet<(usize, Prefix)> {
+        let known = |router: usize, prefix: &Prefix| {
+            let in_use = world.network.older.as_ref().and_then(|o| o.get(prefix));
+            in_use.is_some_and(|all| all.iter().any(|(r, _)| *r == router))
+        };
+        let mut out = BTreeSet::new();
+        for solved in &world.families {
+            for row in solved.order_dependent().iter().filter(|o| o.what == "choice") {
+                if let Some(router) = world.network.routers.iter().position(|r| r.name == row.router) {
+                    out.extend((!known(router, &row.prefix)).then_some((router, row.prefix)));
+                }
+            }
+            for router in self.picture.nameless.iter().map(|(r, _)| *r).collect::<BTreeSet<_>>() {
+                for (number, class) in solved.solution.classes.iter().enumerate() {
+                    let step = solved.plane.step(&solved.solution, router, number);
+                    if !matches!(step, Some(Step::RouterId | Step::ClusterLength | Step::NeighbourAddress)) {
+                        continue;
+                    }
+                    let unnamed = |h: Held<'_>| {
+                        let came = h.over.and_then(|d| solved.directions.get(d));
+                        came.is_some_and(|d| self.picture.nameless.contains(&(router, d.from_address)))
+                    };
+                    if solved.plane.paths(&solved.solution, router, number).any(unnamed) {
+                        out.extend(class.prefixes.iter().filter(|p| !known(router, p)).map(|p| (router, *p)));
+                    }
+                }
+            }
+        }
+        out
+    }
+}
+
+/// `network` statements that no route of their router backs (FRR: `bgp network import-check`, on by default).
+fn silent<'w>(picture: &'w Picture, world: &'w World<'_>) -> impl Iterator<Item = Unmodelled> + use<'w> {
+    picture.devices.iter().zip(&picture.configs).enumerate().flat_map(move |(router, (device, config))| {
+        let originates = move |prefix: &Prefix| {
+            let solved = world.of(prefix.family());
+            let class = solved.solution.place_of(prefix);
+            class.is_some_and(|c| solved.plane.paths(&solved.solution, router, c).any(|h| h.over.is_none()))
+        };
+        let networks = config.bgp.iter().flat_map(|b| &b.networks).filter(move |n| !originates(&n.prefix));
+        networks.map(move |n| Unmodelled {
+            device: device.clone(),
+            line: None,
+            what: format!("network {} has no route of its own, so it is not originated", n.prefix),
+            relevance: Relevance::Routing,
+        })
+    })
+}
+
+/// Sessions that are up on their router and do not come up from the configurations.
+fn absent(picture: &Picture, world: &World<'_>) -> Vec<Unmodelled> {
+    let mut out = Vec::new();
+    for solved in &world.families {
+        for missing in solved.plane.absent.iter().filter(|a| picture.established.contains(&(a.router, a.neighbor))) {
+            let Some(device) = picture.devices.get(missing.router) else { continue };
+            let what = format!("the session with {} is up, and does not come up in the twin: {}", missing.neighbor, missing.why);
+            out.push(Unmodelled { device: device.clone(), line: None, what, relevance: Relevance::Routing });
+        }
+    }
+    out.dedup();
+    out
 }
 
 #[cfg(test)]

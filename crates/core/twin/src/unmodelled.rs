@@ -71,10 +71,14 @@ const HARMLESS: [&str; 24] = [
 
 /// Lists the lines of a configuration that are not modelled.
 pub fn of_config<'a>(device: &'a DeviceId, config: &'a RouterConfig) -> impl Iterator<Item = Unmodelled> + 'a {
-    config.unmodelled.iter().chain(&config.wider).chain(&config.problems).map(move |u| Unmodelled {
+    config.unmodelled.iter().chain(&config.problems).map(move |u| Unmodelled {
         device: device.clone(),
         line: (u.line > 0).then_some(u.line),
-        what: if u.context.is_empty() { u.text.clone() } else { format!("{} / {}", u.context, u.text) },
+        what: if u.context.is_empty() {
+            format!("{}: {}", u.text, u.effect())
+        } else {
+            format!("{} / {}: {}", u.context, u.text, u.effect())
+        },
         // the readers of other dialects name an effect on routes, and pass over what has none
         relevance: if u.effect.is_empty() { relevance(&u.context, &u.text) } else { Relevance::Routing },
     })

@@ -1,22 +1,23 @@
 //! The same network with edits.
 
-use crate::check::{self, Evidence};
-use crate::forward::{Forwarding, worst};
-use crate::import;
-use crate::model::{Model, Router};
-use crate::prediction::{AnnouncedChange, DeviceChange, Prediction, PrefixChange, RouteView};
-use crate::session::Peer;
+use crate::alike;
+use crate::forward::worst;
+use crate::prediction::{AnnouncedChange, DeviceChange, ExitLoad, LinkLoad, Prediction, PrefixChange, RouteView};
 use crate::unmodelled::Relevance;
-use crate::{Entry, Source, Tables, Twin, TwinError, export, load, solve};
-use action::{DeviceEdits, Direction};
-use bgp::{Family, Prefix};
-use config::{Condition, RouterConfig, edit};
+use crate::{Twin, TwinError};
+use action::{ActionType, DeviceEdits, DeviceId, ExitId};
+use bgp::Prefix;
+use config::{PolicyEdit, RouterConfig, edit};
+use core::net::IpAddr;
+use preflight::load::Carrier;
+use preflight::{Check, CheckId, Context, Evidence, Facts, Group, Intent, Limits, Verdict, Way, World};
+use routing::Blueprint;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
-use units::Ratio;
 
 /// Share of an exit's capacity that it may carry after a change, unless the question says otherwise.
 pub const UTILISATION_MAX: f64 = 0.85;
+/// Ways that change whose choices are explained.
+const EXPLAINED: usize = 3;
 
 /// A question to the twin.
 #[derive(Clone, Copy, Debug)]
@@ -25,8 +26,8 @@ pub struct Question<'a> {
     pub edits: &'a [DeviceEdits],
     /// Prefixes that are meant to move; anything else that moves fails the scope check.
     pub intended: &'a [Prefix],
-    /// Direction of the action; `None`: taken from what the edits touch.
-    pub direction: Option<Direction>,
+    /// Which action it is; `None`: edits alone.
+    pub kind: Option<ActionType>,
     /// Share of its capacity that an exit may carry afterwards, 0–1.
     pub utilisation_max: f64,
 }
@@ -35,19 +36,11 @@ impl<'a> Question<'a> {
     /// Asks what `edits` would do that are meant to move `intended`.
     #[must_use]
     pub const fn new(edits: &'a [DeviceEdits], intended: &'a [Prefix]) -> Self {
-        Self { edits, intended, direction: None, utilisation_max: UTILISATION_MAX }
+        Self { edits, intended, kind: None, utilisation_max: UTILISATION_MAX }
     }
 }
 
-/// Both sides of a what-if.
-pub struct Outcome {
-    pub model: Model,
-    pub tables: Tables,
-    /// Prefixes that were computed again.
-    pub computed: BTreeSet<Prefix>,
-}
-
-impl Twin {
+impl Twin<'_> {
     /// Returns what `edits` would change that are meant to move `intended`.
     ///
     /// # Errors
@@ -56,281 +49,251 @@ impl Twin {
         self.ask(&Question::new(edits, intended))
     }
 
-    /// Answers several questions against the same tables.
-    #[must_use]
-    pub fn ask_all(&self, questions: &[Question<'_>]) -> Vec<Result<Prediction, TwinError>> {
-        questions.iter().map(|q| self.ask(q)).collect()
-    }
-
     /// Answers one question.
     ///
     /// # Errors
     /// [`TwinError`] when the edits name an unknown device or do not apply to its configuration.
     pub fn ask(&self, question: &Question<'_>) -> Result<Prediction, TwinError> {
-        let model = edited(&self.model, question.edits)?;
-        let after = self.solve_again(&self.model, &self.tables, model);
-        let (changed, attributes_only) = self.changes(&after);
-        let announced = self.announced(&after);
-        let known_prefixes = self.tables.known();
-        let blast = Ratio::of(changed.len() as u64, known_prefixes);
-        let traffic = load::moved(self, &changed);
-        let evidence = Evidence { twin: self, question, after: &after, changed: &changed, announced: &announced, loads: &traffic.loads };
-        let checks = check::all(&evidence)?;
+        let network = self.picture.edited(&self.picture.blueprint, question.edits)?;
+        let after = self.world.changed(&network);
+        let intent = self.intent(question);
+        let facts = Facts {
+            intended: Some(question.intended.to_vec()),
+            limits: Limits {
+                utilisation_max: question.utilisation_max,
+                // a failure allows more than the ordinary case, never less
+                utilisation_n1_max: self.picture.facts.limits.utilisation_n1_max.max(question.utilisation_max),
+                ..self.picture.facts.limits.clone()
+            },
+            ..self.picture.facts.clone()
+        };
+        let evidence = Evidence::new(&self.world, &after, &intent, Context::of(&facts));
+        let mut checks = evidence.checks();
+        alike::join(&mut checks, alike::differences(&evidence, question));
+        checks.push(self.inverse(&evidence, &network, question)?);
+        checks.sort_by_key(|c| c.id);
+        let changed = self.changes(&after, &evidence.difference.groups);
+        let (moved_bps, unknown_volume) = self.traffic(&evidence.difference.groups);
+        let (loads, links) = self.loads(&evidence);
         Ok(Prediction {
-            order_dependent: self.order_dependent(&after, &changed),
-            unmodelled: self.relevant(&after),
-            changed,
-            attributes_only,
-            known_prefixes,
-            blast,
-            loads: traffic.loads,
-            moved_bps: traffic.moved_bps,
-            unknown_volume: traffic.unknown,
-            announced,
+            known_prefixes: evidence.difference.prefixes as u64,
+            blast: evidence.difference.blast,
+            loads,
+            links,
+            moved_bps,
+            unknown_volume,
+            announced: self.announced(&evidence),
+            convergence: preflight::prediction(&evidence).convergence,
             checks,
+            order_dependent: self.turned(&after, &changed),
+            unmodelled: self.relevant(&after),
+            explanation: self.explanation(&after, &evidence.difference.groups),
+            changed,
         })
     }
 
-    /// Computes again what differs between two models, over `tables` of the first.
-    pub(crate) fn solve_again(&self, before: &Model, tables: &Tables, model: Model) -> Outcome {
-        let computed = reached(before, tables, &model);
-        let mut overlay = tables.overlay.clone();
-        for prefix in &computed {
-            let history = self.selected(tables, prefix);
-            overlay.insert(*prefix, Arc::new(solve::solve(&model, prefix, &history)));
-        }
-        Outcome { model, tables: Tables { overlay, ..tables.clone() }, computed }
-    }
-
-    fn changes(&self, after: &Outcome) -> (Vec<PrefixChange>, Vec<Prefix>) {
-        let old = self.forwarding(&self.model, &self.tables);
-        let new = self.forwarding(&after.model, &after.tables);
-        let (mut changed, mut attributes_only) = (Vec::new(), Vec::new());
-        for prefix in self.affected(after) {
-            let mut devices = Vec::new();
-            let mut touched = false;
-            for (index, router) in self.model.routers.iter().enumerate() {
-                let (b, a) = (self.tables.entry_at(index, &prefix), after.tables.entry_at(index, &prefix));
-                touched |= best_attributes(b) != best_attributes(a);
-                let (before, after) = (view(&old, index, &prefix, b), view(&new, index, &prefix, a));
-                if moved(&before, &after) {
-                    devices.push(DeviceChange { device: router.id.clone(), before, after });
-                }
+    /// What the change is, as far as the checks ask.
+    fn intent(&self, question: &Question<'_>) -> Intent {
+        let mut intent = Intent {
+            actions: question.kind.iter().map(|k| k.name().to_owned()).collect(),
+            prefixes: question.intended.to_vec(),
+            ..Intent::default()
+        };
+        for device in question.edits.iter().filter(|d| !d.edits.is_empty()) {
+            let router = device.device.to_string();
+            let Some((index, config)) = self.picture.index(&device.device).zip(self.config(&device.device)) else { continue };
+            for neighbor in concerned(config, &device.edits) {
+                let port = self.picture.ports.get(&(index, neighbor)).copied();
+                intent.sessions.extend([Some(neighbor), port].into_iter().flatten().map(|n| (router.clone(), n)));
             }
-            if !devices.is_empty() {
-                changed.push(PrefixChange { prefix, devices });
-            } else if touched {
-                attributes_only.push(prefix);
-            }
+            intent.routers.push(router);
         }
-        (changed, attributes_only)
+        intent.routers.dedup();
+        intent.sessions.sort();
+        intent.sessions.dedup();
+        intent
     }
 
-    /// Prefixes computed again, and more specific ones that may fall back on them.
-    fn affected(&self, after: &Outcome) -> BTreeSet<Prefix> {
-        let mut all = after.computed.clone();
-        for prefix in &after.computed {
-            all.extend(self.tables.base.range(prefix..).map(|(p, _)| *p).take_while(|p| prefix.covers(p)));
-        }
-        all
-    }
-
-    /// Compares what every external neighbour is told of the computed prefixes, and of all where its export policy changes.
-    fn announced(&self, after: &Outcome) -> Vec<AnnouncedChange> {
-        let mut changes = Vec::new();
-        for (index, (old, new)) in self.model.routers.iter().zip(&after.model.routers).enumerate() {
-            for (position, session) in old.sessions.iter().enumerate() {
-                if matches!(session.peer, Peer::Internal { .. }) {
-                    continue;
-                }
-                let far = &new.sessions[position];
-                let whole = export_differs(old, new, position) || session.enabled() != far.enabled();
-                let empty = Entry::default();
-                let mut change = AnnouncedChange {
-                    device: old.id.clone(),
-                    neighbor: session.neighbor,
-                    added: Vec::new(),
-                    withdrawn: Vec::new(),
-                    modified: Vec::new(),
-                };
-                let prefixes: Vec<Prefix> =
-                    if whole { self.tables.prefixes().copied().collect() } else { after.computed.iter().copied().collect() };
-                for prefix in prefixes {
-                    let (b, a) = (self.tables.entry_at(index, &prefix), after.tables.entry_at(index, &prefix));
-                    let was = export::to_external(&self.model, index, session, &prefix, b.unwrap_or(&empty));
-                    let is = export::to_external(&after.model, index, far, &prefix, a.unwrap_or(&empty));
-                    match (was, is) {
-                        (None, Some(_)) => change.added.push(prefix),
-                        (Some(_), None) => change.withdrawn.push(prefix),
-                        (Some(x), Some(y)) if x != y => change.modified.push(prefix),
-                        _ => {}
-                    }
-                }
-                if !(change.added.is_empty() && change.withdrawn.is_empty() && change.modified.is_empty()) {
-                    changes.push(change);
-                }
+    /// Lists by prefix and device what the groups say.
+    fn changes(&self, after: &World<'_>, groups: &[Group]) -> Vec<PrefixChange> {
+        let mut by_prefix: BTreeMap<Prefix, BTreeMap<usize, DeviceChange>> = BTreeMap::new();
+        for group in groups {
+            let device = DeviceId::from(group.router.as_str());
+            let Some(router) = self.picture.index(&device) else { continue };
+            for prefix in &group.prefixes {
+                let (before, after) = (self.view(&self.world, router, prefix), self.view(after, router, prefix));
+                by_prefix.entry(*prefix).or_default().insert(router, DeviceChange { device: device.clone(), before, after });
             }
         }
-        changes
+        by_prefix.into_iter().map(|(prefix, devices)| PrefixChange { prefix, devices: devices.into_values().collect() }).collect()
     }
 
-    fn order_dependent(&self, after: &Outcome, changed: &[PrefixChange]) -> Vec<(action::DeviceId, Prefix)> {
-        let mut found = Vec::new();
-        for change in changed {
-            for (index, router) in self.model.routers.iter().enumerate() {
-                if after.tables.entry_at(index, &change.prefix).is_some_and(|e| e.order_dependent) {
-                    found.push((router.id.clone(), change.prefix));
+    fn view(&self, world: &World<'_>, router: usize, prefix: &Prefix) -> RouteView {
+        let best = self.best_at(world, router, prefix);
+        let ways = self.ways(world, router, prefix);
+        RouteView {
+            forwarding: worst(&ways),
+            ways: ways.into_iter().collect(),
+            next_hop: best.as_ref().and_then(|b| b.attributes.next_hop),
+            as_path: best.as_ref().map(|b| b.attributes.as_path.clone()),
+            local_pref: best.as_ref().map(|b| self.local_pref(router, b.attributes)),
+            med: best.as_ref().and_then(|b| b.attributes.med),
+            step: best.map(|b| b.step),
+        }
+    }
+
+    /// Sums the measured volume of what changes its exit, and counts the prefixes without one.
+    fn traffic(&self, groups: &[Group]) -> (f64, u64) {
+        let exit = |way: &Option<Way>| way.as_ref().and_then(|w| w.exit.as_ref()).map(|e| self.picture.exit_id(e));
+        let mut leaving: BTreeSet<(ExitId, Prefix)> = BTreeSet::new();
+        for group in groups {
+            let (from, to) = (exit(&group.before), exit(&group.after));
+            if let Some(from) = from.filter(|f| Some(f) != to.as_ref()) {
+                leaving.extend(group.prefixes.iter().map(|p| (from.clone(), *p)));
+            }
+        }
+        // an exit that reports volumes and does not list a prefix carries none of it
+        let reports: BTreeSet<&ExitId> = self.picture.volumes.keys().map(|(exit, _)| exit).collect();
+        let volume = |key: &(ExitId, Prefix)| match self.picture.volumes.get(key) {
+            Some(volume) => Some(volume.bps),
+            None => reports.contains(&key.0).then_some(0.0),
+        };
+        let volumes = leaving.iter().map(volume);
+        volumes.fold((0.0, 0), |(bps, unknown), v| (bps + v.unwrap_or(0.0), unknown + u64::from(v.is_none())))
+    }
+
+    fn loads(&self, e: &Evidence<'_>) -> (Vec<ExitLoad>, Vec<LinkLoad>) {
+        let (mut exits, mut links) = (Vec::new(), Vec::new());
+        for load in &e.loads {
+            match &load.carrier {
+                Carrier::Exit(exit) => exits.push(ExitLoad {
+                    exit: self.picture.exit_id(exit),
+                    before_bps: load.before_bps,
+                    after_bps: load.after_bps,
+                    worst_bps: load.worst_bps,
+                    capacity_bps: load.capacity_bps,
+                    unknown_volume: load.unknown,
+                }),
+                Carrier::Link(link) => {
+                    links.push(LinkLoad { link: link.clone(), before_bps: load.before_bps, after_bps: load.after_bps });
                 }
             }
         }
-        found
+        exits.sort_by(|a, b| a.exit.cmp(&b.exit));
+        (exits, links)
     }
 
-    /// What could make this answer wrong: missing pieces that touch routes, and policies whose result is not known.
-    fn relevant(&self, after: &Outcome) -> Vec<String> {
+    fn announced(&self, e: &Evidence<'_>) -> Vec<AnnouncedChange> {
+        let change = |c: &preflight::AnnouncedChange| AnnouncedChange {
+            device: DeviceId::from(c.session.router.as_str()),
+            neighbor: c.session.neighbor,
+            added: c.added.clone(),
+            withdrawn: c.withdrawn.clone(),
+            modified: c.modified.clone(),
+        };
+        e.difference.announced.iter().map(change).collect()
+    }
+
+    fn turned(&self, after: &World<'_>, changed: &[PrefixChange]) -> Vec<(DeviceId, Prefix)> {
+        let prefixes: BTreeSet<&Prefix> = changed.iter().map(|c| &c.prefix).collect();
+        if prefixes.is_empty() {
+            return Vec::new();
+        }
+        let open = self.open(after).into_iter().filter(|(_, p)| prefixes.contains(p));
+        open.filter_map(|(router, p)| Some((self.picture.devices.get(router)?.clone(), p))).collect()
+    }
+
+    /// What could make this answer wrong: missing pieces that touch routes, and sessions that the edits wake and whose routes nobody knows.
+    fn relevant(&self, after: &World<'_>) -> Vec<String> {
         let mut all: Vec<String> =
             self.unmodelled().iter().filter(|u| u.relevance == Relevance::Routing).map(ToString::to_string).collect();
-        let mut unknown: BTreeMap<String, u64> = BTreeMap::new();
-        for prefix in &after.computed {
-            for (index, router) in self.model.routers.iter().enumerate() {
-                let paths = after.tables.entry_at(index, prefix).map_or(&[][..], |e| &e.paths);
-                for path in paths {
-                    if let Some(why @ crate::Rejection::NotModelled { .. }) = &path.rejected {
-                        *unknown.entry(format!("{}: from {}: {why}", router.id, path.source)).or_default() += 1;
-                    }
-                }
-            }
+        let mut woken = BTreeSet::new();
+        for (was, is) in self.world.families.iter().zip(&after.families) {
+            let known: BTreeSet<_> = was.directions.iter().map(|d| (d.to, d.from_address)).collect();
+            let fresh = is.directions.iter().filter(|d| d.from.is_none() && d.to.is_some() && !known.contains(&(d.to, d.from_address)));
+            woken.extend(fresh.filter_map(|d| Some((d.to?, d.from_address))));
         }
-        all.extend(unknown.into_iter().map(|(what, count)| format!("{what} ({count} prefixes left out)")));
-        for router in &after.model.routers {
-            for session in router.sessions.iter().filter(|s| after.model.is_up(s)) {
-                let woken = self.model.index(&router.id).is_some_and(|i| {
-                    self.model.routers[i].session(session.neighbor).is_some_and(|s| !self.model.routers[i].sessions[s].enabled())
-                });
-                if let (true, Peer::External { feed, .. }) = (woken, &session.peer)
-                    && feed.is_empty()
-                {
-                    all.push(format!("{}: routes of {} are not known while its session is down", router.id, session.neighbor));
-                }
-            }
+        let empty = |(router, neighbor): &(usize, IpAddr)| {
+            let mut feeds = after.network.feeds.iter().filter(|f| (f.router, f.neighbor) == (*router, *neighbor));
+            feeds.all(|f| f.routes.is_empty())
+        };
+        for (router, neighbor) in woken.into_iter().filter(empty) {
+            let device = self.picture.devices.get(router).map(ToString::to_string).unwrap_or_default();
+            all.push(format!("{device}: routes of {neighbor} are not known while its session is down"));
         }
         all
     }
-}
 
-fn best_attributes(entry: Option<&Entry>) -> Option<&bgp::PathAttributes> {
-    entry.and_then(Entry::best_path).map(|p| p.attributes.as_ref())
-}
-
-fn moved(before: &RouteView, after: &RouteView) -> bool {
-    before.ways != after.ways || before.next_hop != after.next_hop || before.as_path != after.as_path
-}
-
-fn view(forwarding: &Forwarding<'_>, index: usize, prefix: &Prefix, entry: Option<&Entry>) -> RouteView {
-    let best = entry.and_then(Entry::best_path);
-    let ways = forwarding.ways(index, prefix);
-    RouteView {
-        forwarding: worst(&ways),
-        ways: ways.into_iter().collect(),
-        next_hop: best.and_then(|p| p.attributes.next_hop),
-        as_path: best.map(|p| p.attributes.as_path.clone()),
-        local_pref: best.map(|p| forwarding.model.routers[index].rules().local_pref(p)),
-        med: best.and_then(|p| p.attributes.med),
-        reason: entry.and_then(|e| e.reason),
-    }
-}
-
-/// Applies edits to the routers they name; all others stay shared.
-pub fn edited(model: &Model, edits: &[DeviceEdits]) -> Result<Model, TwinError> {
-    let mut model = model.clone();
-    for device in edits {
-        let index = model.index(&device.device).ok_or_else(|| TwinError::UnknownDevice { device: device.device.clone() })?;
-        let mut config = RouterConfig::clone(&model.routers[index].config);
-        edit::apply(&mut config, &device.edits).map_err(|source| TwinError::Edit { device: device.device.clone(), source })?;
-        model.routers[index] = Arc::new(model.routers[index].with_config(config));
-    }
-    Ok(model)
-}
-
-/// Prefixes whose paths may differ between two models: those with another import result at an edited router, and all where a session
-/// with one of ours or its policy changes.
-fn reached(before: &Model, tables: &Tables, after: &Model) -> BTreeSet<Prefix> {
-    let mut reached = BTreeSet::new();
-    for (index, (old, new)) in before.routers.iter().zip(&after.routers).enumerate() {
-        if Arc::ptr_eq(old, new) {
-            continue;
-        }
-        for (prefix, policy) in &old.networks {
-            if policy.as_deref().is_some_and(|name| policy_differs(&old.config, &new.config, name)) {
-                reached.insert(*prefix);
+    /// Explains, for one prefix of each of the first ways that change, the choice before and after.
+    fn explanation(&self, after: &World<'_>, groups: &[Group]) -> Vec<String> {
+        let exit = |way: &Option<Way>| way.as_ref().and_then(|w| w.exit.clone());
+        let mut told: BTreeSet<(Option<preflight::Exit>, Option<preflight::Exit>)> = BTreeSet::new();
+        let mut out = Vec::new();
+        // who sends packets out himself explains more than who follows him
+        let own = |g: &Group| exit(&g.before).is_some_and(|e| e.router == g.router);
+        let (edges, others): (Vec<&Group>, Vec<&Group>) = groups.iter().filter(|g| exit(&g.before) != exit(&g.after)).partition(|g| own(g));
+        for group in edges.into_iter().chain(others) {
+            if told.len() >= EXPLAINED || !told.insert((exit(&group.before), exit(&group.after))) {
+                continue;
             }
-        }
-        for (position, session) in old.sessions.iter().enumerate() {
-            let far = &new.sessions[position];
-            let toggled = session.enabled() != far.enabled();
-            match &session.peer {
-                Peer::Internal { .. } if toggled || internal_policy_differs(old, new, position) => {
-                    reached.extend(tables.prefixes().copied())
-                }
-                Peer::Internal { .. } => {}
-                Peer::External { feed, .. } if toggled => reached.extend(feed.keys().copied()),
-                Peer::External { exit, feed, .. } => {
-                    for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
-                        if !import_differs(old, new, position, family) {
-                            continue;
-                        }
-                        let source = Source::External { neighbor: session.neighbor, exit: exit.clone() };
-                        for (prefix, announced) in feed.iter().filter(|(p, _)| p.family() == family) {
-                            let was = import::external(before, index, session, source.clone(), prefix, announced);
-                            let is = import::external(after, index, far, source.clone(), prefix, announced);
-                            // the number of the term changes nothing
-                            if (was.attributes, was.weight, was.rejected) != (is.attributes, is.weight, is.rejected) {
-                                reached.insert(*prefix);
-                            }
-                        }
-                    }
+            let router = self.picture.index(&DeviceId::from(group.router.as_str()));
+            let Some((router, prefix)) = router.zip(group.prefixes.first()) else { continue };
+            for (word, world) in [("now", &self.world), ("after", after)] {
+                if let Some(why) = self.explained(world, router, prefix) {
+                    out.push(format!("{word}: {}", why.lines().join("\n")));
                 }
             }
         }
+        out.iter().flat_map(|block| block.lines().map(str::to_owned)).collect()
     }
-    reached
-}
 
-fn import_differs(old: &Router, new: &Router, position: usize, family: Family) -> bool {
-    let name = |r: &Router| r.sessions[position].families.get(&family).and_then(|f| f.import.clone());
-    differs(old, new, name(old), name(new))
-}
-
-/// Says whether what a session announces may differ because its export policy does.
-pub fn export_differs(old: &Router, new: &Router, position: usize) -> bool {
-    [Family::Ipv4Unicast, Family::Ipv6Unicast].into_iter().any(|family| {
-        let name = |r: &Router| r.sessions[position].families.get(&family).and_then(|f| f.export.clone());
-        differs(old, new, name(old), name(new))
-    })
-}
-
-fn internal_policy_differs(old: &Router, new: &Router, position: usize) -> bool {
-    let import = [Family::Ipv4Unicast, Family::Ipv6Unicast].into_iter().any(|f| import_differs(old, new, position, f));
-    import || export_differs(old, new, position)
-}
-
-fn differs(old: &Router, new: &Router, before: Option<String>, after: Option<String>) -> bool {
-    before != after || before.is_some_and(|name| policy_differs(&old.config, &new.config, &name))
-}
-
-/// Says whether a policy or a set that it names differs between two configurations.
-pub fn policy_differs(old: &RouterConfig, new: &RouterConfig, name: &str) -> bool {
-    let (a, b) = (old.policy.definitions.get(name), new.policy.definitions.get(name));
-    if a != b {
-        return true;
+    /// K15: the inverse edits, as they are sent to the device, bring configurations and tables back.
+    fn inverse(&self, e: &Evidence<'_>, network: &Blueprint, question: &Question<'_>) -> Result<Check, TwinError> {
+        let mut undo = Vec::new();
+        let mut current = self.picture.blueprint.clone();
+        for device in question.edits {
+            let config = self.picture.index(&device.device).and_then(|i| current.routers.get(i)).map(|r| &r.config);
+            let config = config.ok_or_else(|| TwinError::UnknownDevice { device: device.device.clone() })?;
+            let failed = |source| TwinError::Edit { device: device.device.clone(), source };
+            let edits = edit::inverse(config, &device.edits).map_err(failed)?;
+            current = self.picture.edited(&current, core::slice::from_ref(device))?;
+            undo.push(DeviceEdits { device: device.device.clone(), edits });
+        }
+        undo.reverse();
+        match self.picture.edited(network, &undo) {
+            Ok(restored) => Ok(preflight::check::inverse::inverse(e, &e.after.changed(&restored))),
+            Err(error) => {
+                let sentence = format!("the inverse does not apply: {error}");
+                let id = CheckId::K15;
+                Ok(Check { id, name: id.subject(), verdict: Verdict::Block, tier: None, sentence, found: 1, rows: Vec::new() })
+            }
+        }
     }
-    let conditions = a.into_iter().flat_map(|d| d.statements.iter()).flat_map(|s| s.conditions.iter());
-    let named_set = |c: &Condition| match c {
-        Condition::PrefixSet(set) => old.policy.prefix_sets.get(set) != new.policy.prefix_sets.get(set),
-        Condition::CommunitySet(set) => old.policy.community_sets.get(set) != new.policy.community_sets.get(set),
-        Condition::Unmodelled(_) | Condition::Wider { .. } => false,
+}
+
+/// Neighbours whose sessions or policies edits touch.
+fn concerned(config: &RouterConfig, edits: &[PolicyEdit]) -> BTreeSet<IpAddr> {
+    let mut policies: BTreeSet<&str> = BTreeSet::new();
+    let mut out = BTreeSet::new();
+    for edit in edits {
+        match edit {
+            PolicyEdit::InsertStatement { policy, .. }
+            | PolicyEdit::ReplaceStatement { policy, .. }
+            | PolicyEdit::DeleteStatement { policy, .. } => {
+                policies.insert(policy);
+            }
+            PolicyEdit::SetNeighborEnabled { neighbor, .. } => {
+                out.insert(*neighbor);
+            }
+            PolicyEdit::PutPrefixSet { .. } | PolicyEdit::DeletePrefixSet { .. } => {}
+        }
+    }
+    let uses = |n: &config::Neighbor| {
+        let named = n.families.values().flat_map(|f| [&f.import, &f.export]).flatten();
+        named.into_iter().any(|name| policies.contains(name.as_str()))
     };
-    conditions.into_iter().any(named_set)
+    out.extend(config.bgp.iter().flat_map(|b| &b.neighbors).filter(|(_, n)| uses(n)).map(|(address, _)| *address));
+    out
 }
 
 #[cfg(test)]

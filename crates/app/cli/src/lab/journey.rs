@@ -238,7 +238,13 @@ impl Player<'_> {
                     self.report.summary.clone_from(summary);
                     (self.report.predicted_delay_ms, self.report.predicted_loss) = (*predicted_delay_ms, *predicted_loss);
                     if self.scenario.auto_approve {
-                        self.approve(ApproveArguments { id: *proposal, plan_hash: plan_hash.clone(), typed_target: None }).await;
+                        self.approve(ApproveArguments {
+                            id: *proposal,
+                            plan_hash: plan_hash.clone(),
+                            typed_target: None,
+                            override_reason: None,
+                        })
+                        .await;
                     }
                 }
                 Happening::Approved { .. } => self.report.seconds.approve = at,

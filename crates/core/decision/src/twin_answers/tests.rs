@@ -8,7 +8,7 @@ use perception::Finding;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 use std::sync::Arc;
-use twin::Twin;
+use twin::{Picture, Twin};
 
 const ROUTERS: [(&str, u8); 3] = [("r1", 1), ("r2", 2), ("r4", 4)];
 
@@ -71,7 +71,7 @@ fn running_config(device: &str, number: u8) -> String {
 }
 
 /// The scene with real configurations and routes, and the real twin over it.
-fn real(scene: &mut Scene) -> Twin {
+fn real(scene: &mut Scene) -> Twin<'static> {
     for (device, number) in ROUTERS {
         let text = running_config(device, number);
         let model = config::frr::parse(&text);
@@ -89,7 +89,12 @@ fn real(scene: &mut Scene) -> Twin {
             scene.network.set_adj_rib(&DeviceId::from(device), neighbor, RibView::AdjRibInPre, announced.map(route).collect());
         }
     }
-    Twin::build(&scene.network).unwrap()
+    solved(&scene.network)
+}
+
+/// The picture lives as long as the test.
+fn solved(network: &network::Network) -> Twin<'static> {
+    Twin::new(Box::leak(Box::new(Picture::of(network).unwrap())))
 }
 
 #[test]
@@ -122,7 +127,7 @@ fn a_second_trouble_is_answered_on_top_of_the_first_change() {
         let config = scene.network.devices.get_mut(&device.device).unwrap().config.as_mut().unwrap();
         config::edit::apply(&mut Arc::make_mut(config).model, &device.edits).unwrap();
     }
-    let twin = Twin::build(&scene.network).unwrap();
+    let twin = solved(&scene.network);
     assert_eq!(twin.prefixes_via(&ExitId::from("r2-ispc")).len(), 10);
     let view = View { network: &scene.network, perception: &scene.perception, now: t(scene.second) };
     assert_eq!(decide(&finding, &view, &twin, &scene.settings).chosen.action.kind, ActionType::NoAction, "it is done");

@@ -14,7 +14,7 @@ fn tamper(scene: &mut Scene, device: &str, change: impl FnOnce(&mut PathAttribut
     *route = LocRoute { attributes: Arc::new(attributes) };
 }
 
-fn reported() -> (Scene, Twin) {
+fn reported() -> (Scene, Twin<'static>) {
     let mut scene = Scene::seeded();
     let twin = scene.twin();
     scene.report(&twin);

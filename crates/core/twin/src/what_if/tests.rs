@@ -1,7 +1,6 @@
-use crate::check::CheckId;
 use crate::scene::{EAST, SOUTH, Scene, WEST, d, neighbor, p, x};
-use crate::{Prediction, Question, Reason, Twin, TwinError};
-use action::{DeviceEdits, Direction};
+use crate::{CheckId, Prediction, Question, Step, Twin, TwinError, Verdict};
+use action::{ActionType, DeviceEdits};
 use bgp::{AsPath, Community, Family, PathAttributes, Prefix};
 use config::{Condition, PolicyEdit, PolicyResult, RouteAction, Statement};
 use proptest::prelude::*;
@@ -14,16 +13,22 @@ fn prefixes(list: &[&str]) -> Vec<Prefix> {
     all
 }
 
-fn ask(twin: &Twin, edits: DeviceEdits, intended: &[&str]) -> Prediction {
+fn ask(twin: &Twin<'_>, edits: DeviceEdits, intended: &[&str]) -> Prediction {
     twin.what_if(&[edits], &prefixes(intended)).unwrap()
 }
 
 fn failed(prediction: &Prediction) -> Vec<CheckId> {
-    prediction.checks.iter().filter(|c| !c.passed).map(|c| c.id).collect()
+    prediction.checks.iter().filter(|c| c.verdict == Verdict::Block).map(|c| c.id).collect()
 }
 
 fn detail(prediction: &Prediction, id: CheckId) -> &str {
-    &prediction.checks.iter().find(|c| c.id == id).unwrap().detail
+    &prediction.checks.iter().find(|c| c.id == id).unwrap().sentence
+}
+
+/// Every choice of every router, in words.
+fn tables(twin: &Twin<'_>) -> Vec<String> {
+    let of = |device: &str| twin.prefixes().filter_map(|p| twin.best(&d(device), &p).map(|b| format!("{p} {b:?}"))).collect::<Vec<_>>();
+    ["r1", "r2", "r3", "r4", "r5"].into_iter().flat_map(of).collect()
 }
 
 /// Exits after, per device, of one prefix.
@@ -61,14 +66,14 @@ fn lowering_local_pref_yields_to_the_next_best_exit() {
         exits.contains(&("r4".to_owned(), "r1-ispb".to_owned())) && exits.contains(&("r2".to_owned(), "r2-ispb".to_owned())),
         "{exits:?}"
     );
-    assert_eq!(prediction.changed[0].devices[0].after.reason, Some(Reason::LocalPref));
+    assert_eq!(prediction.changed[0].devices[0].after.step, Some(Step::LocalPref));
 }
 
 #[test]
 fn an_edit_that_changes_no_choice_moves_nothing() {
     let scene = Scene::seeded();
     let prediction = ask(&scene.twin(), scene.local_pref("r1-ispa", &[EAST[0]], 210), &[EAST[0]]);
-    assert_eq!((prediction.changed.len(), prediction.attributes_only.len()), (0, 1));
+    assert_eq!(prediction.changed, []);
     assert_eq!(failed(&prediction), []);
 }
 
@@ -85,7 +90,7 @@ fn a_drain_moves_everything_and_tells_the_neighbour() {
     // the same edits under an outbound label are refused: they change what is announced
     let edits = [scene.drain("r1-ispa")];
     let intended = prefixes(&EAST);
-    let outbound = Question { direction: Some(Direction::Outbound), ..Question::new(&edits, &intended) };
+    let outbound = Question { kind: Some(ActionType::LocalPrefAdjust), ..Question::new(&edits, &intended) };
     assert_eq!(failed(&twin.ask(&outbound).unwrap()), [CheckId::K05]);
 }
 
@@ -143,8 +148,8 @@ fn export_terms_that_let_foreign_routes_out_fail_the_announcements() {
     let statement = Statement { sequence: 20, result: PolicyResult::Accept, conditions: vec![], actions: vec![] };
     let edits = vec![PolicyEdit::InsertStatement { policy: "ISPC-OUT".to_owned(), statement, before: None }];
     let prediction = ask(&scene.twin(), DeviceEdits { device: d("r2"), edits }, &[]);
-    assert!(failed(&prediction).contains(&CheckId::K05));
-    assert!(detail(&prediction, CheckId::K05).contains("not ours"), "{}", detail(&prediction, CheckId::K05));
+    assert!(failed(&prediction).contains(&CheckId::K04), "{:?}", failed(&prediction));
+    assert!(detail(&prediction, CheckId::K04).contains("hairpin"), "{}", detail(&prediction, CheckId::K04));
 }
 
 #[test]
@@ -158,8 +163,10 @@ fn volumes_move_with_their_prefixes_and_the_smaller_exit_overflows() {
     let prediction = ask(&twin, edits.clone(), &EAST);
     assert_eq!(failed(&prediction), [CheckId::K07]);
     let load = |e: &str| prediction.loads.iter().find(|l| l.exit == x(e)).map(|l| (l.before_bps, l.after_bps)).unwrap();
-    assert_eq!(load("r1-ispa"), (Some(40e6), Some(0.0)));
-    assert_eq!(load("r2-ispc"), (Some(15e6), Some(55e6)));
+    let near =
+        |(before, after): (Option<f64>, Option<f64>), b: f64, a: f64| (before.unwrap() - b).abs() < 1.0 && (after.unwrap() - a).abs() < 1.0;
+    assert!(near(load("r1-ispa"), 40e6, 0.0), "{:?}", load("r1-ispa"));
+    assert!(near(load("r2-ispc"), 15e6, 55e6), "{:?}", load("r2-ispc"));
     assert_eq!((prediction.moved_bps, prediction.unknown_volume), (40e6, 0));
     let (edits, intended) = ([edits], prefixes(&EAST));
     let generous = Question { utilisation_max: 1.2, ..Question::new(&edits, &intended) };
@@ -188,8 +195,8 @@ fn a_volume_that_is_unknown_counts_as_all_that_its_exit_carries() {
     let heavy = at_rate(60.0);
     assert_eq!(failed(&heavy), [CheckId::K07]);
     let check = heavy.checks.iter().find(|c| c.id == CheckId::K07).unwrap();
-    let words = "r2-ispc 15.0 → 75.0 Mbit/s (150 % of capacity, at worst: the volume that moves is unknown)";
-    assert!(check.detail.starts_with(words), "{}", check.detail);
+    let row = check.rows.iter().find(|r| r.what.contains("15 → 75 of 50 Mbit/s: 150 %, limit 85 %"));
+    assert!(row.is_some_and(|r| r.what.contains("4 prefixes of unknown volume taken as the worst case")), "{:?}", check.rows);
     // what fits even at worst may go
     assert_eq!(failed(&at_rate(20.0)), []);
 }
@@ -219,10 +226,10 @@ fn what_a_policy_does_not_model_is_reported_and_left_out() {
     scene.reconfigure(
         "r2",
         "route-map ISPC-IN permit 100\n match community CLASS3\n",
-        "route-map ISPC-IN permit 100\n match as-path FOO\n",
+        "route-map ISPC-IN permit 100\n match probability 50\n",
     );
     let prediction = ask(&scene.twin(), scene.local_pref("r1-ispb", &[SOUTH[0]], 205), &[SOUTH[0]]);
-    assert!(prediction.unmodelled.iter().any(|u| u.contains("import term 100")), "{:?}", prediction.unmodelled);
+    assert!(prediction.unmodelled.iter().any(|u| u.contains("match probability 50: matches by chance")), "{:?}", prediction.unmodelled);
 }
 
 #[test]
@@ -247,7 +254,7 @@ fn the_answer_equals_building_the_edited_network_anew() {
     let anew = scene.twin();
     for change in &prediction.changed {
         for device in &change.devices {
-            assert_eq!(device.after.forwarding, anew.exit_of(anew.tables(), &device.device, &change.prefix));
+            assert_eq!(device.after.forwarding, anew.exit_of(&device.device, &change.prefix));
         }
     }
     assert_eq!(anew.prefixes_via(&x("r2-ispc")), prefixes(&[EAST.as_slice(), &SOUTH].concat()));
@@ -260,10 +267,10 @@ fn several_questions_do_not_disturb_each_other() {
     let edits = [[scene.local_pref("r2-ispc", &EAST, 201)], [scene.drain("r1-ispa")]];
     let intended = prefixes(&EAST);
     let questions = edits.each_ref().map(|e| Question::new(e, &intended));
-    let together = twin.ask_all(&questions);
-    let apart: Vec<_> = questions.iter().rev().map(|q| twin.ask(q)).collect();
-    assert!(together.iter().zip(apart.iter().rev()).all(|(a, b)| a == b));
-    assert_eq!(twin.tables(), scene.twin().tables());
+    let once: Vec<_> = questions.iter().map(|q| twin.ask(q)).collect();
+    let again: Vec<_> = questions.iter().rev().map(|q| twin.ask(q)).collect();
+    assert!(once.iter().zip(again.iter().rev()).all(|(a, b)| a == b));
+    assert_eq!(tables(&twin), tables(&scene.twin()));
 }
 
 #[test]
@@ -304,13 +311,13 @@ proptest! {
         let base = scene.twin();
         scene.report(&base);
         let twin = scene.twin();
-        let before = twin.solve();
+        let before = tables(&twin);
         let chosen: Vec<&str> = picked.into_iter().map(|i| all[i]).collect();
         let prediction = ask(&twin, scene.local_pref(exits[exit], &chosen, value), &chosen);
-        prop_assert_eq!(twin.tables(), &before);
-        prop_assert_eq!(&scene.twin().solve(), &before);
+        prop_assert_eq!(&tables(&twin), &before);
+        prop_assert_eq!(&tables(&scene.twin()), &before);
         let bad = failed(&prediction);
-        let tie = prediction.changed.iter().flat_map(|c| &c.devices).any(|d| d.before.reason == Some(Reason::Oldest) || d.after.reason == Some(Reason::Oldest));
+        let tie = prediction.changed.iter().flat_map(|c| &c.devices).any(|d| d.before.step == Some(Step::Oldest) || d.after.step == Some(Step::Oldest));
         prop_assert!(tie || !bad.contains(&CheckId::K15), "{:?}", prediction.checks);
         prop_assert!(!bad.contains(&CheckId::K01) && !bad.contains(&CheckId::K03), "{:?}", prediction.checks);
         for change in &prediction.changed {
@@ -329,11 +336,27 @@ fn conditions_name_sets_so_a_changed_set_counts_as_a_changed_policy() {
     assert_eq!(prediction.changed.len(), 1, "{:?}", Condition::PrefixSet("BOGON".to_owned()));
 }
 
+/// One exit with a neighbour per family is one port: what comes by both counts together.
 #[test]
-fn a_prediction_survives_being_written_and_read() {
+fn both_families_load_one_port() {
     let mut scene = Scene::seeded();
     scene.volume("r1-ispa", EAST[0], 30.0);
-    let prediction = ask(&scene.twin(), scene.enable("r1-ispa", false), &EAST);
-    let text = serde_json::to_string(&prediction).unwrap();
-    assert_eq!(serde_json::from_str::<Prediction>(&text).unwrap(), prediction);
+    scene.volume("r1-ispa", EAST[3], 20.0);
+    scene.volume("r2-ispc", SOUTH[0], 0.0);
+    let prediction = ask(&scene.twin(), scene.local_pref("r2-ispc", &EAST, 201), &EAST);
+    let load = prediction.loads.iter().find(|l| l.exit == x("r2-ispc")).unwrap();
+    assert!((load.after_bps.unwrap() - 50e6).abs() < 1.0, "{load:?}");
+    assert_eq!(failed(&prediction), [CheckId::K07]);
+}
+
+/// The card, the command line and the chat show these lines.
+#[test]
+fn a_move_is_explained_now_and_after() {
+    let scene = Scene::seeded();
+    let prediction = ask(&scene.twin(), scene.local_pref("r2-ispc", &EAST, 201), &EAST);
+    let heads: Vec<&str> = prediction.explanation.iter().filter(|l| !l.starts_with(' ')).map(String::as_str).collect();
+    let first = prefixes(&EAST)[0];
+    assert_eq!(heads[0], format!("now: r1 reaches {first} by 172.31.1.0, chosen by local_pref"));
+    assert!(heads[1].starts_with(&format!("after: r1 reaches {first} by 10.0.0.3")), "{heads:?}");
+    assert!(prediction.explanation.iter().any(|l| l.contains("import ISPC-IN")), "{:?}", prediction.explanation);
 }
