@@ -47,7 +47,14 @@ pub(crate) async fn run(topics: Topics, kafka: Kafka, report: Arc<Report>) {
     loop {
         let Err(why) = session(&topics, &kafka, &report, &mut pause).await else { return };
         report.failed(&why);
-        tokio::time::sleep(pause).await;
+        // what waits meanwhile is shown as it grows
+        let mut left = pause;
+        while !left.is_zero() {
+            report.queued.store(waiting(&topics), Ordering::Relaxed);
+            let step = left.min(EVERY);
+            tokio::time::sleep(step).await;
+            left -= step;
+        }
         pause = (pause * 2).min(PAUSE_MAX);
     }
 }
@@ -71,7 +78,6 @@ async fn session(topics: &Topics, kafka: &Kafka, report: &Report, pause: &mut Du
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        let mut waiting = 0;
         for (topic, way) in &ways {
             loop {
                 let read = topics.read_on(READER, topic, BATCH).await.map_err(|e| runtime::chain(&e))?;
@@ -109,11 +115,15 @@ async fn session(topics: &Topics, kafka: &Kafka, report: &Report, pause: &mut Du
                 report.sent(count);
                 *pause = PAUSE;
             }
-            waiting += next(topics, topic).saturating_sub(topics.place(READER, topic));
         }
-        report.queued.store(waiting, Ordering::Relaxed);
+        report.queued.store(waiting(topics), Ordering::Relaxed);
         report.sent(0);
     }
+}
+
+/// Messages that are not at the broker yet.
+fn waiting(topics: &Topics) -> u64 {
+    TOPICS.iter().map(|topic| next(topics, topic).saturating_sub(topics.place(READER, topic))).sum()
 }
 
 /// The number that a topic's next message gets.
