@@ -36,6 +36,8 @@ pub const MAX_FILE_BYTES: usize = 1 << 20;
 
 /// The seed topology, compiled in.
 pub const SEED: &str = include_str!("../topologies/seed.toml");
+/// What the variant `seed-plus` has besides: a second session to one provider AS, so that MED is compared.
+pub const SEED_PLUS: &str = include_str!("../topologies/seed-plus.toml");
 
 /// A validated topology.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -176,6 +178,9 @@ pub struct Exit {
     pub provider: ProviderId,
     /// AS the provider uses on this link.
     pub remote_as: Asn,
+    /// MED that the provider tells us here; absent: what it has itself.
+    #[serde(default)]
+    pub med: Option<u32>,
 }
 
 /// One link; `a` has the first address of each prefix, `b` the second.

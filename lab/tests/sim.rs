@@ -4,6 +4,7 @@ use bgp::{Family, Prefix};
 use lab::netns::{self, BestPath, Driver, LabInstance, Options};
 use lab::scenario::Scenario;
 use lab::sim::{Sim, Tuning};
+use lab::topology::Topology;
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -151,4 +152,37 @@ fn the_tables_are_those_of_real_routers() -> anyhow::Result<()> {
     })();
     netns::down(&real.dir)?;
     played
+}
+
+/// In `seed-plus` two paths by one neighbour AS differ in nothing before MED: the edge with its own session takes the other's path.
+#[test]
+fn med_is_compared_between_two_sessions_to_one_provider_as() -> anyhow::Result<()> {
+    let labs = tempfile::tempdir()?;
+    let plus = |driver| -> anyhow::Result<Options> {
+        Ok(Options {
+            driver,
+            topology: Topology::seed_plus()?,
+            faces: driver == Driver::Sim,
+            traffic: false,
+            ..Options::under(labs.path())?
+        })
+    };
+    let sim = lab::sim::start(&plus(Driver::Sim)?, Tuning { seed: Some(1), ..Tuning::default() }, &mut |_| {})?;
+    let east: Prefix = "198.18.7.0/24".parse()?;
+    let by_r1 = |lab: &LabInstance| {
+        let t = tables(lab)?;
+        let best = t.get(&("r2".to_owned(), east)).ok_or_else(|| anyhow::anyhow!("r2 does not know {east}"))?;
+        Ok(best.next_hop == "10.0.0.1".parse::<std::net::IpAddr>()?)
+    };
+    until("r2 takes the path with the lower MED, by r1", || by_r1(sim.instance()))?;
+    let missing = netns::requirements();
+    if !missing.is_empty() {
+        println!("skipped: {}", missing.iter().map(|m| m.what.as_str()).collect::<Vec<_>>().join(", "));
+        return Ok(());
+    }
+    let real = netns::up(&plus(Driver::Netns)?, &mut |_| {})?;
+    let same = until("the tables of real routers", || Ok(tables(sim.instance())? == tables(&real)?)).and_then(|()| Ok(by_r1(&real)?));
+    netns::down(&real.dir)?;
+    anyhow::ensure!(same?, "on real routers, r2 does not go by r1");
+    Ok(())
 }

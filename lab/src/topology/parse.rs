@@ -1,9 +1,12 @@
 //! Reading a topology file: every error names the file, the line and the key.
 
-use super::{MAX_FILE_BYTES, SEED, Topology, validate};
+use super::{MAX_FILE_BYTES, SEED, SEED_PLUS, Topology, validate};
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 use toml::de::{DeTable, DeValue};
+
+/// The session of the seed that `seed-plus` gives a MED, and which: lower than that of the second one.
+const SEED_PLUS_FIRST: (&str, u32) = ("r1-ispa", 10);
 
 /// Why a topology was refused.
 #[derive(Debug, thiserror::Error)]
@@ -82,6 +85,19 @@ impl Topology {
     /// Never for the file as shipped; a test holds that.
     pub fn seed() -> Result<Self, TopologyError> {
         Self::parse("seed.toml", SEED)
+    }
+
+    /// Returns the variant of the seed topology with a second session to one provider AS. Its exit of the seed gets a MED too.
+    ///
+    /// # Errors
+    /// Never for the files as shipped; a test holds that.
+    pub fn seed_plus() -> Result<Self, TopologyError> {
+        let mut out = Self::parse("seed-plus.toml", &format!("{SEED}{SEED_PLUS}"))?;
+        "seed-plus".clone_into(&mut out.name);
+        for exit in out.exits.iter_mut().filter(|e| e.id.as_str() == SEED_PLUS_FIRST.0) {
+            exit.med = Some(SEED_PLUS_FIRST.1);
+        }
+        Ok(out)
     }
 
     /// Parses and checks the text of a topology; `file` is used in errors.

@@ -37,6 +37,18 @@ fn the_seed_is_the_network_of_the_checklist() {
     assert_eq!(t.remote_prefixes().count(), 241);
 }
 
+/// MED is compared between paths by one neighbour AS only (RFC 4271 §9.1.2.2 c).
+#[test]
+fn seed_plus_has_two_sessions_to_one_provider_as_with_two_meds() {
+    let t = Topology::seed_plus().unwrap();
+    assert_eq!(t.name, "seed-plus");
+    let of_1234: Vec<_> = t.exits.iter().filter(|e| e.remote_as.0 == 1234).map(|e| (e.id.as_str(), e.med)).collect();
+    assert_eq!(of_1234, [("r1-ispa", Some(10)), ("r2-ispa", Some(20))]);
+    assert!(Topology::seed().unwrap().exits.iter().all(|e| e.med.is_none()), "the seed itself is as before");
+    let inventory = t.inventory(&Endpoints::default());
+    assert_eq!(inventory.exit_of(&"r2".into(), "172.31.1.3".parse().unwrap()).unwrap().id.as_str(), "r2-ispa");
+}
+
 #[test]
 fn the_inventory_carries_exits_groups_and_how_devices_are_reached() {
     let t = Topology::seed().unwrap();

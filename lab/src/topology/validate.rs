@@ -168,6 +168,9 @@ fn exit(t: &Topology, i: usize, e: &Exit) -> Result<(), Refusal<'static>> {
     if !p.asns.contains(&e.remote_as) {
         return Err(at("exit", i, "remote_as", format!("AS{} is none of {}'s; add it to asns there", e.remote_as, p.id)));
     }
+    if e.med.is_some() && t.node(&p.node).is_some_and(|n| n.daemon != Daemon::Frr) {
+        return Err(at("exit", i, "med", format!("{} does not run FRR; no other configuration tells a MED", p.node)));
+    }
     match t.link_of(e) {
         None => Err(at("exit", i, "device", format!("there is no link between {} and {}", e.device, p.node))),
         Some(l) if l.id() != e.id.as_str() => Err(at("exit", i, "id", format!("an exit is named after its link, {}", l.id()))),

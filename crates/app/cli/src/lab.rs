@@ -26,6 +26,9 @@ enum Verb {
         /// What builds it.
         #[arg(long, value_enum, default_value_t = Driver::Netns)]
         driver: Driver,
+        /// Which network.
+        #[arg(long, value_enum, default_value_t = Variant::Seed)]
+        variant: Variant,
         /// Stay: the lab ends with this command (Ctrl-C).
         #[arg(long)]
         foreground: bool,
@@ -65,6 +68,15 @@ impl From<Driver> for netns::Driver {
             Driver::Sim => Self::Sim,
         }
     }
+}
+
+/// Which network is built.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Variant {
+    /// Two edges, each with sessions to two providers.
+    Seed,
+    /// The same with a second session to AS 1234, at the other edge, so that MED is compared.
+    SeedPlus,
 }
 
 /// What happens to the network.
@@ -185,8 +197,8 @@ pub fn run(context: &Context, arguments: Arguments) -> Ended {
     let data = context.data_folder();
     match arguments.verb {
         Verb::List => list(context, &data),
-        Verb::Up { driver, foreground: false } => up(context, &data, driver),
-        Verb::Up { driver, foreground: true } => stay(context, &data, driver),
+        Verb::Up { driver, variant, foreground: false } => up(context, &data, (driver, variant)),
+        Verb::Up { driver, variant, foreground: true } => stay(context, &data, (driver, variant)),
         Verb::Down { id } => {
             let dir = find(&data, id.as_deref())?;
             netns::down(&dir).map_err(|e| Failure::from_error("PH-LAB-003", &e))?;
@@ -232,26 +244,33 @@ impl Booted {
 }
 
 /// Boots a lab to play in, with progress on standard error.
-pub fn boot_here(labs: &Path, driver: Driver, tuning: Tuning, quiet: bool) -> Result<Booted, Failure> {
-    if driver == Driver::Netns {
-        return Ok(Booted { lab: boot(labs, driver, quiet)?, sim: None });
+pub fn boot_here(labs: &Path, what: (Driver, Variant), tuning: Tuning, quiet: bool) -> Result<Booted, Failure> {
+    if what.0 == Driver::Netns {
+        return Ok(Booted { lab: boot(labs, what, quiet)?, sim: None });
     }
-    let options = Options::under(labs).map_err(|e| Failure::from_error("PH-LAB-001", &e))?;
-    let options = Options { driver: driver.into(), ..options };
+    let options = options(labs, what)?;
     let sim = lab::sim::start(&options, tuning, &mut |_| {}).map_err(|e| Failure::from_error("PH-LAB-002", &e))?;
     Ok(Booted { lab: sim.instance().clone(), sim: Some(sim) })
 }
 
 /// Boots a lab that outlives us, with progress on standard error.
-pub fn boot(labs: &Path, driver: Driver, quiet: bool) -> Result<LabInstance, Failure> {
-    let options = Options::under(labs).map_err(|e| Failure::from_error("PH-LAB-001", &e))?;
-    let options = Options { driver: driver.into(), ..options };
+pub fn boot(labs: &Path, what: (Driver, Variant), quiet: bool) -> Result<LabInstance, Failure> {
+    let options = options(labs, what)?;
     let mut progress = |p: &netns::Progress| {
         if !quiet {
             eprintln!("{:7.1} s  {}", p.after.as_secs_f64(), p.what);
         }
     };
     netns::up(&options, &mut progress).map_err(|e| Failure::from_error("PH-LAB-002", &e))
+}
+
+fn options(labs: &Path, (driver, variant): (Driver, Variant)) -> Result<Options, Failure> {
+    let failed = |e: &dyn std::error::Error| Failure::from_error("PH-LAB-001", e);
+    let mut out = Options { driver: driver.into(), ..Options::under(labs).map_err(|e| failed(&e))? };
+    if variant == Variant::SeedPlus {
+        out.topology = lab::topology::Topology::seed_plus().map_err(|e| failed(&e))?;
+    }
+    Ok(out)
 }
 
 /// Loads a lab by id.
@@ -302,8 +321,8 @@ fn list(context: &Context, data: &Path) -> Ended {
     Ok(Outcome::Done)
 }
 
-fn up(context: &Context, data: &Path, driver: Driver) -> Ended {
-    let lab = boot(&labs(data), driver, context.json)?;
+fn up(context: &Context, data: &Path, what: (Driver, Variant)) -> Ended {
+    let lab = boot(&labs(data), what, context.json)?;
     if context.json {
         crate::engine::print_json(&serde_json::json!({"id": lab.id, "dir": lab.dir}));
     } else {
@@ -313,8 +332,8 @@ fn up(context: &Context, data: &Path, driver: Driver) -> Ended {
 }
 
 /// Boots a lab that ends with us.
-fn stay(context: &Context, data: &Path, driver: Driver) -> Ended {
-    let booted = boot_here(&labs(data), driver, Tuning::default(), context.json)?;
+fn stay(context: &Context, data: &Path, what: (Driver, Variant)) -> Ended {
+    let booted = boot_here(&labs(data), what, Tuning::default(), context.json)?;
     let id = &booted.lab().id;
     if context.json {
         crate::engine::print_json(&serde_json::json!({"id": id, "dir": booted.lab().dir}));

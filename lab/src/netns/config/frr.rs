@@ -278,20 +278,37 @@ fn isp_bgp(t: &Topology, node: &Node, out: &mut Lines) {
         for (i, p) in space.enumerate() {
             out.top(format!("{} prefix-list {} seq {} permit {p}", ip(family), by_family("LINKS", family), 5 * (i + 1)));
         }
-        out.top(format!("route-map {} deny 10", by_family("CUSTOMER", family)));
-        out.at(1, format!("match {} address prefix-list {}", ip(family), by_family("LINKS", family)));
-        out.top("exit");
-        out.top(format!("route-map {} permit 20", by_family("CUSTOMER", family)));
-        out.top("exit");
+        let told = ebgp(t, node, family).into_iter().filter_map(|s| Some((s.peer_node, med(t, node, s.peer_node)?)));
+        for (name, med) in core::iter::once(("CUSTOMER".to_owned(), None)).chain(told.map(|(n, m)| (customer(n, Some(m)), Some(m)))) {
+            out.top(format!("route-map {} deny 10", by_family(&name, family)));
+            out.at(1, format!("match {} address prefix-list {}", ip(family), by_family("LINKS", family)));
+            out.top("exit");
+            out.top(format!("route-map {} permit 20", by_family(&name, family)));
+            if let Some(med) = med {
+                out.at(1, format!("set metric {med}"));
+            }
+            out.top("exit");
+        }
     }
     outside_bgp(t, node, out, |family, out| {
         for p in node.originates.iter().chain(node.link_space.iter()).filter(|p| p.family() == family) {
             out.at(2, format!("network {p}"));
         }
         for s in ebgp(t, node, family).iter().filter(|s| s.peer_node.role == Role::Edge) {
-            out.at(2, format!("neighbor {} route-map {} out", s.peer, by_family("CUSTOMER", family)));
+            let map = customer(s.peer_node, med(t, node, s.peer_node));
+            out.at(2, format!("neighbor {} route-map {} out", s.peer, by_family(&map, family)));
         }
     });
+}
+
+/// The MED that a provider tells one of our routers.
+fn med(t: &Topology, node: &Node, ours: &Node) -> Option<u32> {
+    t.exit_between(&ours.id, &node.id)?.med
+}
+
+/// The policy of a provider toward us: one of its own where it tells a MED.
+fn customer(ours: &Node, med: Option<u32>) -> String {
+    med.map_or_else(|| "CUSTOMER".to_owned(), |_| format!("CUSTOMER-{}", ours.id.to_uppercase()))
 }
 
 /// BGP of a router that is not ours: open policies, networks without a check, both families on every link.

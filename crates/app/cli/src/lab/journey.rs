@@ -35,7 +35,7 @@ const VOLUMES_SETTLE: Duration = Duration::from_secs(12);
 pub fn play(context: &Context, scenario: &ScenarioArguments) -> Ended {
     let folder = context.data.clone().unwrap_or_else(|| std::env::temp_dir().join(format!("pilothouse-{}", std::process::id())));
     let tuning = lab::sim::Tuning { seed: scenario.seed, probe_hz: scenario.probe_hz };
-    let booted = super::boot_here(&folder.join("labs"), scenario.driver, tuning, context.json)?;
+    let booted = super::boot_here(&folder.join("labs"), (scenario.driver, super::Variant::Seed), tuning, context.json)?;
     let played = crate::engine::blocking(run(context, scenario, &folder, booted.lab()));
     let ended = booted.end(scenario.keep);
     let report = played?;
