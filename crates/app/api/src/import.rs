@@ -111,7 +111,7 @@ pub struct ImportedView {
 impl FoundView {
     fn of(found: Found) -> Self {
         let mut kinds: Vec<(String, u64)> = found.kinds.iter().map(|(k, n)| (k.clone(), *n)).collect();
-        kinds.sort_by(|a, b| b.1.cmp(&a.1));
+        kinds.sort_by_key(|k| core::cmp::Reverse(k.1));
         kinds.truncate(NAMED);
         let unnamed = found.speakers.len().saturating_sub(NAMED) as u64;
         let time = |nanos| Timestamp::from_nanos(nanos).to_string();
