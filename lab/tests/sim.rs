@@ -181,7 +181,7 @@ fn med_is_compared_between_two_sessions_to_one_provider_as() -> anyhow::Result<(
         return Ok(());
     }
     let real = netns::up(&plus(Driver::Netns)?, &mut |_| {})?;
-    let same = until("the tables of real routers", || Ok(tables(sim.instance())? == tables(&real)?)).and_then(|()| Ok(by_r1(&real)?));
+    let same = until("the tables of real routers", || Ok(tables(sim.instance())? == tables(&real)?)).and_then(|()| by_r1(&real));
     netns::down(&real.dir)?;
     anyhow::ensure!(same?, "on real routers, r2 does not go by r1");
     Ok(())

@@ -19,8 +19,9 @@ pub fn check(workspace: &Workspace) -> Outcome {
     let base = temporary.join("crates/app/api/bindings");
     std::fs::create_dir_all(&base).context("making a folder for fresh types")?;
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".to_owned());
+    // not `--package api`: another selection of packages has other features of their dependencies, all built once more beside those of the tests
     let output = Command::new(cargo)
-        .args(["test", "--quiet", "--package", "api", "export_bindings"])
+        .args(["test", "--quiet", "--lib", "export_bindings"])
         .env("TS_RS_EXPORT_DIR", &base)
         .current_dir(&workspace.root)
         .output()

@@ -6,8 +6,8 @@ use std::process::{Command, Output};
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// A whole journey with a simulated lab ends in this time, seconds.
-const WHOLE_S: u64 = 30;
+/// From the fault to the end of the change, seconds; how long the laboratory takes to come up depends on what else the machine does.
+const WHOLE_S: f64 = 30.0;
 
 fn pilotctl(data: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_pilotctl"));
@@ -90,9 +90,8 @@ fn an_exported_stream_is_the_one_that_came(data: &Path, capture: &Path) {
 
 #[test]
 fn a_degraded_path_is_left_within_half_a_minute_and_the_capture_replays_to_the_same_state() {
-    let begun = std::time::Instant::now();
     let (report, data) = journey(&["degrade"]);
-    let took = begun.elapsed().as_secs();
+    let took = number(&report["seconds"], "ended");
     assert_eq!(report["outcome"], "confirmed", "{report:#}");
     assert!(number(&report, "delay_ms_after") < number(&report, "delay_ms_before") / 2.0, "{report:#}");
     // what the netns lab's journey ends in too

@@ -19,7 +19,7 @@ const COVERED_MIN_NS: u64 = 54_000_000_000;
 
 /// What an interface carried minute by minute, by its octet counters; what lies between two reads is spread evenly.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CountedMinutes(BTreeMap<i64, CountedMinute>);
+pub struct CountedMinutes(#[serde(deserialize_with = "units::numbered")] BTreeMap<i64, CountedMinute>);
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct CountedMinute {

@@ -23,7 +23,9 @@ pub(crate) enum SetKind {
 /// Attribute sets, communities and which route uses which.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub(crate) struct LocRib {
+    #[serde(deserialize_with = "units::numbered")]
     attr_sets: BTreeMap<u64, PathAttributes>,
+    #[serde(deserialize_with = "units::numbered")]
     communities: BTreeMap<u64, Vec<Community>>,
     /// Both joined, so that routes with the same attributes share them.
     #[serde(with = "crate::picture::as_pairs")]

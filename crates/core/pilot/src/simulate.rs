@@ -20,6 +20,14 @@ const DIFFERENCES_TOLD: usize = 8;
 #[serde(transparent)]
 pub struct JobId(pub u64);
 
+impl core::str::FromStr for JobId {
+    type Err = core::num::ParseIntError;
+
+    fn from_str(s: &str) -> Result<Self, Self::Err> {
+        s.parse().map(Self)
+    }
+}
+
 /// What is asked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case", tag = "kind")]

@@ -60,9 +60,10 @@ pub struct PilotState {
     /// Changes by id.
     pub changes: BTreeMap<ChangeId, ChangeRecord>,
     /// Simulations that have not answered.
+    #[serde(deserialize_with = "units::numbered")]
     pub jobs: BTreeMap<JobId, JobKind>,
     /// The network in numbers at the moment of each question that is to be decided.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty", deserialize_with = "units::numbered")]
     pub asked: BTreeMap<JobId, perception::Features>,
     /// How far the twin agreed, per device, when last computed.
     pub agreement: BTreeMap<DeviceId, crate::AgreementRow>,

@@ -3,6 +3,10 @@
 //! One unit per quantity in the whole program: time is [`Timestamp`] (nanoseconds, UTC) and [`core::time::Duration`], a share is a
 //! [`Ratio`] between 0 and 1 (percent exists only in display). Nothing here reads a clock; time is an argument.
 
+mod numbered;
+
+pub use numbered::numbered;
+
 use core::fmt;
 use core::time::Duration;
 use serde::{Deserialize, Serialize};
