@@ -6,6 +6,7 @@ use clap::Subcommand;
 use runtime::{SETTINGS, Setting};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::io::Read as _;
 use std::path::{Path, PathBuf};
 use store::{Store, StoredSetting};
 use units::Timestamp;
@@ -185,11 +186,16 @@ fn export(folder: &Path) -> Ended {
 
 fn from_file(file: &Path) -> Result<Vec<(&'static Setting, Option<u64>)>, Failure> {
     let unreadable = |why: String| Failure::new("PH-SET-004", format!("{}: {why}", file.display()));
-    let length = std::fs::metadata(file).map_err(|e| unreadable(e.to_string()))?.len();
-    if length > FILE_MAX {
-        return Err(unreadable(format!("it is {length} bytes long, at most {FILE_MAX} are read")));
+    let mut text = String::new();
+    let mut read_all = |source: &mut dyn std::io::Read| source.take(FILE_MAX + 1).read_to_string(&mut text);
+    let length = if file == Path::new("-") {
+        read_all(&mut std::io::stdin().lock())
+    } else {
+        std::fs::File::open(file).and_then(|mut f| read_all(&mut f))
+    };
+    if length.map_err(|e| unreadable(e.to_string()))? as u64 > FILE_MAX {
+        return Err(unreadable(format!("it is too long; at most {FILE_MAX} bytes are read")));
     }
-    let text = std::fs::read_to_string(file).map_err(|e| unreadable(e.to_string()))?;
     let table: toml::Table = text.parse().map_err(|e: toml::de::Error| unreadable(e.to_string()))?;
     let value = |(name, value): (&String, &toml::Value)| {
         let setting = named(name)?;

@@ -25,7 +25,7 @@ enum Verb {
     /// What the routers of a network make of their configurations.
     ///
     /// CASE is a directory with `case.json` (routers, links, config_files) and `configs/<router>/*.conf`.
-    #[command(after_help = "Example: pilotctl twin solve examples/seed --router r1 --prefix 203.0.113.0/24 --explain")]
+    #[command(after_help = "Example: pilotctl twin solve tests/cases/incidents/base --router r1 --prefix 203.0.113.0/24 --explain")]
     Solve {
         /// The network.
         case: PathBuf,

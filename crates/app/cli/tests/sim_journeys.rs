@@ -286,7 +286,8 @@ impl Drawn {
                 let before = number(&report, "delay_ms_before");
                 assert!(self.delay_ms == 0 || delay < before - 5.0, "{self:?}: no better than before: {report:#}");
                 assert!(delay < before + 2.0 && loss < self.lost() + 0.03, "{self:?}: harmful: {report:#}");
-                assert!(self.answers_too() || loss < 0.02, "{self:?}: still lossy: {report:#}");
+                // some sixty packets are counted; one or two may have left before the route moved, where much was lost
+                assert!(self.answers_too() || loss < (self.lost() / 4.0).max(0.02), "{self:?}: still lossy: {report:#}");
                 assert!(!told.contains(&format!("to {}", self.name)), "{self:?}: moved onto what was hit: {report:#}");
             }
             // what is lost on the way back stays lost wherever it leaves: then the change is not worth keeping

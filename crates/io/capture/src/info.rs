@@ -73,7 +73,8 @@ fn by_index(path: &Path, frames: &Frames) -> Result<Info, CaptureError> {
         finished: frames.ended,
         about: frames.about.clone(),
         bytes: frames.bytes,
-        read_bytes: frames.read_bytes + read,
+        // the last frame of a small file is read twice
+        read_bytes: (frames.read_bytes + read).min(frames.bytes),
         read_whole: None,
     })
 }

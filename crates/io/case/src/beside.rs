@@ -122,14 +122,15 @@ impl Beside {
 impl Generated {
     fn prefixes(&self) -> impl Iterator<Item = Prefix> {
         let bits = if self.within.address().is_ipv4() { 32 } else { 128 };
-        let step = 1_u128 << (bits - u32::from(self.length).min(bits));
+        // there is one prefix of length 0: no step leads to a second
+        let step = 1_u128.checked_shl(bits - u32::from(self.length).min(bits));
         let first = match self.within.address() {
             IpAddr::V4(a) => u128::from(u32::from(a)),
             IpAddr::V6(a) => u128::from(a),
         };
         let (within, length) = (self.within, self.length);
         (0..self.count.min(GENERATED_MAX)).map_while(move |n| {
-            let number = first.checked_add(step.checked_mul(n as u128)?)?;
+            let number = if n == 0 { first } else { first.checked_add(step?.checked_mul(n as u128)?)? };
             let address = if bits == 32 { IpAddr::V4(u32::try_from(number).ok()?.into()) } else { IpAddr::V6(number.into()) };
             Prefix::new(address, length).filter(|p| within.covers(p))
         })
@@ -171,5 +172,19 @@ mod tests {
         assert_eq!(one.state(&"192.0.2.0/24".parse().unwrap(), Some(Asn(65001))), Some(bgp::RpkiState::Valid));
         let error = of(r#""vrps":[{"prefix":"192.0.2.0/24","asn":65001,"max_length":23}]"#).unwrap_err().to_string();
         assert!(error.contains("the longest length 23 does not fit 192.0.2.0/24"), "{error}");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Generated;
+
+    #[test]
+    fn of_length_zero_there_is_one() {
+        for (within, wanted) in [("::/0", 1), ("0.0.0.0/0", 1)] {
+            let text = format!(r#"{{"router":"ispb","within":"{within}","length":0,"count":2}}"#);
+            let generated: Generated = serde_json::from_str(&text).unwrap();
+            assert_eq!(generated.prefixes().count(), wanted, "{within}");
+        }
     }
 }
