@@ -161,6 +161,7 @@ mod tests {
         assert_eq!(made("198.18.0.0/15", 24, 2), ["198.18.0.0/24", "198.18.1.0/24"]);
         assert_eq!(made("198.18.0.0/15", 16, 9), ["198.18.0.0/16", "198.19.0.0/16"]);
         assert_eq!(made("2001:db8::/32", 48, 2), ["2001:db8::/48", "2001:db8:1::/48"]);
+        assert_eq!((made("::/0", 0, 2), made("0.0.0.0/0", 0, 2)), (vec!["::/0".to_owned()], vec!["0.0.0.0/0".to_owned()]));
     }
 
     #[test]
@@ -172,19 +173,5 @@ mod tests {
         assert_eq!(one.state(&"192.0.2.0/24".parse().unwrap(), Some(Asn(65001))), Some(bgp::RpkiState::Valid));
         let error = of(r#""vrps":[{"prefix":"192.0.2.0/24","asn":65001,"max_length":23}]"#).unwrap_err().to_string();
         assert!(error.contains("the longest length 23 does not fit 192.0.2.0/24"), "{error}");
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::Generated;
-
-    #[test]
-    fn of_length_zero_there_is_one() {
-        for (within, wanted) in [("::/0", 1), ("0.0.0.0/0", 1)] {
-            let text = format!(r#"{{"router":"ispb","within":"{within}","length":0,"count":2}}"#);
-            let generated: Generated = serde_json::from_str(&text).unwrap();
-            assert_eq!(generated.prefixes().count(), wanted, "{within}");
-        }
     }
 }
