@@ -327,7 +327,7 @@ mod tests {
         let imported = view.imported.unwrap();
         assert!(view.found.is_some() && imported.left_out.is_empty() && imported.messages > 100, "{imported:?}");
         let listed = crate::replay::captures(dir.path());
-        assert_eq!(listed.iter().map(|c| c.file.clone()).collect::<Vec<_>>(), [imported.capture.clone()]);
+        assert_eq!(listed.iter().map(|c| c.file.clone()).collect::<Vec<_>>(), core::slice::from_ref(&imported.capture));
         imports.look(&of(Path::new(&imported.capture))).unwrap();
         let found = until(&imports, ImportStep::Found).found.unwrap();
         assert!(found.replays && !found.imports && found.span.is_some(), "{found:?}");

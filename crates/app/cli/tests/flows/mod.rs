@@ -166,8 +166,10 @@ fn flow_export_tells_the_traffic_that_was_sent_and_a_commit_stands_on_the_timeli
         // probes and BGP itself are in the counters too, and headers of layer 2
         // where packets are sampled, what they stand for may be a little more than what was there
         let (attributed, counted) = match gap {
-            Reconciled::Gap { unattributed_permille, .. } => {
-                assert!(unattributed_permille < 200, "{}: {gap:?}", exit.id);
+            Reconciled::Gap { attributed_bps, counted_bps, unattributed_permille } => {
+                // on an exit that carries next to nothing, BGP and probes are a large part
+                let little = counted_bps.saturating_sub(attributed_bps) < 5_000;
+                assert!(unattributed_permille < 200 || little, "{}: {gap:?}", exit.id);
                 continue;
             }
             Reconciled::OverAttributed { attributed_bps, counted_bps } if exit.id.as_str() == SAMPLED => (attributed_bps, counted_bps),
