@@ -60,7 +60,9 @@ fn a_setting_is_checked_kept_with_who_set_it_and_audited_where_it_decides_what_m
     let refused = pilotctl(data, &["settings", "import", wrong.to_str().unwrap()]);
     assert!(refused.status.code() == Some(2) && said(&refused).contains("PH-SET-004"), "{}", said(&refused));
     assert_eq!(one(data, "approval.ttl_s")["value"], 300, "half a file was taken");
-    assert!(pilotctl(data, &["settings", "import", file.to_str().unwrap()]).status.success());
+    let mut import = Command::new(env!("CARGO_BIN_EXE_pilotctl"));
+    import.arg("--data").arg(data).args(["settings", "import", "-"]).stdin(std::fs::File::open(&file).unwrap());
+    assert!(import.status().unwrap().success(), "from standard input");
     assert_eq!(
         (one(data, "approval.ttl_s")["value"].as_u64(), one(data, "telemetry.bytes_max")["value"].as_u64()),
         (Some(120), Some(64 << 20))

@@ -111,6 +111,16 @@ fn a_check_says_which_new_origin_is_invalid() {
 }
 
 #[test]
+fn lines_that_nothing_here_knows_are_no_pass() {
+    let folder = tempfile::tempdir().unwrap();
+    case(folder.path());
+    file(folder.path(), "change.json", r#"{"router":"r1","config":["nonsense blah"]}"#);
+    let (out, err, status) = said(&pilotctl(&["twin", "check", ".", "--change", "change.json"], folder.path()));
+    assert_eq!(status, Some(3), "{out}{err}");
+    assert!(out.contains("not modelled") && out.contains("nonsense blah"), "{out}");
+}
+
+#[test]
 fn a_bad_file_is_named_with_its_place() {
     let folder = tempfile::tempdir().unwrap();
     case(folder.path());

@@ -150,7 +150,7 @@ impl Sayings {
         Some(out)
     }
 
-    fn route(&mut self, route: u32, ends: &[(Vec<Asn>, Vec<Asn>)], shared: &mut Shared) -> Option<u32> {
+    fn route(&mut self, route: u32, ends: &[(u32, u32)], shared: &mut Shared) -> Option<u32> {
         let at = route as usize;
         if self.said.len() <= at {
             self.said.resize(at + 1, (0, NONE));
@@ -163,19 +163,23 @@ impl Sayings {
     }
 }
 
-/// How paths of the announcements of one destination end, and how those of the other do.
-fn ends(told: &Class, other: &Class, shared: &Shared) -> Option<Vec<(Vec<Asn>, Vec<Asn>)>> {
-    let path = |route: u32| match shared.routes.get(route).attributes.as_path.segments() {
-        [Segment::Sequence(path)] => Some(path.clone()),
+/// The path of an announcement that can be like another: one sequence.
+fn sequence(route: u32, shared: &Shared) -> Option<&[Asn]> {
+    match shared.routes.get(route).attributes.as_path.segments() {
+        [Segment::Sequence(path)] => Some(path),
         _ => None,
-    };
-    let mut out: Vec<(Vec<Asn>, Vec<Asn>)> = Vec::new();
+    }
+}
+
+/// Announcements of one destination beside those of the other, by numbers of routes: how paths end, and how they end instead. Each pair of
+/// paths once.
+fn ends(told: &Class, other: &Class, shared: &Shared) -> Option<Vec<(u32, u32)>> {
+    let paths = |(a, b): (u32, u32)| (shared.routes.key(a).path, shared.routes.key(b).path);
+    let mut out: Vec<(u32, u32)> = Vec::new();
     for ((place, a), (there, b)) in told.origins.iter().zip(&other.origins) {
-        let pair = (path(*a)?, path(*b)?);
-        if place != there {
-            return None;
-        }
-        if !out.contains(&pair) {
+        let pair = (*a, *b);
+        sequence(pair.0, shared).and(sequence(pair.1, shared)).filter(|_| place == there)?;
+        if !out.iter().any(|known| paths(*known) == paths(pair)) {
             out.push(pair);
         }
     }
@@ -183,10 +187,11 @@ fn ends(told: &Class, other: &Class, shared: &Shared) -> Option<Vec<(Vec<Asn>, V
 }
 
 /// Numbers a route with the end of its path replaced; `None`: it ends like none of the announcements, or like two of them.
-fn said(route: u32, ends: &[(Vec<Asn>, Vec<Asn>)], shared: &mut Shared) -> Option<u32> {
+fn said(route: u32, ends: &[(u32, u32)], shared: &mut Shared) -> Option<u32> {
     let known = shared.routes.get(route);
     let (Segment::Sequence(last), front) = known.attributes.as_path.segments().split_last()? else { return None };
-    let mut fitting = ends.iter().filter(|(end, _)| last.ends_with(end));
+    let pairs = ends.iter().filter_map(|(end, instead)| Some((sequence(*end, shared)?, sequence(*instead, shared)?)));
+    let mut fitting = pairs.filter(|(end, _)| last.ends_with(end));
     let ((end, instead), None) = (fitting.next()?, fitting.next()) else { return None };
     if end == instead {
         return Some(route);

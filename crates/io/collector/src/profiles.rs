@@ -35,8 +35,10 @@ fn within(directory: &Path) -> Result<Vec<PathBuf>, CollectError> {
     let entries = std::fs::read_dir(directory).map_err(failed)?;
     let mut files = entries.map(|e| e.map(|e| e.path())).collect::<Result<Vec<_>, _>>().map_err(failed)?;
     files.retain(|f| f.extension().is_some_and(|e| e == "toml"));
+    if files.len() > FILES_MAX {
+        return Err(failed(std::io::Error::other(format!("it holds {} profiles, at most {FILES_MAX} are read", files.len()))));
+    }
     files.sort();
-    files.truncate(FILES_MAX);
     Ok(files)
 }
 

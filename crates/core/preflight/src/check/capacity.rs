@@ -14,7 +14,7 @@ pub fn capacity(e: &Evidence<'_>) -> Check {
     let limits = &e.context.facts.limits;
     let mut found = Found::default();
     let before = by_carrier(e.traffic.loads(e.before, None));
-    let mut notes = Vec::new();
+    let (mut notes, mut unjudged) = (Vec::new(), 0_usize);
     let moves = e.difference.groups.iter().any(|g| g.own);
     for load in &e.loads {
         let was = before.get(&load.carrier).and_then(|l| share(l.after_bps, l));
@@ -25,7 +25,11 @@ pub fn capacity(e: &Evidence<'_>) -> Check {
         if let (Some(b), Some(a)) = (load.before_bps, load.after_bps)
             && (a - b).abs() > 1.0
         {
-            notes.push(words(load, load.after_bps));
+            if load.capacity_bps.is_some() {
+                notes.push(words(load, load.after_bps));
+            } else {
+                unjudged += 1;
+            }
         }
     }
     if moves {
@@ -40,6 +44,9 @@ pub fn capacity(e: &Evidence<'_>) -> Check {
             String::new()
         }
         (true, true) => {
+            if unjudged > 0 {
+                notes.push(format!("{unjudged} links of unknown capacity change and are not judged"));
+            }
             let lead = if notes.is_empty() { "no measured traffic moves".to_owned() } else { notes.join("; ") };
             let unknown =
                 if unknown > 0 { format!("; the volume of {unknown} prefixes is unknown, taken as the worst case") } else { String::new() };
