@@ -291,12 +291,14 @@ fn wanted(model: &Model) -> BTreeMap<Key, (TableState, Timestamp, Vec<String>)> 
 }
 
 /// How each table changed, both families together, and how each router did.
-fn churned(rib: &Rib, now: Timestamp) -> (BTreeMap<(RouterId, PeerKey, View), Churn>, Vec<Option<Churn>>) {
+type Churned = (BTreeMap<(RouterId, PeerKey, View), Churn>, Vec<Option<Churn>>);
+
+fn churned(rib: &Rib, now: Timestamp) -> Churned {
     let tables = rib.tables().filter_map(|t| Some(((t.key.router, t.key.peer, t.key.view), rib.churn(t.id, now)?)));
     (tables.collect(), ROUTERS.iter().map(|r| rib.router_churn(rib.router_named(r)?, now)).collect())
 }
 
-fn wanted_churn(model: &Model, now: Timestamp) -> (BTreeMap<(RouterId, PeerKey, View), Churn>, Vec<Option<Churn>>) {
+fn wanted_churn(model: &Model, now: Timestamp) -> Churned {
     let mut tables: BTreeMap<(RouterId, PeerKey, View), Churn> = BTreeMap::new();
     // the first view of each peer that has a table counts for its router
     let mut first: BTreeMap<(RouterId, PeerKey), View> = BTreeMap::new();
