@@ -1,7 +1,7 @@
 # What a user or a developer runs. Everything here works from a clean clone after `scripts/install-deps.sh`.
 CARGO ?= cargo
 
-.PHONY: help run headless test fuzz test-window test-brokers test-clean-root twin-diff picture check audit icons deps ui desktop
+.PHONY: help run headless test fuzz test-window test-brokers test-clean-root twin-diff bench picture check audit icons deps ui desktop
 
 help:
 	@echo 'make run       the desktop application on the demo lab; without a display the demo journey, headless'
@@ -11,6 +11,7 @@ help:
 	@echo 'make test-brokers  the exports against a real Kafka, InfluxDB and Prometheus'
 	@echo 'make test-clean-root  make run as a stranger would, in a fresh Debian 12 root; half an hour, as root'
 	@echo 'make twin-diff  SEEDS=500 random networks on real FRR against the twin, row by row; hours, as root (make test runs 20)'
+	@echo 'make bench     every promised figure measured here, against its reference; ten minutes, on a machine that does nothing else'
 	@echo 'make fuzz      every decoder, ten minutes each; SECONDS_EACH=3600 for longer, MUTANTS=10000000 for so many inputs each'
 	@echo 'make check     format, lints, dependency direction, migrations, generated types'
 	@echo 'make audit     licences, advisories and duplicates of every dependency (cargo-deny)'
@@ -38,9 +39,15 @@ test-brokers:
 test-clean-root:
 	scripts/test-clean-root.sh
 
-# 500 networks take about four hours on two cores; what differs is made smaller and kept under KEEP
+# 500 networks take about four hours on two cores; what differs is made smaller and kept under KEEP. It ends with the figures (networks, rows,
+# rows equal, told as dependent on order, different) and a list of all differences, each with its case
 twin-diff:
-	nice -n 10 $(CARGO) xtask twin-diff --seeds $(or $(SEEDS),500) --from $(or $(FROM),1) --keep $(or $(KEEP),target/twin-diff)
+	nice -n 10 $(CARGO) xtask twin-diff --seeds $(or $(SEEDS),500) --from $(or $(FROM),1) --keep $(or $(KEEP),target/twin-diff) --at-once $(or $(AT_ONCE),3)
+
+# ONLY='ingest gnmi' for some of them
+bench:
+	$(CARGO) build --release --package cli --package lab --package reference --package twin-reference
+	scripts/bench.py $(ONLY)
 
 # the picture of the README, from the real window
 picture: test-window

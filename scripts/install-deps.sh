@@ -15,8 +15,8 @@ tests=(
   "stayrtr stayrtr" "/usr/lib/x86_64-linux-gnu/frr/modules/bgpd_rpki.so frr-rpki-rtrlib"
   "netconfd netconfd" "/usr/sbin/sshd openssh-server" "ssh openssh-client"
 )
-# without these the tests in a browser are skipped, nothing else
-browser=("chromium chromium" "chromedriver chromium-driver")
+# without these the tests in a browser and on a key store are skipped, nothing else
+optional=("chromium chromium" "chromedriver chromium-driver" "dbus-daemon dbus-daemon" "gnome-keyring-daemon gnome-keyring" "secret-tool libsecret-tools")
 desktop=(
   "/usr/lib/x86_64-linux-gnu/pkgconfig/webkit2gtk-4.1.pc libwebkit2gtk-4.1-dev"
   "/usr/lib/x86_64-linux-gnu/pkgconfig/gtk+-3.0.pc libgtk-3-dev"
@@ -27,7 +27,7 @@ desktop=(
 
 check=no
 wanted=("${build[@]}" "${tests[@]}")
-wished=("${browser[@]}")
+wished=("${optional[@]}")
 for argument in "$@"; do
   case $argument in
     --check) check=yes ;;
@@ -83,7 +83,7 @@ if [ ${#missed[@]} -gt 0 ]; then
   echo "missing, optional: ${missed[*]}"
   if [ $check = no ] && [ "$(id -u)" = 0 ]; then
     { apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missed[@]}"; } ||
-      echo "no ${missed[*]}: the tests in a browser are skipped"
+      echo "no ${missed[*]}: the tests that need them are skipped"
   fi
 fi
 

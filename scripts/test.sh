@@ -5,43 +5,110 @@
 # and counts as skipped. Captures are looked for beside the repository, in ../shared/data.
 set -uo pipefail
 cd "$(dirname "$0")/.."
+# where the time goes; since the beginning of what called this, if it says when that was
+since=${STAGES_SINCE:-$EPOCHSECONDS}
+stage() { echo "== $((EPOCHSECONDS - since)) s: $1"; }
+
+stage "peers"
 # gNMI programs that are not ours; without them their tests are skipped
 PILOTHOUSE_PEERS=${PILOTHOUSE_PEERS:-$(tests/peers/go-peers.sh || true)}
 [ -z "$PILOTHOUSE_PEERS" ] && unset PILOTHOUSE_PEERS || export PILOTHOUSE_PEERS
 
+stage "pages"
 # the pages that the browser's tests look at; without Node or its packages those tests are skipped
 if command -v npm >/dev/null && make --no-print-directory ui/node_modules >&2; then
+  (cd ui && npm run --silent check) >&2 || { echo "the pages do not fit their types"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
   make --no-print-directory ui >&2 || { echo "the pages do not build"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 fi
 
+stage "release build of the replay"
 # a replay must not depend on the optimisation level: the journeys compare with this build
 target=$(cargo metadata --no-deps --format-version 1 | python3 -c 'import json, sys; print(json.load(sys.stdin)["target_directory"])')
 cargo build --release --package capture --example replay || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
 export PILOTHOUSE_RELEASE_REPLAY=$target/release/examples/replay
 
+stage "fuzz targets"
 # instrumented fuzz targets; without a C++ compiler those tests are skipped
 if command -v g++ >/dev/null; then
   PILOTHOUSE_FUZZERS=$(scripts/fuzz.sh build) || { echo "the fuzz targets do not build"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
   export PILOTHOUSE_FUZZERS
 fi
 
-log=$(mktemp); trap 'rm -f "$log"' EXIT
+log=$(mktemp); second=$(mktemp); third=$(mktemp); trap 'rm -f "$log" "$second" "$third"' EXIT
 
-RUST_BACKTRACE=${RUST_BACKTRACE:-0} cargo test --no-fail-fast "$@" -- --show-output 2>&1 | tee "$log" | awk '
+# Ends what runs longer than TESTS_END_BY (seconds since the beginning) allows; what it was at then is the last it says of itself.
+limited() {
+  [ -n "${TESTS_END_BY:-}" ] || { "$@"; return; }
+  local left=$((TESTS_END_BY - (EPOCHSECONDS - since)))
+  timeout --kill-after=30 $((left > 300 ? left : 300)) "$@"
+  local ended=$?
+  [ $ended != 124 ] || echo "error: ended by the limit of ${TESTS_END_BY} s: $*"
+  return $ended
+}
+
+# What a cargo test says, without what passed; all of it goes to a file.
+run() {
+  local to=$1; shift
+  RUST_BACKTRACE=${RUST_BACKTRACE:-0} limited "$@" -- --show-output 2>&1 | tee "$to" | awk '
   { fflush() } /^successes:$/ { quiet = 1 } /^failures:$|^test result|^ +Running|^ +Doc-tests|^error|^warning/ { quiet = 0 }
   /^skipped:/ || (!quiet && !/^test .* ok$/ && !/^running [0-9]+ tests?$/ && !/^$/)'
-status=${PIPESTATUS[0]}
+  return "${PIPESTATUS[0]}"
+}
+
+if [ $# -gt 0 ]; then
+  run "$log" cargo test --no-fail-fast "$@"; status=$?
+else
+  # Tests on real routers, in the browser and on simulated laboratories wait most of the time: each kind has a lane. The others run beside
+  # them, behind them in the queue for the processor.
+  routers="journeys losses flows live_bmp live_flow live_gnmi live_pmbmpd live_rtr live_views confirmed_commit adapting_gnmi frr_goldens
+    netns features_live rpki_live"
+  windows="browser sim_journeys"
+  names=$(cargo metadata --no-deps --format-version 1 | LANES="$(echo $routers)/$windows" python3 -c '
+import json, os, sys
+data = json.load(sys.stdin)
+default, lanes = set(data["workspace_default_members"]), [set(lane.split()) for lane in os.environ["LANES"].split("/")]
+names = {t["name"] for p in data["packages"] if p["id"] in default for t in p["targets"] if "test" in t["kind"]}
+for some in [*(names & lane for lane in lanes), names - set().union(*lanes)]:
+    print(*(f"--test {name}" for name in sorted(some)))') || { echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+  { read -r routers; read -r windows; read -r others; } <<<"$names"
+  stage "test programs"
+  cargo test --no-run || { echo "a crate did not build: see above"; echo "0 passed, 1 failed, 0 skipped"; exit 1; }
+  stage "tests, in three lanes"
+  # shellcheck disable=SC2086 # lists of arguments
+  { run "$second" nice -n 5 cargo test --no-fail-fast --lib --bins $others; ended=$?; stage "the lane that computes has ended"; exit $ended; } &
+  beside=$!
+  # shellcheck disable=SC2086
+  { run "$third" cargo test --no-fail-fast $windows; ended=$?; stage "the lane of windows has ended"; exit $ended; } & third_lane=$!
+  # shellcheck disable=SC2086
+  run "$log" cargo test --no-fail-fast $routers; status=$?
+  stage "the lane of routers has ended"
+  wait $beside || status=1
+  wait $third_lane || status=1
+  cat "$third" >>"$log"
+  cat "$second" >>"$log"
+  stage "examples of the documentation"
+  run "$second" cargo test --no-fail-fast --doc || status=1
+  cat "$second" >>"$log"
+fi
 
 python3 - "$log" "$status" <<'PY'
-import re, sys
+import json, re, subprocess, sys
 
-# A suite is a package. A case that reads captures from outside the repository names them in its reason.
+# A suite is a package. Test files of a name that several have are run behind their package's own.
+packages = {}
+for p in json.loads(subprocess.check_output(["cargo", "metadata", "--no-deps", "--format-version", "1"]))["packages"]:
+    for t in p["targets"]:
+        if "test" in t["kind"]:
+            packages.setdefault(t["name"], set()).add(p["name"])
+# A case that reads captures from outside the repository names them in its reason.
 OUTSIDE = re.compile(r"captures|recordings|CORPUS")
 suites, skips, suite, current, said = {}, {}, "?", "?", False
 for line in open(sys.argv[1], errors="replace"):
     if m := re.match(r"\s+Running (?:unittests )?(\S+) \(.*?/deps/(.+?)-[0-9a-f]{16}\)", line):
         if m[1].startswith("src/lib") or m[1].startswith("src/main"):
             suite = m[2]
+        elif len(packages.get(m[2], ())) == 1:
+            suite, = packages[m[2]]
         current = m[2]
     elif m := re.match(r"\s+Doc-tests (\S+)", line):
         suite, current = m[1], "documentation"

@@ -16,7 +16,9 @@ pub use prefixes::{Interface, Prefixes};
 
 use action::{DeviceId, ExitId, GroupId, ProviderId};
 use bgp::{Asn, Family, Prefix};
-use network::{BmpSource, DeviceRole, DeviceSpec, ExitSpec, GnmiEndpoint, Inventory, NetconfEndpoint, Provider, SlaLimits, TargetGroup};
+use network::{
+    BmpSource, DeviceRole, DeviceSpec, ExitSpec, GnmiEndpoint, Inventory, NeighborRole, NetconfEndpoint, Provider, SlaLimits, TargetGroup,
+};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
@@ -427,6 +429,7 @@ impl Topology {
             providers: self.providers.iter().map(provider).collect(),
             exits: self.exits.iter().filter_map(|e| self.exit_spec(e)).collect(),
             groups: self.groups.iter().map(group).collect(),
+            ..Inventory::empty("")
         }
     }
 
@@ -440,6 +443,7 @@ impl Topology {
             remote_as: exit.remote_as,
             neighbors: vec![port.peer_v4, port.peer_v6],
             capacity_bps: self.link_of(exit)?.rate_bps,
+            role: Some(NeighborRole::Provider),
         })
     }
 }

@@ -115,7 +115,8 @@ start() {
   done
   yang=$(yang)
   test_user
-  mkdir -p "$WORK/home" /run/sshd; chmod 755 "$WORK"; stop
+  # ~/.yuma as the system knows it, whatever HOME says: of two netconfd that make it at once one gives up
+  mkdir -p "$WORK/home" "$(getent passwd "$(id -u)" | cut -d: -f6)/.yuma" /run/sshd; chmod 755 "$WORK"; stop
   [ -s "$WORK/startup-cfg.xml" ] || echo '<config xmlns="urn:ietf:params:xml:ns:netconf:base:1.0"/>' >"$WORK/startup-cfg.xml"
   port=$(free_port)
   start_netconfd "$port" "$yang"

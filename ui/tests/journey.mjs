@@ -65,6 +65,16 @@ async function looked() {
   await browser.run("document.activeElement.blur()");
 }
 
+/** Asks where a prefix goes and why, by keyboard up to the button; the answer is what axe then checks. */
+async function explained() {
+  await browser.keys("g", "t");
+  await browser.keys("/", ..."198.18.7.1", KEYS.enter);
+  await browser.until("the paths of a prefix", 5000, async () => (await browser.text(".path")).includes("198.18.7.0/24"));
+  await browser.run("[...document.querySelectorAll('.path tbody button')].at(-1).click()");
+  await browser.until("why it goes there", 20_000, async () => (await browser.text(".path")).includes("packets go to"));
+  await browser.run("document.activeElement.blur()");
+}
+
 try {
   if (kind === "chromium") {
     await browser.open(target);
@@ -78,6 +88,7 @@ try {
   });
   say("every path is learned, the twin agrees");
   await looked();
+  await explained();
   for (const screen of ["topology", "health", "chat", "import", "approvals"]) {
     await checked(screen);
   }

@@ -4,6 +4,19 @@ use crate::{Outcome, Workspace};
 use anyhow::Context;
 use std::process::Command;
 
+/// The fuzz targets are a workspace of their own: their lock file has to follow what our crates depend on.
+pub fn locks(workspace: &Workspace) -> Outcome {
+    let found = cargo(
+        workspace,
+        &["metadata", "--quiet", "--locked", "--format-version", "1", "--manifest-path", "fuzz/Cargo.toml"],
+        "as the manifests say",
+    );
+    Ok(found?.map_err(|mut lines| {
+        lines.push("run: cargo update --workspace --manifest-path fuzz/Cargo.toml".to_owned());
+        lines
+    }))
+}
+
 /// Most lines of a tool's output that are repeated.
 const LINES_MAX: usize = 60;
 

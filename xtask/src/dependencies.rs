@@ -8,6 +8,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// Where a package stands; an arrow may only point down or stay level.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Layer {
+    /// Quantities that every layer speaks of; depends on nothing of ours.
+    Units,
     Protocol,
     Core,
     Io,
@@ -64,6 +66,7 @@ fn layer(workspace: &Workspace, package: &Package) -> Option<Layer> {
     Some(match directory.to_str()? {
         "" => Layer::Desktop,
         "lab" => Layer::Lab,
+        "crates/core/units" => Layer::Units,
         path if path.starts_with("crates/protocol/") => Layer::Protocol,
         path if path.starts_with("crates/core/") => Layer::Core,
         path if path.starts_with("crates/io/") => Layer::Io,

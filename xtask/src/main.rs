@@ -27,12 +27,13 @@ pub type Outcome = anyhow::Result<Result<String, Vec<String>>>;
 type Check = fn(&Workspace) -> Outcome;
 
 /// Fast ones first.
-const CHECKS: [(&str, Check); 8] = [
+const CHECKS: [(&str, Check); 9] = [
     ("files", files::check),
     ("migrations", migrations::check),
     ("permits", permits::check),
     ("dependencies", dependencies::check),
     ("format", commands::format),
+    ("locks", commands::locks),
     ("lints", commands::lints),
     ("lints-tests", commands::lints_of_tests),
     ("bindings", bindings::check),
@@ -52,7 +53,7 @@ fn main() -> ExitCode {
     if words.first() != Some(&"check") || unknown.is_some() || stranger.is_some() {
         let all: Vec<&str> = CHECKS.iter().map(|(name, _)| *name).collect();
         eprintln!(
-            "usage: cargo xtask check [--desktop] [NAME…]\n       cargo xtask twin-diff [--seeds N] [--from S] [--keep DIR] [--clean]\n       \
+            "usage: cargo xtask check [--desktop] [NAME…]\n       cargo xtask twin-diff [--seeds N] [--from S] [--keep DIR] [--at-once N] [--clean] [--case CASE…]\n       \
              cargo xtask twin-order CASE|SEED…\nNAME: {}",
             all.join(", ")
         );

@@ -211,5 +211,6 @@ fn inventory(endpoint: NetconfEndpoint) -> Inventory {
         providers: Vec::new(),
         exits: Vec::new(),
         groups: Vec::new(),
+        ..Inventory::empty("")
     }
 }

@@ -3,4 +3,4 @@
 /**
  * Every command, in snake case on every door. The window's list is made from it.
  */
-export type CommandName = "status" | "intake" | "peers" | "volumes" | "exports" | "probes" | "topology" | "prefix" | "health" | "timeline" | "proposals" | "history" | "proposal" | "approve" | "reject" | "kill" | "resume" | "agents" | "agent" | "chat" | "lab" | "lab_strike" | "lab_restore" | "replay" | "replay_control" | "topics" | "topic" | "series" | "measurement" | "import" | "import_look" | "import_capture" | "import_cancel";
+export type CommandName = "status" | "intake" | "peers" | "routes" | "explain" | "volumes" | "exports" | "probes" | "topology" | "prefix" | "health" | "timeline" | "proposals" | "history" | "proposal" | "approve" | "reject" | "kill" | "resume" | "agents" | "agent" | "chat" | "lab" | "lab_strike" | "lab_restore" | "replay" | "replay_control" | "topics" | "topic" | "series" | "measurement" | "import" | "import_look" | "import_capture" | "import_cancel" | "twin_case";

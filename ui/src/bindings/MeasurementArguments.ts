@@ -17,6 +17,6 @@ tags: string | null,
  */
 last: number | null, 
 /**
- * Instead: the last so many seconds, in buckets of a minute or a quarter of an hour.
+ * Instead: the last so many seconds, in buckets of a minute or a quarter of an hour; the first is the one in which they begin.
  */
 seconds: number | null, };

@@ -2,6 +2,7 @@
 import type { ChangeView } from "./ChangeView";
 import type { CheckView } from "./CheckView";
 import type { EvidenceView } from "./EvidenceView";
+import type { ForecastView } from "./ForecastView";
 import type { PayloadView } from "./PayloadView";
 
 /**
@@ -60,6 +61,10 @@ predicted_delay_ms: [number, number] | null,
  * Loss before and after, 0–1.
  */
 predicted_loss: [number, number] | null, 
+/**
+ * What the twin expects of all that moves, whatever the finding was about.
+ */
+forecast: ForecastView, 
 /**
  * Changed prefixes ÷ known prefixes, 0–1.
  */

@@ -17,6 +17,10 @@ refused: number,
  */
 unwritten: number, 
 /**
+ * Points of series beyond the bounds: of one look, of one router in it, or of all that are held.
+ */
+crowded: number, 
+/**
  * Points, minutes and quarters of an hour forgotten by age since the engine started.
  */
 aged: [number, number, number], 

@@ -13,11 +13,12 @@ set: string,
  */
 path: string, 
 /**
- * `waiting`, `alive`, `quiet` (nothing came, nothing had to), `silent`, or `closed` where the stream is not open.
+ * `waiting`, `alive`, `quiet` (nothing came, nothing had to), `absent` (nothing ever came, nothing is there), `silent`, or
+ * `closed` where the stream is not open.
  */
 state: string, 
 /**
- * Why it counts as silent; may hold a target's own words: shown as text only.
+ * Why it counts as silent or absent; may hold a target's own words: shown as text only.
  */
 reason: string | null, 
 /**

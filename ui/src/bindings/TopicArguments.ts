@@ -9,7 +9,7 @@ export type TopicArguments = {
  */
 topic: string, 
 /**
- * How many at most; 10 unless told, 1000 at most.
+ * How many at most; unless told 20 of BMP messages and 10 of others, 1000 at most.
  */
 n: number | null, 
 /**

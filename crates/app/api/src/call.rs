@@ -7,11 +7,12 @@ use crate::import::Imports;
 use crate::lab::{LabControl, StrikeArguments};
 use crate::replay::{REPLAY, ReplayArguments, ReplayView, Told};
 use crate::timeline::Timeline;
+use crate::twin::{OutcomeView, TwinView, ValidationView};
 use crate::view::{
     AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
     ProposalView, RejectArguments, ReportView, StatusView,
 };
-use crate::{agents, intake, peers, sentence, series, topics, topology, volumes};
+use crate::{agents, intake, peers, routes, saved, sentence, series, topics, topology, volumes, why};
 use action::{DeviceId, OperatorId, ProposalId};
 use approval::Status;
 use network::{Freshness, SessionState};
@@ -44,6 +45,10 @@ pub enum CommandName {
     Intake,
     /// The BGP sessions of one router.
     Peers,
+    /// Routes of one router, by view and peer.
+    Routes,
+    /// Why a router chose the path that it has.
+    Explain,
     /// How much goes where, and the doors for flow export and syslog.
     Volumes,
     /// How the exports to programs of others stand.
@@ -104,6 +109,8 @@ pub enum CommandName {
     ImportCapture,
     /// Ends what is under way with a file.
     ImportCancel,
+    /// The network as a case of `pilotctl twin`.
+    TwinCase,
 }
 
 /// The use cases over one engine.
@@ -118,6 +125,11 @@ pub struct Api {
     imports: Imports,
     /// When these use cases were made: tells engines apart.
     made: u128,
+}
+
+/// Does what takes a while beside the runtime's threads.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> Result<T, ApiError> + Send + 'static) -> Result<T, ApiError> {
+    tokio::task::spawn_blocking(work).await.map_err(|e| ApiError::new("PH-API-500", e.to_string()))?
 }
 
 impl From<Stopped> for ApiError {
@@ -179,6 +191,9 @@ impl Api {
             CommandName::Status => {
                 let mut view = self.engine.read(status).await?;
                 view.epoch = format!("{}", self.made);
+                if let Some((last, most)) = self.engine.twin_refresh() {
+                    (view.twin.refresh_ms, view.twin.refresh_ms_max) = (Some(last.as_secs_f64() * 1e3), Some(most.as_secs_f64() * 1e3));
+                }
                 if let Some(player) = &self.player {
                     view.mode = REPLAY.to_owned();
                     view.epoch = format!("{}.{}", self.made, player.position().run);
@@ -194,6 +209,17 @@ impl Api {
             CommandName::Peers => {
                 let asked: String = parse(arguments)?;
                 answer(&self.engine.read(move |s| peers::peers(s, &asked)).await??)
+            }
+            CommandName::Routes => {
+                let wanted: routes::RoutesArguments = parse(arguments)?;
+                // a copy costs little, going over a full table does not
+                let (network, now) = self.engine.read(|s| (s.network.clone(), s.now)).await?;
+                answer(&aside(move || routes::routes(&network, now, &wanted)).await?)
+            }
+            CommandName::Explain => {
+                let wanted: why::ExplainArguments = parse(arguments)?;
+                let network = self.engine.read(|s| s.network.clone()).await?;
+                answer(&aside(move || why::explain(&network, &wanted)).await?)
             }
             CommandName::Volumes => {
                 let mut view = self.engine.read(volumes::volumes).await?;
@@ -220,8 +246,7 @@ impl Api {
             CommandName::Chat => {
                 let a: agents::ChatArguments = parse(arguments)?;
                 let asked = self.engine.read(move |s| agents::ask(s, a)).await??;
-                let said = tokio::task::spawn_blocking(move || asked.answer()).await;
-                answer(&said.map_err(|e| ApiError::new("PH-API-500", e.to_string()))??)
+                answer(&aside(move || asked.answer()).await?)
             }
             CommandName::Replay => answer(&self.player.as_deref().map(ReplayView::of)),
             CommandName::ReplayControl => {
@@ -239,6 +264,11 @@ impl Api {
             CommandName::ImportLook => answer(&self.imports.look(&parse(arguments)?)?),
             CommandName::ImportCapture => answer(&self.imports.import(&parse(arguments)?)?),
             CommandName::ImportCancel => answer(&self.imports.cancel()),
+            CommandName::TwinCase => {
+                let look = |s: &PilotState| saved::Drawn { network: s.network.clone(), perception: s.perception.clone(), now: s.now };
+                let drawn = self.engine.read(look).await?;
+                answer(&aside(move || drawn.saved()).await?)
+            }
             CommandName::Lab => answer(&self.lab.as_ref().map(|lab| lab.view())),
             CommandName::LabStrike => {
                 let a: StrikeArguments = parse(arguments)?;
@@ -421,6 +451,8 @@ fn status(s: &PilotState) -> StatusView {
         prefixes: count(s.network.prefixes_known()),
         bogons: s.network.bogons().iter().map(|(k, p)| format!("{p} from {} on {}", k.neighbor, k.device)).collect(),
         killed: s.killed,
+        twin: TwinView::of(s),
+        validation: ValidationView::of(s),
     }
 }
 
@@ -477,6 +509,7 @@ fn proposal(s: &PilotState, id: ProposalId) -> Option<ProposalView> {
             reverts_at: c.saga.reverts_at().map(|t| t.to_string()),
             outcome: c.outcome.as_ref().map(|o| o.name().to_owned()),
             why: c.outcome.as_ref().and_then(|o| o.why()).map(ToString::to_string),
+            measured: OutcomeView::of(s, *change, c),
         }),
         _ => None,
     };
@@ -504,6 +537,7 @@ fn proposal(s: &PilotState, id: ProposalId) -> Option<ProposalView> {
         evidence: record.proposal.evidence.iter().map(Into::into).collect(),
         predicted_delay_ms: means(p.delay_before_ms.as_ref(), p.delay_after_ms.as_ref()),
         predicted_loss: means(p.loss_before.as_ref(), p.loss_after.as_ref()),
+        forecast: (&record.forecast).into(),
         blast: p.blast.get(),
         confidence: match record.proposal.confidence {
             decision::Confidence::Unknown => "unknown".to_owned(),
@@ -514,7 +548,7 @@ fn proposal(s: &PilotState, id: ProposalId) -> Option<ProposalView> {
             .iter()
             .map(|m| (m.prefix.to_string(), m.from.to_string(), m.to.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ")))
             .collect(),
-        checks: record.checks.iter().map(|c| CheckView { id: c.id.clone(), passed: c.passed, detail: c.detail.clone() }).collect(),
+        checks: record.checks.iter().map(CheckView::of).collect(),
         guard: record.verdict.violations.iter().map(ToString::to_string).collect(),
         loads: p.loads.iter().map(|l| (l.exit.to_string(), l.now_bps, l.after_bps, l.capacity_bps)).collect(),
         alternatives: record.alternatives.clone(),

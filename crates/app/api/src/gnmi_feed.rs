@@ -12,9 +12,10 @@ pub struct SubscriptionView {
     pub set: String,
     /// What it asks for.
     pub path: String,
-    /// `waiting`, `alive`, `quiet` (nothing came, nothing had to), `silent`, or `closed` where the stream is not open.
+    /// `waiting`, `alive`, `quiet` (nothing came, nothing had to), `absent` (nothing ever came, nothing is there), `silent`, or
+    /// `closed` where the stream is not open.
     pub state: String,
-    /// Why it counts as silent; may hold a target's own words: shown as text only.
+    /// Why it counts as silent or absent; may hold a target's own words: shown as text only.
     pub reason: Option<String>,
     /// A message is due this often, milliseconds; none where messages come on a change.
     #[ts(type = "number | null")]
@@ -103,7 +104,7 @@ impl SubscriptionView {
     /// Says in a line how many are in which state, and what else is worth a look.
     pub(crate) fn summary(all: &[Self]) -> String {
         let of = |state: &str| all.iter().filter(|s| s.state == state).count();
-        let states = ["alive", "quiet", "waiting", "silent", "closed"].map(|state| (of(state), state));
+        let states = ["alive", "quiet", "absent", "waiting", "silent", "closed"].map(|state| (of(state), state));
         let mut parts: Vec<String> = states.iter().filter(|(n, _)| *n > 0).map(|(n, state)| format!("{n} {state}")).collect();
         let sum = |count: fn(&Self) -> u64| all.iter().map(count).fold(0, u64::saturating_add);
         let instead = all.iter().filter(|s| s.instead.is_some()).count() as u64;
@@ -122,7 +123,8 @@ impl fmt::Display for SubscriptionView {
         }
         match (&self.reason, &self.since) {
             (Some(reason), Some(since)) => write!(f, ": {reason:?}, since {since}"),
-            _ => Ok(()),
+            (Some(reason), None) => write!(f, ": {reason:?}"),
+            (None, _) => Ok(()),
         }
     }
 }
@@ -150,6 +152,7 @@ mod tests {
             row("bgp", SubscriptionState::Alive, None),
             row("cpu", SubscriptionState::Quiet, None),
             row("optics", silent, Some("SAMPLE every 10000 ms")),
+            row("probes", SubscriptionState::Absent, None),
         ];
         let mut session = GnmiSession::default();
         (session.connected, session.subscriptions) = (true, subscriptions);
@@ -159,11 +162,12 @@ mod tests {
     #[test]
     fn subscriptions_are_summed_up_and_each_is_told_with_what_became_of_it() {
         let rows = SubscriptionView::of(&session());
-        let expected = "3 gNMI subscriptions, 2 synced: 1 alive, 1 quiet, 1 silent, 9 coalesced by the device, 1 not as asked";
+        let expected = "4 gNMI subscriptions, 3 synced: 1 alive, 1 quiet, 1 absent, 1 silent, 12 coalesced by the device, 1 not as asked";
         assert_eq!(SubscriptionView::summary(&rows), expected);
         let told =
             "silent optics /optics (SAMPLE every 10000 ms instead): \"the value changed and was not told\", since 1970-01-01T00:00:00";
         assert!(rows[2].to_string().starts_with(told), "{}", rows[2]);
+        assert!(rows[3].to_string().starts_with("absent probes /probes: \"it never told anything"), "{}", rows[3]);
         assert!(rows[0].last.as_deref().is_some_and(|t| t.starts_with("2027-01-15T08:00:00")), "{rows:?}");
     }
 

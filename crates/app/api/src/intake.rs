@@ -2,7 +2,6 @@
 
 use crate::call::count;
 use core::fmt;
-use network::Freshness;
 use perception::Features;
 use pilot::PilotState;
 use serde::{Deserialize, Serialize};
@@ -73,7 +72,7 @@ pub struct BmpIntake {
 /// Makes the report, without the topics, which stand beside the pilot.
 pub fn intake(s: &PilotState) -> IntakeView {
     let features = Features::of(&s.perception, &s.network, s.now);
-    let heard = s.network.devices.values().filter(|d| d.bmp != Freshness::Unknown || d.gnmi != Freshness::Unknown).count();
+    let heard = s.network.devices.values().filter(|d| !d.bmp_is_stale(s.now) || !d.gnmi_is_stale(s.now)).count();
     let bmp = s.network.devices.values().fold(BmpIntake::default(), |sum, d| {
         let counts = &d.bmp_session.counts;
         BmpIntake {

@@ -16,15 +16,20 @@ mod peers;
 #[cfg(test)]
 mod recorded;
 mod replay;
+mod routes;
+mod saved;
 mod sentence;
 mod series;
 mod timeline;
 mod token;
 mod topics;
 mod topology;
+mod twin;
 mod view;
 mod volumes;
+mod why;
 
+pub use self::twin::{ForecastView, OutcomeView, PathOutcomeView, ShiftView, TwinView, ValidationView};
 pub use crate::lab::{LabControl, LabView, Laboratory, StrikeArguments};
 pub use agents::{AgentView, AlertView, ChatArguments, ChatView, SampleView};
 pub use call::{Api, CommandName};
@@ -37,6 +42,7 @@ pub use import::{FoundView, ImportArguments, ImportStep, ImportView, ImportedVie
 pub use intake::{BmpIntake, IntakeView};
 pub use peers::{PeerPrefixes, PeerTableView, PeerView, StatisticView};
 pub use replay::{CaptureFile, ReplayArguments, ReplayView, captures};
+pub use routes::{ROUTES_MAX, ROUTES_USUAL, RoutesArguments, RoutesView, route_row, table_row};
 pub use sentence::sentence;
 pub use series::{MeasurementArguments, MeasurementRow, MeasurementView, SeriesView, digits};
 pub use timeline::{Timeline, TimelineEntry};
@@ -44,7 +50,8 @@ pub use token::fresh_token;
 pub use topics::{TopicArguments, TopicMessage, TopicMessages, TopicView};
 pub use topology::{LinkView, NodeView, PrefixView, RouteView, TopologyView};
 pub use view::{
-    AgreementView, ApiError, ApproveArguments, ChangeView, CheckView, DeviceView, FindingView, PayloadView, ProbeView, ProposalRow,
-    ProposalView, RejectArguments, ReportView, StatusView,
+    AgreementView, ApiError, ApproveArguments, ChangeView, CheckVerdict, CheckView, DeviceView, FindingView, PayloadView, ProbeView,
+    ProposalRow, ProposalView, RejectArguments, ReportView, StatusView,
 };
 pub use volumes::{DoorView, ExitVolume, VolumesView};
+pub use why::{ExplainArguments, ExplainView};

@@ -10,7 +10,11 @@ pub fn sentence(event: &Event) -> String {
             Some(reason) => format!("{feed} of {device} is {state}: {reason:?}"),
             None => format!("{feed} of {device} is {state}"),
         },
-        Happening::Repaired { device, repair } => format!("{device} shows a known fault that is corrected from here on: {repair}"),
+        // what can be switched off changes what is read; the others are names of what is odd
+        Happening::Repaired { device, repair } if repair.parse::<bmp::Repair>().is_ok() => {
+            format!("{device} shows a known fault that is corrected from here on: {repair}")
+        }
+        Happening::Repaired { device, repair } => format!("{device} shows something odd, which is noted from here on: {repair}"),
         Happening::Unreadable { device, why } => format!("{device}: {why}"),
         Happening::Reported { report, findings } => {
             let on: Vec<String> = findings.iter().map(ToString::to_string).collect();
@@ -21,6 +25,7 @@ pub fn sentence(event: &Event) -> String {
             let first = differences.first().map(|d| format!("; {d}")).unwrap_or_default();
             format!("twin agrees with the routers on {}{first}", list.join(", "))
         }
+        Happening::OriginValidation { what, .. } => what.clone(),
         Happening::Evidence { why, probes, rate_hz, seconds } => format!("{why}: {probes} probes at {rate_hz}/s for {seconds} s"),
         Happening::Watched { alert } => alert.to_string(),
         Happening::FindingOpened { finding, summary } => format!("{finding} {summary}"),
@@ -56,11 +61,13 @@ pub fn sentence(event: &Event) -> String {
             format!("{change} measured, {}: {why}", if *passed { "it helped" } else { "it did not help" })
         }
         Happening::ChangeFinished { change, outcome, why, .. } => format!("{change} {outcome}: {why}"),
-        Happening::Learned { change, delay_error_ms, exits, .. } => {
+        Happening::Learned { change, delay_error_ms, exits, paths_within, .. } => {
             let exits = exits.map(|(did, all)| format!(", {did} of {all} prefixes took the predicted exit")).unwrap_or_default();
+            let within =
+                paths_within.map(|(did, all)| format!(", {did} of {all} paths within their predicted interval")).unwrap_or_default();
             match delay_error_ms {
-                Some(e) => format!("{change}: predicted delay was off by {e:.1} ms{exits}"),
-                None => format!("{change}: outcome recorded{exits}"),
+                Some(e) => format!("{change}: predicted delay was off by {e:.1} ms{within}{exits}"),
+                None => format!("{change}: outcome recorded{within}{exits}"),
             }
         }
         Happening::Killed { stopped, by } => format!("{by} {}", if *stopped { "stopped every change" } else { "allows changes again" }),

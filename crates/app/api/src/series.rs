@@ -29,6 +29,9 @@ pub struct SeriesView {
     /// Points that could not be written.
     #[ts(type = "number")]
     pub unwritten: u64,
+    /// Points of series beyond the bounds: of one look, of one router in it, or of all that are held.
+    #[ts(type = "number")]
+    pub crowded: u64,
     /// Points, minutes and quarters of an hour forgotten by age since the engine started.
     #[ts(type = "[number, number, number]")]
     pub aged: [u64; 3],
@@ -65,7 +68,7 @@ pub struct MeasurementArguments {
     /// The newest points, this many; 10 unless told.
     #[serde(default)]
     pub last: Option<u32>,
-    /// Instead: the last so many seconds, in buckets of a minute or a quarter of an hour.
+    /// Instead: the last so many seconds, in buckets of a minute or a quarter of an hour; the first is the one in which they begin.
     #[serde(default)]
     #[ts(type = "number | null")]
     pub seconds: Option<u64>,
@@ -103,12 +106,7 @@ pub struct MeasurementRow {
 /// Returns the digits behind the point with which a measurement is shown (S1-067…069).
 #[must_use]
 pub fn digits(measurement: &str) -> usize {
-    match measurement {
-        "bgp_latency_ms" => 3,
-        "bgp_packet_loss" => 4,
-        "bgp_peer_health" => 0,
-        _ => 2,
-    }
+    runtime::measurement(measurement).map_or(2, |m| m.digits)
 }
 
 fn none() -> ApiError {
@@ -131,6 +129,7 @@ pub(crate) async fn series(engine: &Handle) -> Result<SeriesView, ApiError> {
         written: s.written,
         refused: s.refused,
         unwritten: s.unwritten,
+        crowded: s.crowded,
         aged: s.aged,
         thinned: s.thinned,
         used_bytes: s.used_bytes,
@@ -147,12 +146,35 @@ pub(crate) async fn measurement(engine: &Handle, a: MeasurementArguments) -> Res
     let (_, folder) = engine.series().ok_or_else(none)?;
     let folder = folder.to_owned();
     let now = engine.read(|s| s.now).await?;
-    read(folder, move |reader| {
-        let wanted = |(m, tags): &(String, String)| *m == a.measurement && a.tags.as_ref().is_none_or(|t| t == tags);
-        let names = reader.series()?.into_iter().filter(wanted).take(SERIES_MAX);
-        names.map(|(_, tags)| one(&reader, &a, tags, now)).collect()
-    })
-    .await
+    let found = read(folder, move |reader| {
+        let names = match chosen(reader.series()?, &a) {
+            Ok(names) => names,
+            Err(too_many) => return Ok(Err(too_many)),
+        };
+        names.into_iter().map(|tags| one(&reader, &a, tags, now)).collect::<Result<_, _>>().map(Ok)
+    });
+    found.await?
+}
+
+/// Returns the tags of the series that are wanted.
+fn chosen(all: Vec<(String, String)>, a: &MeasurementArguments) -> Result<Vec<String>, ApiError> {
+    let wanted = |(m, tags): &(String, String)| *m == a.measurement && a.tags.as_ref().is_none_or(|t| t == tags);
+    let names: Vec<String> = all.into_iter().filter(wanted).map(|(_, tags)| tags).collect();
+    if names.len() > SERIES_MAX {
+        let why = format!(
+            "{} has {} series, an answer holds {SERIES_MAX}: name one by its tags, as the list has them",
+            a.measurement,
+            names.len()
+        );
+        return Err(ApiError::new("PH-API-413", why));
+    }
+    Ok(names)
+}
+
+/// Returns when the bucket that covers a time begins: what is shown of a span shorter than a bucket is the bucket around it.
+fn begin(at: Timestamp, level: Level) -> Timestamp {
+    let length = level.seconds().saturating_mul(1_000_000_000).max(1);
+    Timestamp::from_nanos(at.nanos().div_euclid(length).saturating_mul(length))
 }
 
 fn one(reader: &SeriesReader, a: &MeasurementArguments, tags: String, now: Timestamp) -> Result<MeasurementView, StoreError> {
@@ -164,7 +186,48 @@ fn one(reader: &SeriesReader, a: &MeasurementArguments, tags: String, now: Times
     };
     let span = Duration::from_secs(seconds);
     let level = Level::for_span(span, u64::from(ROWS_MAX));
-    let time = Range { start: now.minus(span), end: now.plus(Duration::from_nanos(1)) };
+    let time = Range { start: begin(now.minus(span), level), end: now.plus(Duration::from_nanos(1)) };
     let rows = reader.buckets(&a.measurement, &tags, time, level, ROWS_MAX)?;
     Ok(MeasurementView { tags, bucket_s: u32::try_from(level.seconds()).unwrap_or(0), rows: rows.into_iter().map(row).collect() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn more_series_than_an_answer_holds_is_said() {
+        let wanted = |tags: Option<&str>| MeasurementArguments {
+            measurement: "prefixes_received".to_owned(),
+            tags: tags.map(str::to_owned),
+            last: None,
+            seconds: None,
+        };
+        let all = |n: usize| (0..n).map(|i| ("prefixes_received".to_owned(), format!("peer={i}"))).collect::<Vec<_>>();
+        assert_eq!(chosen(all(SERIES_MAX), &wanted(None)).map(|n| n.len()), Ok(SERIES_MAX));
+        let error = chosen(all(SERIES_MAX + 1), &wanted(None)).unwrap_err();
+        assert_eq!(error.code, "PH-API-413");
+        assert!(error.why.contains("has 501 series") && error.why.contains("tags"), "{error}");
+        assert_eq!(chosen(all(SERIES_MAX + 1), &wanted(Some("peer=7"))), Ok(vec!["peer=7".to_owned()]));
+    }
+
+    #[test]
+    fn a_span_shorter_than_a_bucket_shows_the_bucket_around_it() {
+        let at = |s: i64| Timestamp::from_nanos(s * 1_000_000_000 + 5);
+        let begins = |s, level| begin(at(s), level).nanos() / 1_000_000_000;
+        assert_eq!((begins(119, Level::Minute), begins(120, Level::Minute), begins(1799, Level::Quarter)), (60, 120, 900));
+        assert_eq!(begin(at(7), Level::Raw), at(7), "points are in no bucket");
+        assert_eq!(begins(-1, Level::Minute), -60);
+        // read as it is asked for: the bucket of ten seconds that lie in one minute
+        let folder = tempfile::tempdir().unwrap();
+        let mut telemetry = store::Store::open(folder.path()).unwrap().telemetry().unwrap();
+        let point = store::Point { measurement: "m".to_owned(), tags: "t".to_owned(), at: at(615), value: 4.0 };
+        telemetry.write_points(&[point]).unwrap();
+        let reader = SeriesReader::open(folder.path()).unwrap();
+        let wanted = MeasurementArguments { measurement: "m".to_owned(), tags: None, last: None, seconds: Some(10) };
+        let view = one(&reader, &wanted, "t".to_owned(), at(620)).unwrap();
+        assert_eq!((view.bucket_s, view.rows.len(), view.rows.first().map(|r| (r.max, r.count))), (60, 1, Some((4.0, 1))));
+        let later = one(&reader, &wanted, "t".to_owned(), at(680)).unwrap();
+        assert_eq!(later.rows.len(), 0, "of the minute after it nothing was measured");
+    }
 }

@@ -121,6 +121,7 @@ fn classify(what: &Happening) -> (&'static str, u8, Option<String>) {
         }
         Happening::Agreement { devices, .. } => ("twin", if devices.iter().any(|(_, all, equal)| all != equal) { 4 } else { 0 }, None),
         Happening::Evidence { .. } => ("finding", 0, None),
+        Happening::OriginValidation { known, .. } => ("feed", if *known { 0 } else { 3 }, None),
         Happening::Watched { alert } => ("agent", if alert.change == agent::AlertChange::Raised { 3 } else { 0 }, None),
         Happening::FindingOpened { .. } => ("finding", 2, None),
         Happening::ChangedBefore { .. } => ("finding", 4, None),

@@ -42,7 +42,7 @@ pub struct TopicView {
 pub struct TopicArguments {
     /// Name.
     pub topic: String,
-    /// How many at most; 10 unless told, 1000 at most.
+    /// How many at most; unless told 20 of BMP messages and 10 of others, 1000 at most.
     #[serde(default)]
     pub n: Option<u32>,
     /// From this offset on; without it the newest.
@@ -103,10 +103,10 @@ pub(crate) async fn messages(topics: &Topics, a: TopicArguments) -> Result<Topic
     if !topics.stats().iter().any(|t| t.topic == name) {
         return Err(ApiError::new("PH-API-404", format!("there is no topic {name:?}; see `pilotctl status --topics`")));
     }
-    let n = a.n.map_or(bus::CONSUME_DEFAULT, |n| usize::try_from(n).unwrap_or(usize::MAX));
+    let n = a.n.map(|n| usize::try_from(n).unwrap_or(usize::MAX));
     let read = match a.from {
-        Some(from) => topics.read(&name, from, n).await,
-        None => topics.newest(&name, n).await,
+        Some(from) => topics.read(&name, from, n.unwrap_or_else(|| bus::recent_default(&name))).await,
+        None => topics.recent(&name, n).await,
     };
     let read = read.map_err(|e| ApiError::new("PH-API-500", chain(&e)))?;
     let message = |m: bus::Message| TopicMessage { offset: m.offset, time: m.at.to_string(), value: (*m.value).clone() };

@@ -3,8 +3,10 @@
 use crate::churn::ChurnView;
 use crate::evidence::EvidenceView;
 use crate::gnmi_feed::{CertificateView, SubscriptionView};
+use crate::twin::{ForecastView, OutcomeView, TwinView, ValidationView};
 use action::{ActionType, ProposalId};
 use core::fmt;
+use guardrail::CheckStanding;
 use serde::{Deserialize, Serialize};
 use ts_rs::TS;
 
@@ -88,6 +90,12 @@ pub struct StatusView {
     pub bogons: Vec<String>,
     /// Every change is stopped.
     pub killed: bool,
+    /// How the twin stands.
+    #[serde(default)]
+    pub twin: TwinView,
+    /// What origin validation goes by; `None`: no source of VRPs is named, and it is not known.
+    #[serde(default)]
+    pub validation: Option<ValidationView>,
 }
 
 /// One router.
@@ -221,16 +229,53 @@ pub struct ProbeView {
     pub packets: u64,
 }
 
+/// What a check of the twin came to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
+#[serde(rename_all = "snake_case")]
+#[ts(export, export_to = "../../../../ui/src/bindings/")]
+pub enum CheckVerdict {
+    /// Judged, and nothing stands against the change.
+    Passed,
+    /// Nothing forbids it; it is to be looked at.
+    Warning,
+    /// What it judges by is not known.
+    NotJudged,
+    /// It stands against the change.
+    Failed,
+}
+
 /// One check of the twin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, TS)]
 #[ts(export, export_to = "../../../../ui/src/bindings/")]
 pub struct CheckView {
     /// Id.
     pub id: String,
-    /// Passed.
-    pub passed: bool,
+    /// What it came to.
+    pub verdict: CheckVerdict,
     /// The numbers.
     pub detail: String,
+}
+
+impl CheckView {
+    pub(crate) fn of(check: &guardrail::TwinCheck) -> Self {
+        let verdict = match (check.passed, check.standing) {
+            (false, _) => CheckVerdict::Failed,
+            (true, CheckStanding::Judged) => CheckVerdict::Passed,
+            (true, CheckStanding::Warning) => CheckVerdict::Warning,
+            (true, CheckStanding::NotJudged) => CheckVerdict::NotJudged,
+        };
+        Self { id: check.id.clone(), verdict, detail: check.detail.clone() }
+    }
+
+    /// The sign before it: only what was judged has a tick.
+    fn sign(&self) -> &'static str {
+        match self.verdict {
+            CheckVerdict::Passed => "✓",
+            CheckVerdict::Warning => "!",
+            CheckVerdict::NotJudged => "–",
+            CheckVerdict::Failed => "✗",
+        }
+    }
 }
 
 /// What goes to one device.
@@ -279,6 +324,9 @@ pub struct ProposalView {
     pub predicted_delay_ms: Option<(f64, f64)>,
     /// Loss before and after, 0–1.
     pub predicted_loss: Option<(f64, f64)>,
+    /// What the twin expects of all that moves, whatever the finding was about.
+    #[serde(default)]
+    pub forecast: ForecastView,
     /// Changed prefixes ÷ known prefixes, 0–1.
     pub blast: f64,
     /// Confidence; `unknown` until calibrated.
@@ -343,6 +391,9 @@ pub struct ChangeView {
     pub outcome: Option<String>,
     /// Why, where there is one to give.
     pub why: Option<String>,
+    /// What it brought, beside what was predicted; once it is over.
+    #[serde(default)]
+    pub measured: Option<OutcomeView>,
 }
 
 impl fmt::Display for StatusView {
@@ -357,6 +408,11 @@ impl fmt::Display for StatusView {
             if self.killed { " · CHANGES STOPPED" } else { "" }
         )?;
         writeln!(f, "{} prefixes · {} proposals wait · {} changes under way", self.prefixes, self.waiting, self.changing)?;
+        writeln!(f, "{}", self.twin)?;
+        match &self.validation {
+            Some(validation) => writeln!(f, "{validation}")?,
+            None => writeln!(f, "origin validation is not known: no source of VRPs is named (--vrps, --rtr)")?,
+        }
         writeln!(f, "{:5} {:17} {:8} {:8} {:9} {:7} {:12}", "id", "host", "bmp", "gnmi", "sessions", "health", "twin agrees")?;
         for d in &self.devices {
             let health = d.health.map_or_else(|| "unknown".to_owned(), |h| format!("{h:.2}"));
@@ -369,7 +425,7 @@ impl fmt::Display for StatusView {
             if !d.certificates.is_empty() {
                 writeln!(f, "      {}", d.certificates.iter().map(ToString::to_string).collect::<Vec<_>>().join(" · "))?;
             }
-            for s in d.subscriptions.iter().filter(|s| s.state == "silent") {
+            for s in d.subscriptions.iter().filter(|s| matches!(s.state.as_str(), "silent" | "absent")) {
                 writeln!(f, "      gNMI {s}")?;
             }
             for warning in &d.gnmi_warnings {
@@ -417,9 +473,10 @@ impl ProposalView {
         if let Some((a, b)) = self.predicted_loss {
             line(format!("loss {:.2} → {:.2} %", a * 100.0, b * 100.0));
         }
+        self.forecast.lines.iter().chain(&self.forecast.consequences).cloned().for_each(&mut line);
         line(format!("{} prefixes move, {:.1} % of those known", self.moves.len(), self.blast * 100.0));
         for c in &self.checks {
-            line(format!("{} {} {}", if c.passed { "✓" } else { "✗" }, c.id, c.detail));
+            line(format!("{} {} {}", c.sign(), c.id, c.detail));
         }
         for g in &self.guard {
             line(format!("guard: {g}"));
@@ -453,6 +510,9 @@ impl ProposalView {
         }
         if let Some(c) = &self.change {
             line(format!("{} {}", c.id, c.outcome.clone().unwrap_or_else(|| "under way".to_owned())));
+            if let Some(measured) = &c.measured {
+                line(format!("{}: {}", c.id, measured.what));
+            }
         }
         out
     }

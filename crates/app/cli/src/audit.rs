@@ -65,7 +65,7 @@ fn verify(context: &Context, records: &[::audit::Record], anchor: Option<&std::p
     match ::audit::verify(records.iter(), anchor.as_ref()) {
         Ok(verified) => {
             if let Some(path) = write {
-                let text = serde_json::to_string(&verified.checkpoint()).map_err(|e| Failure::from_error("PH-AUD-002", &e))?;
+                let text = serde_json::to_string(&verified.checkpoint()).map_err(|e| Failure::from_error("PH-AUD-003", &e))?;
                 std::fs::write(path, text).map_err(|e| Failure::new("PH-AUD-003", format!("cannot write {}: {e}", path.display())))?;
             }
             if context.json {
@@ -89,5 +89,5 @@ fn verify(context: &Context, records: &[::audit::Record], anchor: Option<&std::p
 fn read_anchor(path: &std::path::Path) -> Result<::audit::Checkpoint, Failure> {
     let text =
         std::fs::read_to_string(path).map_err(|e| Failure::new("PH-AUD-004", format!("cannot read anchor {}: {e}", path.display())))?;
-    serde_json::from_str(&text).map_err(|e| Failure::new("PH-AUD-004", format!("{} is no anchor: {e}", path.display())))
+    serde_json::from_str(&text).map_err(|e| Failure::new("PH-AUD-005", format!("{} is no anchor: {e}", path.display())))
 }

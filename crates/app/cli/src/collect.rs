@@ -74,6 +74,7 @@ pub fn bare_inventory(device: &DeviceId, own_as: u32) -> Inventory {
         providers: Vec::new(),
         exits: Vec::new(),
         groups: Vec::new(),
+        ..Inventory::empty("")
     }
 }
 
@@ -90,7 +91,7 @@ pub fn bare_device(id: &DeviceId, bmp: Option<IpAddr>, gnmi: Option<GnmiEndpoint
     }
 }
 
-/// Runs `collect` until Ctrl-C.
+/// Runs `collect` until Ctrl-C or SIGTERM.
 pub fn run(context: &Context, arguments: Arguments) -> Ended {
     if let Some(address) = arguments.syslog.syslog {
         return crate::syslog::run(context, address, arguments.syslog, &arguments.allow);
@@ -174,16 +175,16 @@ async fn collect(json: bool, arguments: Arguments, inventory: Inventory, diallin
     let mut flows = None;
     if let Some(address) = arguments.flow {
         let allowed = arguments.allow.iter().map(|a| (*a, DeviceId::new(a.to_string()))).collect();
-        let listener = FlowListener::bind(address, allowed).map_err(|e| Failure::from_error("PH-COLL-021", &e))?;
+        let listener = FlowListener::bind(address, allowed).map_err(|e| Failure::from_error("", &e))?;
         eprintln!("flow export on {}", listener.local_address().unwrap_or(address));
         let (to, from) = tokio::sync::mpsc::channel(QUEUE);
         let counters = listener.counters();
         tasks.push(tokio::spawn(listener.run(to)));
         flows = Some((from, counters));
     }
-    let mut writer =
-        arguments.record.as_deref().map(capture::Writer::create).transpose().map_err(|e| Failure::from_error("PH-CAP-001", &e))?;
-    let mut codecs = std::collections::BTreeMap::new();
+    arguments.record.as_deref().map(crate::exit::folder_of).transpose()?;
+    let mut writer = arguments.record.as_deref().map(capture::Writer::create).transpose().map_err(|e| Failure::from_error("", &e))?;
+    let mut sessions = std::collections::BTreeMap::new();
     let mut seq = 0;
     loop {
         let observation = tokio::select! {
@@ -192,20 +193,22 @@ async fn collect(json: bool, arguments: Arguments, inventory: Inventory, diallin
                 print_flows(json, &batch);
                 continue;
             }
-            _ = tokio::signal::ctrl_c() => None,
+            () = crate::engine::told_to_stop() => None,
         };
         let Some(observation) = observation else { break };
         seq += 1;
         match &mut writer {
             Some(writer) => {
+                let mut observation = observation;
+                observation.hide_secrets();
                 let input = pilot::Input::Observed { observation };
-                writer.append(seq, now(), &input).and_then(|()| writer.flush()).map_err(|e| Failure::from_error("PH-CAP-001", &e))?;
+                writer.append(seq, now(), &input).and_then(|()| writer.flush()).map_err(|e| Failure::from_error("", &e))?;
             }
-            None => print(json, &observation, &mut codecs),
+            None => print(json, &observation, &mut sessions),
         }
     }
     if let Some(writer) = &mut writer {
-        writer.flush_durable().map_err(|e| Failure::from_error("PH-CAP-001", &e))?;
+        writer.finish().map_err(|e| Failure::from_error("", &e))?;
     }
     tasks.iter().for_each(tokio::task::JoinHandle::abort);
     eprintln!("{seq} observations");
@@ -253,13 +256,27 @@ fn print_flow_counters(counters: &FlowCounters) {
     );
 }
 
-fn print(json: bool, observation: &Observation, codecs: &mut std::collections::BTreeMap<DeviceId, bmp::Codec>) {
-    if let Observation::Bmp { device, event: BmpEvent::Message { bytes } } = observation {
-        let codec = codecs.entry(device.clone()).or_insert_with(|| bmp::Codec::new(None));
-        let mut line = match bmp::decode(bytes, codec) {
-            Ok(message) => bmp::json::message(&message, 0),
-            Err(error) => bmp::json::malformed(&error, bytes, 0),
+/// What is known of one router's BMP session: what its Peer Ups said, and how far its stream is.
+#[derive(Default)]
+struct Session {
+    codec: bmp::Codec,
+    offset: u64,
+}
+
+fn print(json: bool, observation: &Observation, sessions: &mut std::collections::BTreeMap<DeviceId, Session>) {
+    if let Observation::Bmp { device, event } = observation {
+        let BmpEvent::Message { bytes } = event else {
+            // what an earlier session agreed on says nothing of the next (RFC 7854 §3.3)
+            sessions.remove(device);
+            println!("{}", serde_json::to_string(observation).unwrap_or_default());
+            return;
         };
+        let session = sessions.entry(device.clone()).or_default();
+        let mut line = match bmp::decode(bytes, &mut session.codec) {
+            Ok(message) => bmp::json::message(&message, session.offset),
+            Err(error) => bmp::json::malformed(&error, bytes, session.offset),
+        };
+        session.offset = session.offset.saturating_add(bytes.len() as u64);
         line["router"] = serde_json::Value::String(device.to_string());
         println!("{line}");
         return;

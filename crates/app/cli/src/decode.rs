@@ -28,7 +28,10 @@ pub struct Arguments {
     /// The sender's own AS, for repairs that need it.
     #[arg(long, value_name = "ASN")]
     own_as: Option<u32>,
-    /// A correction of a sender's fault that is not made (`frr_own_as_in_front`); may be given several times.
+    /// A correction of a sender's fault that is not made; may be given several times. There are frr_own_as_in_front, two_octet_as_path,
+    /// four_octet_as_path, peer_down_before_peer_up, add_path_guessed, loc_rib_add_path, add_path_missing, next_hop_missing. Other names
+    /// among the repairs (peer_down_repeated, routes_without_peer_up, ipv6_flag_missing, unknown_statistic_N, statistic_length_N) are
+    /// notes: they say what was odd, nothing is corrected.
     #[arg(long, value_name = "NAME")]
     repair_off: Vec<bmp::Repair>,
     /// How MRT is printed.
@@ -63,19 +66,52 @@ fn input(path: &std::path::Path) -> Result<Box<dyn Read>, Failure> {
     archive::open::open(path).map_err(|e| Failure::from_error("PH-CLI-020", &e))
 }
 
-/// The reader of the pipe has seen enough.
-fn closed() -> Failure {
-    Failure::new("PH-CLI-022", "output was closed")
+/// Output cannot be written. A reader that has seen enough ends the program as it does everywhere.
+pub fn unwritten(error: &std::io::Error) -> Failure {
+    if error.kind() == std::io::ErrorKind::BrokenPipe {
+        std::process::exit(141);
+    }
+    Failure::new("PH-CLI-022", format!("cannot write the output: {error}; it is not complete"))
 }
 
 /// A file of records ended before its end: unreadable where nothing was printed, else partly done, with the place.
 fn ended(file: &std::path::Path, error: &dyn std::error::Error, printed: bool) -> Result<bool, Failure> {
+    ended_by("PH-CLI-024", file, error, printed)
+}
+
+fn ended_by(code: &'static str, file: &std::path::Path, error: &dyn std::error::Error, printed: bool) -> Result<bool, Failure> {
     let what = format!("{}: {}", file.display(), runtime::chain(error));
     if !printed {
-        return Err(Failure::new("PH-CLI-024", format!("{what}; nothing came before it")));
+        return Err(Failure::new(code, format!("{what}; nothing came before it")));
     }
-    eprintln!("PH-CLI-024 {what}; what came before it is printed");
+    eprintln!("{code} {what}; what came before it is printed");
     Ok(true)
+}
+
+/// Goes over files: one that cannot be read is named, and the others are read. Says whether part of the input was bad; fails where none could
+/// be read.
+pub fn over(files: &[std::path::PathBuf], mut each: impl FnMut(&std::path::Path) -> Result<bool, Failure>) -> Result<bool, Failure> {
+    let (mut bad, mut read) = (false, false);
+    let mut failed: Option<Failure> = None;
+    for file in files {
+        match each(file) {
+            Ok(partly) => (bad, read) = (bad | partly, true),
+            Err(failure) => {
+                if let Some(before) = failed.replace(failure) {
+                    eprintln!("{before}");
+                }
+            }
+        }
+    }
+    match failed {
+        // whoever called says it
+        Some(failure) if !read => Err(failure),
+        Some(failure) => {
+            eprintln!("{failure}");
+            Ok(true)
+        }
+        None => Ok(bad),
+    }
 }
 
 /// Reads a file a piece at a time.
@@ -98,16 +134,13 @@ fn pieces_of(mut input: impl Read, path: &std::path::Path, mut each: impl FnMut(
 pub fn decode(_: &Context, arguments: &Arguments) -> Ended {
     let mut out = BufWriter::new(std::io::stdout().lock());
     let codec = Codec::new(arguments.own_as.map(bgp::Asn)).with_repairs(bmp::Switched::off(arguments.repair_off.iter().copied()));
-    let mut bad = false;
-    for file in &arguments.files {
-        bad |= match arguments.format {
-            Format::Bmp => print_bmp(file, &codec, &mut out)?,
-            Format::Mrt => mrt::print(file, arguments.text, &mut out)?,
-            Format::Pcap => pcap::print(file, &codec, &mut out)?,
-            Format::Gnmi => gnmi::print(file, &mut out)?,
-        };
-    }
-    out.flush().map_err(|_| closed())?;
+    let bad = over(&arguments.files, |file| match arguments.format {
+        Format::Bmp => print_bmp(file, &codec, &mut out),
+        Format::Mrt => mrt::print(file, arguments.text, &mut out),
+        Format::Pcap => pcap::print(file, &codec, &mut out),
+        Format::Gnmi => gnmi::print(file, &mut out),
+    })?;
+    out.flush().map_err(|e| unwritten(&e))?;
     Ok(if bad { Outcome::Partly } else { Outcome::Done })
 }
 
@@ -142,7 +175,7 @@ fn print_open_bmp(file: &std::path::Path, input: impl Read, fresh: &Codec, out: 
             fields.insert("collected".to_owned(), bmp::json::rfc3339(one.time).into());
         }
         printed = true;
-        writeln!(out, "{object}").map_err(|_| closed())?;
+        writeln!(out, "{object}").map_err(|e| unwritten(&e))?;
     }
     Ok(bad)
 }
@@ -154,23 +187,31 @@ fn print_bmp(file: &std::path::Path, fresh: &Codec, out: &mut impl Write) -> Res
     let fail = |e: std::io::Error| Failure::new("PH-CLI-020", format!("cannot read {}: {e}", file.display()));
     input.by_ref().take(open_bmp::MAGIC.len() as u64).read_to_end(&mut head).map_err(fail)?;
     let wrapped = head == open_bmp::MAGIC;
-    let input = std::io::Cursor::new(head).chain(input);
+    let mut input = std::io::Cursor::new(head).chain(input);
     if wrapped {
         return print_open_bmp(file, input, fresh, out);
     }
     let mut framer = Framer::new();
     let mut codec = fresh.clone();
-    let mut bad = false;
-    pieces_of(input, file, |bytes| {
+    let (mut bad, mut printed) = (false, false);
+    let mut buffer = vec![0; 64 << 10];
+    loop {
+        let bytes = match input.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => buffer.get(..n).unwrap_or_default(),
+            Err(e) => return ended_by("PH-CLI-020", file, &e, printed),
+        };
         framer.push(bytes);
         while let Some(frame) = framer.next() {
-            let frame =
-                frame.map_err(|e| Failure::new("PH-CLI-021", format!("{}: {e}; what came before it is printed", file.display())))?;
+            let frame = match frame {
+                Ok(frame) => frame,
+                Err(e) => return ended_by("PH-CLI-021", file, &e, printed),
+            };
             let line = line(&frame.bytes, frame.offset, &mut codec, &mut bad);
-            writeln!(out, "{line}").map_err(|_| closed())?;
+            printed = true;
+            writeln!(out, "{line}").map_err(|e| unwritten(&e))?;
         }
-        Ok(())
-    })?;
+    }
     if framer.pending() > 0 {
         bad = true;
         eprintln!("PH-CLI-023 {}: the last {} bytes are no whole message", file.display(), framer.pending());

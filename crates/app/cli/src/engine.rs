@@ -21,7 +21,7 @@ pub struct StatusArguments {
     /// What came in instead: routers, routes, delay, loss, sessions, scores, BMP, topics.
     #[arg(long, group = "instead")]
     intake: bool,
-    /// Every gNMI subscription of this router instead: its mode, its last message, what it owes.
+    /// Every gNMI subscription of this router instead: its mode, its last message (by the last report, up to half a minute old), what it owes.
     #[arg(long, value_name = "DEVICE", group = "instead")]
     subscriptions: Option<String>,
     /// The BGP sessions of this router instead.
@@ -36,20 +36,24 @@ pub struct StatusArguments {
     /// The topics instead: what was published, is held, was lost.
     #[arg(long, group = "instead")]
     topics: bool,
-    /// The stored series instead: how full, which; or the newest points of this measurement.
+    /// The stored series instead: how full, which; or the newest points of this measurement, or of one series as the
+    /// list has it (`'NAME TAGS'`).
     #[arg(long, value_name = "MEASUREMENT", num_args = 0..=1, group = "instead")]
     series: Option<Option<String>>,
     /// How many points.
     #[arg(long, value_name = "N", default_value_t = 10, requires = "series", value_parser = clap::value_parser!(u32).range(1..=2000))]
     last: u32,
-    /// Instead of points: the last so many seconds in buckets, with their extremes.
+    /// Instead of points: the last so many seconds in buckets of a minute or a quarter of an hour, with their extremes; at least the bucket
+    /// that runs.
     #[arg(long, value_name = "SECONDS", requires = "series")]
     seconds: Option<u64>,
 }
 
 /// Arguments of `events`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: pilotctl events --json\n         pilotctl events --topic bgp.agent.actions --last 20")]
+#[command(
+    after_help = "Example: pilotctl events --json\n         pilotctl events --topic bgp.agent.actions --last 20\n         pilotctl events --file night.jsonl --past"
+)]
 pub struct EventsArguments {
     /// What is remembered of the past instead, and the end.
     #[arg(long, conflicts_with = "topic")]
@@ -60,9 +64,12 @@ pub struct EventsArguments {
     /// Of a Kafka broker instead of the live engine: every message of the topic that it has.
     #[arg(long, value_name = "HOST:PORT", requires = "topic", conflicts_with_all = ["last", "from"])]
     kafka: Option<String>,
-    /// How many messages at most, the newest ones, or those from `--from` on.
-    #[arg(long, value_name = "N", default_value_t = 10, requires = "topic", value_parser = clap::value_parser!(u32).range(1..=1000))]
-    last: u32,
+    /// Of a file that `import --kafka --topics` wrote instead of the live engine; without `--topic` and `--past` all of it.
+    #[arg(long, value_name = "FILE", conflicts_with = "kafka")]
+    file: Option<PathBuf>,
+    /// How many messages at most, the newest ones, or those from `--from` on; unless told 20 of BMP messages and 10 of others.
+    #[arg(long, value_name = "N", requires = "topic", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    last: Option<u32>,
     /// From this offset on.
     #[arg(long, value_name = "OFFSET", requires = "topic")]
     from: Option<u64>,
@@ -75,13 +82,13 @@ pub struct EventsArguments {
 )]
 pub struct ServeArguments {
     /// Inventory (JSON): devices, providers, exits, target groups.
-    #[arg(long, value_name = "FILE", required_unless_present_any = ["lab", "replay"])]
+    #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
     /// Take the inventory and secrets of a running lab.
     #[arg(long, value_name = "ID", conflicts_with = "inventory")]
     lab: Option<String>,
     /// Play a capture instead of watching devices: the same decisions again, and nothing is sent.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["inventory", "lab", "mode", "bmp", "flow", "syslog", "prometheus", "influx", "kafka"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["inventory", "lab", "mode", "bmp", "flow", "syslog", "vrps", "rtr", "slurm", "prometheus", "influx", "kafka"])]
     replay: Option<PathBuf>,
     /// SHADOW sends nothing; LAB writes to the lab's own devices only.
     #[arg(long, value_enum, default_value_t = ModeWord::Shadow)]
@@ -97,6 +104,8 @@ pub struct ServeArguments {
     syslog: Option<SocketAddr>,
     #[command(flatten)]
     syslog_tls: SyslogTlsArguments,
+    #[command(flatten)]
+    validation: crate::twin::validation::Validation,
     /// Let Prometheus ask here, at /metrics.
     #[arg(long, value_name = "ADDR")]
     prometheus: Option<SocketAddr>,
@@ -197,11 +206,27 @@ pub fn status(context: &Context, arguments: &StatusArguments) -> Ended {
     Ok(Outcome::Done)
 }
 
+impl EventsArguments {
+    fn last(&self) -> u32 {
+        let unless_told = || bus::recent_default(self.topic.as_deref().unwrap_or_default());
+        self.last.unwrap_or_else(|| u32::try_from(unless_told()).unwrap_or(u32::MAX))
+    }
+}
+
 /// Runs `events`.
 pub fn events(context: &Context, arguments: &EventsArguments) -> Ended {
     if let (Some(broker), Some(topic)) = (&arguments.kafka, &arguments.topic) {
-        let read = async { export::import(broker, topic, |r| println!("{}", r.to_json())).await.map_err(|e| Failure::from_error("", &e)) };
+        let print = |r: export::Imported| {
+            println!("{}", r.to_json());
+            Ok(())
+        };
+        let read = async { export::import(broker, &[topic.as_str()], print).await.map_err(|e| Failure::from_error("", &e)) };
         return blocking(read).map(|_| Outcome::Done);
+    }
+    if let Some(file) = &arguments.file {
+        let wanted =
+            topics::Wanted { past: arguments.past, topic: arguments.topic.as_deref(), last: arguments.last(), from: arguments.from };
+        return topics::of_file(context, file, &wanted);
     }
     let client = Client::new(context)?;
     if arguments.past {
@@ -214,7 +239,7 @@ pub fn events(context: &Context, arguments: &EventsArguments) -> Ended {
         return Ok(Outcome::Done);
     }
     if let Some(name) = &arguments.topic {
-        return topics::one(&client, name, arguments.last, arguments.from);
+        return topics::one(&client, name, arguments.last(), arguments.from);
     }
     blocking(client.follow(|line| {
         if context.json {
@@ -229,6 +254,10 @@ pub fn events(context: &Context, arguments: &EventsArguments) -> Ended {
     }))?;
     Ok(Outcome::Done)
 }
+
+/// What an engine may be started on.
+const NOTHING_TO_SERVE: &str = "nothing to watch: give --inventory FILE, --lab ID of a running lab (`pilotctl lab up`), or \
+    --replay FILE to play a capture";
 
 /// Finds the built window above the program, as in a checkout.
 fn built_window() -> Option<PathBuf> {
@@ -248,14 +277,25 @@ fn play(data: &Path, capture: &Path, listen: Option<SocketAddr>, ui: Option<Path
         if let Some(link) = &server.link {
             eprintln!("open {link}");
         }
-        // as for a live engine
-        let _ = tokio::signal::ctrl_c().await;
+        told_to_stop().await;
         server.stop().await;
         Ok(Outcome::Done)
     })
 }
 
-/// Runs `serve` until Ctrl-C.
+/// Waits for Ctrl-C or SIGTERM, by which services and containers are stopped. One that cannot be waited for would leave no way to stop: then
+/// this ends at once.
+pub async fn told_to_stop() {
+    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(mut terminated) => tokio::select! {
+            _ = tokio::signal::ctrl_c() => {}
+            _ = terminated.recv() => {}
+        },
+        Err(_) => drop(tokio::signal::ctrl_c().await),
+    }
+}
+
+/// Runs `serve` until Ctrl-C or SIGTERM.
 pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
     let data = context.data_folder();
     if let Some(capture) = &arguments.replay {
@@ -269,12 +309,12 @@ pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
         (Some(file), None) => {
             let text = std::fs::read_to_string(file)
                 .map_err(|e| Failure::new("PH-CLI-011", format!("cannot read inventory {}: {e}", file.display())))?;
-            let inventory = serde_json::from_str(&text)
-                .map_err(|e| Failure::new("PH-CLI-012", format!("{}: {e}; see docs/inventory.md", file.display())))?;
+            let inventory = serde_json::from_str(&text).map_err(|e| Failure::new("PH-CLI-012", format!("{}: {e}", file.display())))?;
             (inventory, data.join("secrets.json"), None)
         }
-        (None, None) => return Err(Failure::new("PH-CLI-013", "give --inventory FILE or --lab ID")),
+        (None, None) => return Err(Failure::new("PH-CLI-013", NOTHING_TO_SERVE)),
     };
+    let vrps = arguments.validation.source()?;
     blocking(async move {
         let approval_ttl = arguments.approval_ttl.map(Duration::from_secs);
         let influx = arguments.influx.map(|url| export::Influx::new(&url, arguments.influx_token.as_deref()));
@@ -283,7 +323,7 @@ pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
             influx: influx.transpose().map_err(|e| Failure::from_error("", &e))?,
             kafka: arguments.kafka.map(|broker| export::Kafka { broker }),
         };
-        let doors = runtime::Doors { flow: arguments.flow, syslog: arguments.syslog, syslog_tls: arguments.syslog_tls.door() };
+        let doors = runtime::Doors { flow: arguments.flow, syslog: arguments.syslog, syslog_tls: arguments.syslog_tls.door(), vrps };
         // a lab makes its own secrets
         let key_store = instance.is_none();
         let (mode, bmp) = (arguments.mode.into(), arguments.bmp);
@@ -312,8 +352,7 @@ pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
         if let Some(link) = &server.link {
             eprintln!("open {link}");
         }
-        // an interrupt that cannot be waited for would leave no way to stop: then stop at once
-        let _ = tokio::signal::ctrl_c().await;
+        told_to_stop().await;
         server.stop().await;
         drop(exports);
         let digest = engine.stop().await.map_err(|e| Failure::from_error("PH-RUN-003", &e))?;

@@ -1,7 +1,7 @@
 //! Exit status, and the one way in which a verb fails.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// What every verb is told.
@@ -69,6 +69,19 @@ impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // some errors carry their code in their own words
         if self.code.is_empty() { f.write_str(&self.text) } else { write!(f, "{} {}", self.code, self.text) }
+    }
+}
+
+/// Says whether a file may be made there: its folder must be, as for any program; a slip in a path makes no folders.
+///
+/// # Errors
+/// `PH-CLI-076`, naming the folder.
+pub fn folder_of(file: &Path) -> Result<(), Failure> {
+    match file.parent().filter(|f| !f.as_os_str().is_empty()) {
+        Some(folder) if !folder.is_dir() => {
+            Err(Failure::new("PH-CLI-076", format!("{} cannot be made: there is no folder {}", file.display(), folder.display())))
+        }
+        _ => Ok(()),
     }
 }
 

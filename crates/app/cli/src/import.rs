@@ -7,6 +7,7 @@ use archive::open_bmp;
 use archive::recognise::{Found, LOOK_BYTES, recognise};
 use runtime::{ImportInto, Imported};
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
@@ -16,18 +17,22 @@ const NAMED: usize = 12;
 /// Arguments of `import`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Examples: pilotctl import updates.20020722.2238.gz\n          pilotctl import routers.pcap --capture routers.capture\n          pilotctl import --kafka 127.0.0.1:9092 --capture routers.capture"
+    after_help = "Examples: pilotctl import updates.20020722.2238.gz\n          pilotctl import routers.pcap --capture routers.capture\n          pilotctl import --kafka 127.0.0.1:9092 --capture routers.capture\n          pilotctl import --kafka 127.0.0.1:9092 --topics night.jsonl"
 )]
 pub struct Arguments {
     /// Files; `-` is standard input.
     #[arg(required_unless_present = "kafka")]
     files: Vec<PathBuf>,
     /// Write the BMP of the file (alone, from OpenBMP, or in a packet capture) as this capture, which `replay` plays.
-    #[arg(long, value_name = "NEW")]
+    #[arg(long, value_name = "NEW", group = "into")]
     capture: Option<PathBuf>,
     /// Instead of a file: BMP as OpenBMP's collector hands it to this Kafka broker, all that the topic holds now.
-    #[arg(long, value_name = "HOST:PORT", requires = "capture", conflicts_with = "files")]
+    #[arg(long, value_name = "HOST:PORT", requires = "into", conflicts_with = "files")]
     kafka: Option<String>,
+    /// From Kafka: our own topics, as `serve --kafka` sent them, all that the broker holds now, into this file; `events --file` reads it. They
+    /// tell of telemetry and do not hold it: what replays is a capture.
+    #[arg(long, value_name = "NEW", requires = "kafka", conflicts_with = "topic", group = "into")]
+    topics: Option<PathBuf>,
     /// The topic.
     #[arg(long, value_name = "NAME", default_value = "openbmp.bmp_raw", requires = "kafka")]
     topic: String,
@@ -35,14 +40,18 @@ pub struct Arguments {
 
 /// Runs `import`.
 pub fn import(context: &Context, arguments: &Arguments) -> Ended {
+    if let (Some(broker), Some(file)) = (&arguments.kafka, &arguments.topics) {
+        return topics_of(context, broker, file);
+    }
     if let Some(capture) = &arguments.capture {
+        crate::exit::folder_of(capture)?;
         return match (&arguments.kafka, arguments.files.as_slice()) {
             (Some(broker), _) => from_kafka(context, broker, &arguments.topic, capture),
             (None, [file]) => into_capture(context, file, capture),
             _ => Err(Failure::new("PH-CLI-056", "one file becomes one capture; give one, or leave out --capture")),
         };
     }
-    let mut ended = Outcome::Done;
+    let (mut read, mut bad) = (0, false);
     for file in &arguments.files {
         let input = archive::open::open(file).map_err(|e| Failure::from_error("PH-CLI-020", &e))?;
         let found = recognise(input, LOOK_BYTES)
@@ -55,12 +64,17 @@ pub fn import(context: &Context, arguments: &Arguments) -> Ended {
         }
         if next.is_none() {
             eprintln!("PH-CLI-051 {}: nothing here reads this file", file.display());
-            ended = Outcome::No;
-        } else if !found.left_out.is_empty() && ended == Outcome::Done {
-            ended = Outcome::Partly;
+            bad = true;
+        } else {
+            read += 1;
+            bad |= !found.left_out.is_empty();
         }
     }
-    Ok(ended)
+    Ok(match (read, bad) {
+        (0, _) => Outcome::Unusable,
+        (_, true) => Outcome::Partly,
+        (_, false) => Outcome::Done,
+    })
 }
 
 /// Writes the BMP of a file as a capture.
@@ -77,8 +91,9 @@ fn into_capture(context: &Context, file: &Path, capture: &Path) -> Ended {
 fn from_kafka(context: &Context, broker: &str, topic: &str, capture: &Path) -> Ended {
     let unusable = |e: std::io::Error| Failure::new("PH-CLI-058", format!("{}: {e}", capture.display()));
     let folder = capture.parent().filter(|f| !f.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let spool = Spool(folder.join(format!(".{}.{}.obmp", capture.file_name().unwrap_or_default().display(), std::process::id())));
-    let file = std::fs::File::options().write(true).create_new(true).open(&spool.0).map_err(unusable)?;
+    let spool = folder.join(format!(".{}.{}.obmp", capture.file_name().unwrap_or_default().display(), std::process::id()));
+    let file = std::fs::File::options().write(true).create_new(true).open(&spool).map_err(unusable)?;
+    let _gone = Spool(Some(spool.clone()));
     let (mut out, mut others) = (std::io::BufWriter::new(file), 0_u64);
     let keep = |value: &[u8]| {
         if value.starts_with(&open_bmp::MAGIC) {
@@ -95,7 +110,7 @@ fn from_kafka(context: &Context, broker: &str, topic: &str, capture: &Path) -> E
         let what = "none is a BMP message as OpenBMP hands it on";
         return Err(Failure::new("PH-CLI-059", format!("{topic} at {broker} holds {records} records, {what}; see `events --kafka`")));
     }
-    let done = runtime::import(&spool.0, ImportInto::File(capture), &Watch::default()).map_err(|e| Failure::from_error("", &e))?;
+    let done = runtime::import(&spool, ImportInto::File(capture), &Watch::default()).map_err(|e| Failure::from_error("", &e))?;
     tell(context, &done);
     if others > 0 {
         eprintln!("left out: {others} records that are no BMP as OpenBMP hands it on");
@@ -103,13 +118,56 @@ fn from_kafka(context: &Context, broker: &str, topic: &str, capture: &Path) -> E
     Ok(if done.left_out.is_empty() && others == 0 { Outcome::Done } else { Outcome::Partly })
 }
 
+/// Writes our own topics to a file.
+fn topics_of(context: &Context, broker: &str, file: &Path) -> Ended {
+    crate::exit::folder_of(file)?;
+    let unusable = |e: std::io::Error| Failure::new("PH-CLI-058", format!("{}: {e}", file.display()));
+    let out = std::fs::File::options().write(true).create_new(true).open(file).map_err(unusable)?;
+    let mut unfinished = Spool(Some(file.to_owned()));
+    let (mut out, mut others) = (std::io::BufWriter::new(out), 0_u64);
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    let keep = |record: export::Imported| {
+        if crate::topics::keep(&record, &mut out)? {
+            *counts.entry(record.topic).or_default() += 1;
+        } else {
+            others += 1;
+        }
+        Ok(())
+    };
+    let failed = |e: export::ExportError| Failure::from_error("", &e);
+    let (there, _) = crate::engine::blocking(async {
+        let there = export::topics_at(broker).await.map_err(failed)?;
+        let read = export::import(broker, &there, keep).await.map_err(failed)?;
+        Ok((there, read))
+    })?;
+    out.flush().map_err(unusable)?;
+    if counts.is_empty() {
+        let what = format!("the broker at {broker} holds no message of ours; `serve --kafka` sends them");
+        return Err(Failure::new("PH-CLI-078", what));
+    }
+    unfinished.0 = None;
+    let missing: Vec<&str> = bus::TOPICS.into_iter().filter(|t| !there.contains(t)).collect();
+    if context.json {
+        crate::engine::print_json(&json!({"file": file, "messages": counts, "missing": missing, "left_out": others}));
+    } else {
+        println!("{}: {} messages", file.display(), counts.values().sum::<u64>());
+        counts.iter().for_each(|(topic, n)| println!("  {topic:20} {n}"));
+        println!("  next      pilotctl events --file {0} --past, or --topic NAME", file.display());
+    }
+    if others > 0 {
+        eprintln!("left out: {others} records that are none of ours");
+    }
+    missing.iter().for_each(|topic| eprintln!("the broker has no topic {topic}"));
+    Ok(if others == 0 && missing.is_empty() { Outcome::Done } else { Outcome::Partly })
+}
+
 /// A file that goes when it is no longer needed.
-struct Spool(PathBuf);
+struct Spool(Option<PathBuf>);
 
 impl Drop for Spool {
     fn drop(&mut self) {
         // one that cannot be removed is seen beside the capture
-        let _ = std::fs::remove_file(&self.0);
+        let _ = self.0.take().map(std::fs::remove_file);
     }
 }
 

@@ -2,6 +2,7 @@
 
 mod journey;
 mod report;
+mod tables;
 
 use crate::exit::{Context, Ended, Failure, Outcome};
 use clap::{Subcommand, ValueEnum};

@@ -31,7 +31,7 @@ mod volumes;
 
 use clap::{Parser, Subcommand};
 use exit::Outcome;
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -101,8 +101,13 @@ fn main() -> ExitCode {
     let usual = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
         let text = panic.payload_as_str().unwrap_or_default();
-        if text.starts_with("failed printing to stdout") {
-            std::process::exit(141);
+        if text.starts_with("failed printing to std") {
+            if text.contains("Broken pipe") {
+                std::process::exit(141);
+            }
+            // a full disk, for one; who reads neither stream is told by the status alone
+            let _ = writeln!(std::io::stderr(), "PH-CLI-022 {text}; the output is not complete");
+            std::process::exit(2);
         }
         usual(panic);
     }));

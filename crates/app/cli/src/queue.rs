@@ -13,6 +13,26 @@ pub struct Arguments {
     verb: Verb,
 }
 
+/// Reads `P-1`, `p-1` or `1`: there is one kind of thing on the queue.
+fn id(text: &str) -> Result<action::ProposalId, String> {
+    let number = text.strip_prefix(['P', 'p']).map_or(text, |rest| rest.strip_prefix('-').unwrap_or(rest));
+    let digits = !number.is_empty() && number.bytes().all(|b| b.is_ascii_digit());
+    let parsed = number.parse().ok().filter(|_| digits).map(action::ProposalId);
+    parsed.ok_or_else(|| format!("{text:?} is no proposal as P-1; see `pilotctl queue list`"))
+}
+
+/// What was given and has no effect.
+fn needless(p: &ProposalView, target: bool, reason: bool) -> Vec<String> {
+    let mut out = Vec::new();
+    if target && p.tier < 3 {
+        out.push(format!("--target has no effect: {} is of tier {}, for which no target is typed", p.id, p.tier));
+    }
+    if reason && p.doubts.is_empty() {
+        out.push(format!("--override has no effect: the twin may judge {}, so the reason is not recorded", p.id));
+    }
+    out
+}
+
 #[derive(Debug, Subcommand)]
 enum Verb {
     /// What waits for an operator.
@@ -20,11 +40,13 @@ enum Verb {
     /// One proposal with its prediction, checks and exact payload.
     Show {
         /// Proposal id.
+        #[arg(value_parser = id)]
         id: action::ProposalId,
     },
     /// Agrees to a proposal; what was shown is what runs.
     Approve {
         /// Proposal id.
+        #[arg(value_parser = id)]
         id: action::ProposalId,
         /// Tier 3: the target, typed.
         #[arg(long, value_name = "TARGET")]
@@ -36,6 +58,7 @@ enum Verb {
     /// Refuses a proposal.
     Reject {
         /// Proposal id.
+        #[arg(value_parser = id)]
         id: action::ProposalId,
         /// Reason code.
         #[arg(long)]
@@ -73,6 +96,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
             Verb::Approve { id, target, override_reason } => {
                 // the hash of what this command just read is what gets approved: a plan that changes in between is refused
                 let p: ProposalView = client.call("proposal", id).await?;
+                needless(&p, target.is_some(), override_reason.is_some()).iter().for_each(|line| eprintln!("{line}"));
                 let (typed_target, override_reason) = (target.clone(), override_reason.clone());
                 let arguments = ApproveArguments { id: *id, plan_hash: p.plan_hash, typed_target, override_reason };
                 let said: Vec<String> = client.call("approve", &arguments).await?;
@@ -86,4 +110,19 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
             }
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_taken_as_it_is_said() {
+        for text in ["P-17", "p-17", "17", "P17"] {
+            assert_eq!(id(text), Ok(action::ProposalId(17)), "{text}");
+        }
+        for text in ["", "P-", "C-1", "I-1", "-1", "+1", "P--1", "P-1x", "99999999999999999999"] {
+            assert!(id(text).unwrap_err().contains("queue list"), "{text}");
+        }
+    }
 }

@@ -77,7 +77,7 @@ enum CaptureVerb {
         /// The capture.
         file: PathBuf,
     },
-    /// Reads it to the end; exit status 1 when it is damaged, 3 when its last frame is unfinished.
+    /// Reads it to the end, the states kept on the way too; exit status 1 when it is damaged, 3 when its last frame is unfinished.
     Verify {
         /// The capture.
         file: PathBuf,
@@ -93,7 +93,8 @@ enum CaptureVerb {
         #[arg(long, value_name = "DEVICE", required_if_eq("form", "bmp"))]
         device: Option<String>,
     },
-    /// Writes a copy without descriptions and without what routers say of themselves, to send to somebody else.
+    /// Writes a copy without descriptions and without what routers say of themselves, to send to somebody else; a router that goes by its own
+    /// name goes by a number there.
     Redact {
         /// The capture.
         file: PathBuf,
@@ -153,11 +154,12 @@ pub fn capture(context: &Context, arguments: &CaptureArguments) -> Ended {
             Err(error) => Err(unusable(error)),
         },
         CaptureVerb::Export { file, form: Form::JsonLines, .. } => {
-            for entry in capture::Reader::<serde_json::Value>::open(file).map_err(unusable)? {
+            let mut reader = capture::Reader::<serde_json::Value>::open(file).map_err(unusable)?;
+            for entry in reader.by_ref() {
                 let entry = entry.map_err(unusable)?;
                 println!("{}", serde_json::json!({"seq": entry.seq, "at": entry.at.to_string(), "body": entry.body}));
             }
-            Ok(Outcome::Done)
+            Ok(whole(reader.lost_tail()))
         }
         CaptureVerb::Export { file, device, .. } => export_bmp(file, device.as_deref().unwrap_or_default()),
         CaptureVerb::Redact { file, copy } => redact(file, copy),
@@ -192,52 +194,46 @@ fn export_bmp(file: &Path, device: &str) -> Ended {
     let unusable = |e: capture::CaptureError| Failure::from_error("", &e);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let (mut found, mut seen) = (0u64, std::collections::BTreeSet::new());
-    for entry in capture::Reader::<pilot::Input>::open(file).map_err(unusable)? {
+    let mut reader = capture::Reader::<pilot::Input>::open(file).map_err(unusable)?;
+    for entry in reader.by_ref() {
         let pilot::Input::Observed { observation } = entry.map_err(unusable)?.body else { continue };
         let network::Observation::Bmp { device: from, event: network::BmpEvent::Message { bytes } } = observation else { continue };
         if from.as_str() == device {
             found += 1;
-            out.write_all(&bytes).map_err(|e| Failure::from_error("PH-CLI-006", &e))?;
+            out.write_all(&bytes).map_err(|e| Failure::from_error("PH-CLI-067", &e))?;
         } else {
             seen.insert(from.to_string());
         }
     }
-    out.flush().map_err(|e| Failure::from_error("PH-CLI-006", &e))?;
+    out.flush().map_err(|e| Failure::from_error("PH-CLI-067", &e))?;
     if found == 0 {
         let others = seen.into_iter().collect::<Vec<_>>().join(", ");
         let what = format!("{} holds no BMP of {device}; it holds BMP of: {others}", file.display());
         return Err(Failure::new("PH-CLI-026", what));
     }
-    Ok(Outcome::Done)
+    Ok(whole(reader.lost_tail()))
 }
 
-/// Copies a capture without the texts that people wrote.
+/// Says so where the end of a capture is cut off.
+fn whole(lost_tail: u64) -> Outcome {
+    if lost_tail == 0 {
+        return Outcome::Done;
+    }
+    eprintln!("{}", capture::cut_short(lost_tail));
+    Outcome::Partly
+}
+
+/// Copies a capture without the texts that people wrote and without what routers call themselves.
 fn redact(file: &Path, copy: &Path) -> Ended {
-    let unusable = |e: capture::CaptureError| Failure::from_error("", &e);
-    let mut reader = capture::Reader::<serde_json::Value>::open(file).map_err(unusable)?;
-    let about = capture::About { redacted: true, ..reader.about().clone() };
-    let mut writer = capture::Writer::create_with(copy, &about).map_err(unusable)?;
-    let (mut texts, mut inputs) = (0, 0u64);
-    for entry in &mut reader {
-        let mut entry = match entry {
-            Ok(entry) => entry,
-            Err(damage) => {
-                // what came before the damage is a copy worth having
-                writer.flush_durable().map_err(unusable)?;
-                return Err(unusable(damage));
-            }
-        };
-        texts += capture::redact(&mut entry.body);
-        writer.append(entry.seq, entry.at, &entry.body).map_err(unusable)?;
-        inputs += 1;
-    }
-    if reader.finished() { writer.finish() } else { writer.flush_durable() }.map_err(unusable)?;
-    println!("{inputs} inputs copied to {}, {texts} texts replaced", copy.display());
-    if reader.lost_tail() > 0 {
-        eprintln!("{}", capture::cut_short(reader.lost_tail()));
-        return Ok(Outcome::Partly);
-    }
-    Ok(Outcome::Done)
+    crate::exit::folder_of(copy)?;
+    let was_there = copy.exists();
+    let done = capture::copy_redacted(file, copy).map_err(|e| {
+        let kept = if !was_there && copy.exists() { format!("; {} holds what came before it", copy.display()) } else { String::new() };
+        Failure::new("", format!("{}{kept}", runtime::chain(&e)))
+    })?;
+    let (inputs, texts, names) = (done.inputs, done.texts, done.names);
+    println!("{inputs} inputs copied to {}, {texts} texts and {names} names of routers replaced", copy.display());
+    Ok(whole(done.lost_tail_bytes))
 }
 
 /// Runs `replay`.
@@ -285,5 +281,9 @@ pub fn replay(context: &Context, arguments: &Arguments) -> Ended {
         println!("{inputs} inputs, state {hash}");
         diverged.iter().for_each(|d| println!("diverged: {d}"));
     }
-    Ok(if diverged.is_empty() { Outcome::Done } else { Outcome::No })
+    Ok(match (diverged.is_empty(), replay.lost_tail()) {
+        (false, _) => Outcome::No,
+        (true, 0) => Outcome::Done,
+        (true, _) => Outcome::Partly,
+    })
 }

@@ -17,6 +17,9 @@ pub fn all(context: &Context, client: &Client) -> Ended {
         "{} of {} bytes, {} free on the disk, {} of them for the ledger",
         view.used_bytes, view.max_bytes, view.free_bytes, view.reserve_bytes
     );
+    if view.crowded > 0 {
+        println!("{} points of more series than are held: see docs/measurements.md", view.crowded);
+    }
     for (why, [points, minutes, quarters]) in [("age", view.aged), ("lack of room", view.thinned)] {
         println!("forgotten for {why}: {points} points, {minutes} minutes, {quarters} quarters of an hour");
     }
@@ -29,12 +32,13 @@ pub fn all(context: &Context, client: &Client) -> Ended {
     Ok(Outcome::Done)
 }
 
-/// Prints points or buckets of one measurement; text is rounded, JSON is not.
-pub fn one(context: &Context, client: &Client, measurement: &str, last: u32, seconds: Option<u64>) -> Ended {
-    let wanted = MeasurementArguments { measurement: measurement.to_owned(), tags: None, last: Some(last), seconds };
+/// Prints points or buckets of one measurement, or of the one series that a line of the list names; text is rounded, JSON is not.
+pub fn one(context: &Context, client: &Client, named: &str, last: u32, seconds: Option<u64>) -> Ended {
+    let (measurement, tags) = named.split_once(' ').map_or((named, None), |(m, tags)| (m, Some(tags.trim().to_owned())));
+    let wanted = MeasurementArguments { measurement: measurement.to_owned(), tags, last: Some(last), seconds };
     let views: Vec<MeasurementView> = blocking(client.call("measurement", &wanted))?;
     if views.is_empty() {
-        return Err(Failure::new("PH-CLI-040", format!("there is no series {measurement:?}; see `pilotctl status --series`")));
+        return Err(Failure::new("PH-CLI-040", format!("there is no series {named:?}; see `pilotctl status --series`")));
     }
     if context.json {
         print_json(&views);

@@ -6,6 +6,9 @@ use crate::exit::{Context, Ended, Failure, Outcome};
 use api::{StatusView, SubscriptionView};
 use std::time::Duration;
 
+/// How often the collector reports where no state changes, seconds: a capture holds every report.
+const REPORTED_S: u64 = 30;
+
 /// One subscription in a line.
 fn line(s: &SubscriptionView) -> String {
     let due = s.expected_ms.map_or_else(|| "on change".to_owned(), |ms| format!("every {:.1} s", Duration::from_millis(ms).as_secs_f64()));
@@ -31,8 +34,10 @@ pub fn print(context: &Context, client: &Client, device: &str) -> Ended {
             println!("{:8} not as asked: {instead}", "");
         }
         if let Some(reason) = &s.reason {
-            println!("{:8} {reason:?}, since {}", "", s.since.as_deref().unwrap_or("unknown"));
+            let since = s.since.as_ref().map(|t| format!(", since {t}")).unwrap_or_default();
+            println!("{:8} {reason:?}{since}", "");
         }
     }
+    println!("times and counts are those of the last report, which comes with every change of state and else every {REPORTED_S} s");
     Ok(Outcome::Done)
 }

@@ -20,7 +20,7 @@ const SEVERITIES: [&str; 8] = ["emergency", "alert", "critical", "error", "warni
 #[derive(Debug, clap::Args)]
 pub struct SyslogArguments {
     /// Listen for syslog here, UDP and TCP, and print it.
-    #[arg(long, value_name = "ADDR", conflicts_with_all = ["bmp", "gnmi", "record"])]
+    #[arg(long, value_name = "ADDR", conflicts_with_all = ["bmp", "gnmi", "flow", "record"])]
     pub syslog: Option<SocketAddr>,
     #[command(flatten)]
     tls: SyslogTlsArguments,
@@ -67,7 +67,7 @@ pub fn run(context: &Context, address: SocketAddr, arguments: SyslogArguments, a
         loop {
             let heard = tokio::select! {
                 heard = rx.recv() => heard,
-                _ = tokio::signal::ctrl_c() => None,
+                () = crate::engine::told_to_stop() => None,
             };
             let Some(heard) = heard else { break };
             println!("{}", if context.json { as_json(&heard).to_string() } else { as_text(&heard) });

@@ -1,10 +1,13 @@
-//! `pilotctl rib`: the routes after streams of BMP, each file the session of one router.
+//! `pilotctl rib`: the routes after streams of BMP, each file the session of one router, or those of a router that is watched now.
 
-use crate::decode::pieces;
+use crate::client::Client;
+use crate::decode::{over, pieces, unwritten};
+use crate::engine::blocking;
 use crate::exit::{Context, Ended, Failure, Outcome};
+use api::{RoutesArguments, RoutesView, route_row, table_row};
 use bgp::{Asn, Family, Prefix};
 use bmp::{Codec, Framer, View};
-use rib::{FamilyStatus, Mark, Rib, Route, RouterId, TableKey, TableSummary};
+use rib::{FamilyStatus, Rib, Route, TableKey, TableSummary};
 use serde_json::{Map, Value, json};
 use std::io::{BufWriter, Write};
 use std::net::IpAddr;
@@ -17,12 +20,20 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Arguments of `rib`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example: pilotctl rib router.bmp --view loc_rib --prefix 203.0.113.0/24")]
+#[command(after_help = "Example: pilotctl rib router.bmp --view loc_rib --prefix 203.0.113.0/24
+What a neighbour announces now, before policy: pilotctl rib --device r1 --peer 192.0.2.1 --view adj_rib_in_pre")]
 pub struct Arguments {
     /// Streams of BMP messages, one router each; `-` is standard input.
-    #[arg(required = true)]
+    #[arg(required_unless_present = "device")]
     files: Vec<PathBuf>,
-    /// Counts and states per router, peer, view and family, and the state hash.
+    /// The routes that this router has told the running engine, instead of files.
+    #[arg(long, value_name = "ID", conflicts_with_all = ["files", "own_as", "summary"])]
+    device: Option<String>,
+    /// Of a router: so many routes at most; how many more there are is said.
+    #[arg(long, value_name = "N", requires = "device", default_value_t = api::ROUTES_USUAL,
+          value_parser = clap::value_parser!(u32).range(1..=i64::from(api::ROUTES_MAX)))]
+    limit: u32,
+    /// Counts and states per router, peer, view and family, and the state hash; of a router that is watched: `pilotctl status --peers ID`.
     #[arg(long)]
     summary: bool,
     /// Only this view: adj_rib_in_pre, adj_rib_in_post, adj_rib_out_pre, adj_rib_out_post, loc_rib.
@@ -39,17 +50,20 @@ pub struct Arguments {
     own_as: Option<u32>,
 }
 
+/// As [`View`] is written.
+const VIEWS: [&str; 5] = ["adj_rib_in_pre", "adj_rib_in_post", "adj_rib_out_pre", "adj_rib_out_post", "loc_rib"];
+
 fn view_of(text: &str) -> Result<View, String> {
-    serde_json::from_value(text.into()).map_err(|_| "no view of this name".to_owned())
+    serde_json::from_value(text.into()).map_err(|_| format!("no such view; there are {}", VIEWS.join(", ")))
 }
 
 /// Runs `rib`.
 pub fn run(context: &Context, arguments: &Arguments) -> Ended {
-    let mut rib = Rib::default();
-    let mut bad = false;
-    for file in &arguments.files {
-        bad |= read(&mut rib, file, arguments.own_as.map(Asn))?;
+    if arguments.device.is_some() {
+        return watched(context, arguments);
     }
+    let mut rib = Rib::default();
+    let bad = over(&arguments.files, |file| read(&mut rib, file, arguments.own_as.map(Asn)))?;
     let mut out = BufWriter::new(std::io::stdout().lock());
     let found = if arguments.summary {
         summary(&rib, arguments, context.json, &mut out);
@@ -57,12 +71,26 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
     } else {
         routes(&rib, arguments, context.json, &mut out)
     };
-    let _ = out.flush();
+    out.flush().map_err(|e| unwritten(&e))?;
     match (bad, found) {
         (true, _) => Ok(Outcome::Partly),
         (false, true) => Ok(Outcome::Done),
         (false, false) => Ok(Outcome::No),
     }
+}
+
+/// Prints routes of a router that the running engine watches.
+fn watched(context: &Context, arguments: &Arguments) -> Ended {
+    let found: RoutesView = blocking(Client::new(context)?.call("routes", &arguments.wanted()))?;
+    let mut out = BufWriter::new(std::io::stdout().lock());
+    for route in &found.routes {
+        let _ = if context.json { writeln!(out, "{route}") } else { writeln!(out, "{}", route_text(route)) };
+    }
+    out.flush().map_err(|e| unwritten(&e))?;
+    if found.more > 0 {
+        eprintln!("{} more routes; --limit N for up to {}, --peer, --view or --prefix for less", found.more, api::ROUTES_MAX);
+    }
+    Ok(if found.routes.is_empty() { Outcome::No } else { Outcome::Done })
 }
 
 /// Reads one stream; says whether part of it was bad.
@@ -74,10 +102,12 @@ fn read(rib: &mut Rib, file: &Path, own_as: Option<Asn>) -> Result<bool, Failure
     let mut now = Timestamp::EPOCH;
     let mut ticked = now;
     rib.connected(router, Codec::new(own_as), now);
-    pieces(file, |bytes| {
+    let mut kept = false;
+    let ended = pieces(file, |bytes| {
         framer.push(bytes);
         while let Some(frame) = framer.next_ref() {
-            let frame = frame.map_err(|e| Failure::new("PH-CLI-021", format!("{name}: {e}; nothing is printed")))?;
+            let frame = frame.map_err(|e| Failure::new("PH-CLI-021", format!("{name}: {e}")))?;
+            kept = true;
             now = bmp::sent_at(frame.bytes).map_or(now, |nanos| now.max(Timestamp::from_nanos(nanos)));
             if now >= ticked.plus(TICK) {
                 rib.tick(now);
@@ -88,31 +118,46 @@ fn read(rib: &mut Rib, file: &Path, own_as: Option<Asn>) -> Result<bool, Failure
             }
         }
         Ok(())
-    })?;
+    });
     rib.tick(now);
-    if framer.pending() > 0 {
+    let cut = match ended {
+        Err(failure) if kept => {
+            eprintln!("{failure}; what came before it is kept");
+            true
+        }
+        Err(failure) => return Err(failure),
+        Ok(()) => false,
+    };
+    if framer.pending() > 0 && !cut {
         eprintln!("PH-CLI-023 {name}: the last {} bytes are no whole message", framer.pending());
     }
     let counts = rib.counts(router);
     for (repair, count) in counts.iter().flat_map(|c| &c.repairs) {
         eprintln!("{name}: repaired {repair} × {count}");
     }
-    Ok(framer.pending() > 0 || counts.is_some_and(|c| c.malformed > 0))
+    Ok(cut || framer.pending() > 0 || counts.is_some_and(|c| c.malformed > 0))
 }
 
 impl Arguments {
-    fn wants(&self, key: &TableKey) -> bool {
-        self.view.is_none_or(|v| v == key.view) && self.peer.is_none_or(|p| p == key.peer.address)
+    fn wanted(&self) -> RoutesArguments {
+        RoutesArguments {
+            device: self.device.clone().unwrap_or_default(),
+            view: self.view,
+            peer: self.peer,
+            prefix: self.prefix,
+            limit: Some(self.limit),
+        }
     }
 }
 
 /// Prints routes; says whether there was one.
 fn routes(rib: &Rib, arguments: &Arguments, json: bool, out: &mut impl Write) -> bool {
-    let mut found = false;
+    let (mut found, wanted) = (false, arguments.wanted());
     let mut each = |route: Route<'_>| {
-        let Some(key) = rib.key(route.table()).filter(|k| arguments.wants(k)) else { return };
+        let Some(key) = rib.key(route.table()).filter(|k| wanted.holds(k)) else { return };
         found = true;
-        let _ = if json { writeln!(out, "{}", route_json(rib, key, &route)) } else { writeln!(out, "{}", route_text(key, &route)) };
+        let row = route_row(rib, key, &route);
+        let _ = if json { writeln!(out, "{row}") } else { writeln!(out, "{}", route_text(&row)) };
     };
     match &arguments.prefix {
         Some(prefix) => rib.exact(prefix).into_iter().for_each(&mut each),
@@ -121,84 +166,52 @@ fn routes(rib: &Rib, arguments: &Arguments, json: bool, out: &mut impl Write) ->
     found
 }
 
-fn route_text(key: &TableKey, route: &Route<'_>) -> String {
-    let a = route.attributes().path;
-    let mut out = format!("{:<20} {:<30}", route.prefix().to_string(), place(key));
-    let mut add = |name: &str, value: Option<String>| {
-        if let Some(value) = value {
+/// A row in a line: what is null is left out.
+fn route_text(row: &Value) -> String {
+    let text = |value: &Value| match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    };
+    let mut out = format!("{:<20} {:<30}", row["prefix"].as_str().unwrap_or_default(), place_of(row));
+    let a = &row["attributes"];
+    for (name, value) in
+        [("path", &row["path_id"]), ("via", &row["next_hop"]), ("as", &a["as_path"]), ("local-pref", &a["local_pref"]), ("med", &a["med"])]
+    {
+        if let Some(value) = text(value).filter(|v| !v.is_empty()) {
             out += &format!("  {name} {value}");
         }
-    };
-    add("path", route.path_id().map(|id| id.to_string()));
-    add("via", a.next_hop.map(|h| h.to_string()));
-    add("as", Some(a.as_path.to_string()).filter(|p| !p.is_empty()));
-    add("local-pref", a.local_pref.map(|n| n.to_string()));
-    add("med", a.med.map(|n| n.to_string()));
-    match route.mark() {
-        Mark::Confirmed => {}
-        Mark::Stale => out += "  stale",
-        Mark::LongLivedStale => out += "  long-lived stale",
+    }
+    match row["mark"].as_str() {
+        Some("stale") => out += "  stale",
+        Some("long_lived_stale") => out += "  long-lived stale",
+        _ => {}
     }
     out
 }
 
 /// Says which table it is; what is global and nameless is not said.
-fn place(key: &TableKey) -> String {
-    let mut out = format!("{} {}", key.peer.address, view(key));
-    if key.peer.distinguisher != bmp::Distinguisher::GLOBAL {
-        out += &format!(" rd {}", key.peer.distinguisher);
+fn place(rib: &Rib, key: &TableKey) -> String {
+    place_of(&table_row(rib, key.router, key).into())
+}
+
+/// The same of a row.
+fn place_of(row: &Value) -> String {
+    let mut out = [&row["peer"], &row["view"]].into_iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" ");
+    let global = bmp::Distinguisher::GLOBAL.to_string();
+    if let Some(rd) = row["distinguisher"].as_str().filter(|d| *d != global) {
+        out += &format!(" rd {rd}");
     }
-    if let Some(instance) = &key.instance {
+    if let Some(instance) = row["instance"].as_str() {
         out += &format!(" instance {instance:?}");
     }
     out
 }
 
-fn view(key: &TableKey) -> String {
-    text(&key.view)
-}
-
-/// Spells a value as JSON spells it.
-fn text(value: &impl serde::Serialize) -> String {
-    match serde_json::to_value(value) {
-        Ok(Value::String(text)) => text,
-        Ok(other) => other.to_string(),
-        Err(_) => String::new(),
-    }
-}
-
-fn table_json(rib: &Rib, router: RouterId, key: &TableKey) -> Map<String, Value> {
-    let mut out = Map::new();
-    for (name, value) in [
-        ("router", rib.name(router).into()),
-        ("peer", key.peer.address.to_string().into()),
-        ("peer_type", text(&key.peer.kind).into()),
-        ("distinguisher", key.peer.distinguisher.to_string().into()),
-        ("bgp_id", key.peer.bgp_id.to_string().into()),
-        ("instance", key.instance.clone().into()),
-        ("view", view(key).into()),
-    ] {
-        out.insert(name.to_owned(), value);
-    }
-    out
-}
-
-fn route_json(rib: &Rib, key: &TableKey, route: &Route<'_>) -> Value {
-    let attributes = route.attributes();
-    let mut out = table_json(rib, key.router, key);
-    out.insert("afi_safi".to_owned(), route.prefix().family().to_string().into());
-    out.insert("prefix".to_owned(), route.prefix().to_string().into());
-    out.insert("path_id".to_owned(), route.path_id().into());
-    out.insert("next_hop".to_owned(), attributes.path.next_hop.map(|h| h.to_string()).into());
-    out.insert("since".to_owned(), route.since().to_string().into());
-    out.insert("mark".to_owned(), text(&route.mark()).into());
-    out.insert("attributes".to_owned(), bmp::json::attributes(&attributes.path, &attributes.extra));
-    out.into()
-}
-
 fn summary(rib: &Rib, arguments: &Arguments, json: bool, out: &mut impl Write) {
     let hash: String = rib.state_hash().iter().map(|b| format!("{b:02x}")).collect();
-    let tables: Vec<TableSummary<'_>> = rib.tables().filter(|t| arguments.wants(t.key)).collect();
+    let wanted = arguments.wanted();
+    let tables: Vec<TableSummary<'_>> = rib.tables().filter(|t| wanted.holds(t.key)).collect();
     let prefixes = rib.prefixes(Family::Ipv4Unicast) + rib.prefixes(Family::Ipv6Unicast);
     if json {
         let tables: Vec<Value> = tables.iter().map(|t| summary_json(rib, t)).collect();
@@ -209,14 +222,14 @@ fn summary(rib: &Rib, arguments: &Arguments, json: bool, out: &mut impl Write) {
         let _ = writeln!(out, "{all}");
         return;
     }
-    let width = tables.iter().map(|t| place(t.key).chars().count()).max().unwrap_or_default();
+    let width = tables.iter().map(|t| place(rib, t.key).chars().count()).max().unwrap_or_default();
     let mut router = None;
     for table in &tables {
         if router.replace(table.key.router) != Some(table.key.router) {
             let own_name = rib.sys_name(table.key.router).map(|n| format!(" ({n:?})")).unwrap_or_default();
             let _ = writeln!(out, "{}{own_name}", table.router);
         }
-        let who = place(table.key);
+        let who = place(rib, table.key);
         for (family, status) in &table.families {
             let _ = writeln!(
                 out,
@@ -271,7 +284,7 @@ fn summary_json(rib: &Rib, table: &TableSummary<'_>) -> Value {
             "kept": s.kept.map(|h| json!({"by": h.name(), "until": h.until().to_string()})),
         })
     };
-    let mut out = table_json(rib, table.key.router, table.key);
+    let mut out = table_row(rib, table.key.router, table.key);
     out.insert("sys_name".to_owned(), rib.sys_name(table.key.router).into());
     let families: Map<String, Value> = table.families.iter().map(|(f, s)| (f.to_string(), family(s))).collect();
     out.insert("families".to_owned(), families.into());

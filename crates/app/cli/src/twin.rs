@@ -1,11 +1,15 @@
 //! `pilotctl twin`: networks from their configurations, solved, changed, checked.
 
 mod trial;
-mod validation;
+pub mod validation;
 
+use crate::client::Client;
+use crate::engine::{blocking, print_json};
 use crate::exit::{Context, Ended, Failure, Outcome};
+use api::{ExplainArguments, ExplainView};
 use bgp::{Family, Prefix};
 use case::beside::Beside;
+use case::saved::Saved;
 use case::steps::{self, Verdict};
 use case::{Case, answer};
 use clap::Subcommand;
@@ -24,7 +28,9 @@ pub struct Arguments {
 enum Verb {
     /// What the routers of a network make of their configurations.
     ///
-    /// CASE is a directory with `case.json` (routers, links, config_files) and `configs/<router>/*.conf`.
+    /// CASE is a directory with `case.json` (routers, links, config_files) and `configs/<router>/*.conf`. A router decides as the software does
+    /// that its configuration is written for, unless `profiles` names another decision process: {"r1": "ios"} (frr, eos, junos, iosxr, ios, nokia,
+    /// openconfig).
     #[command(after_help = "Example: pilotctl twin solve tests/cases/incidents/base --router r1 --prefix 203.0.113.0/24 --explain")]
     Solve {
         /// The network.
@@ -50,6 +56,21 @@ enum Verb {
     /// What a change would move, by router and prefixes, with the checks.
     #[command(name = "what-if", after_help = trial::HELP)]
     WhatIf(trial::ChangeArguments),
+    /// Saves the network of the engine as a case: configurations, wires, what neighbours announce, what is measured.
+    #[command(after_help = "Example: pilotctl twin save /tmp/now && pilotctl twin what-if /tmp/now --change change.json")]
+    Save {
+        /// A directory that is not there yet, or is empty.
+        dir: PathBuf,
+    },
+    /// Why a router of the running engine has the path that it has: the text of `solve --explain`.
+    #[command(after_help = "Example: pilotctl twin explain 203.0.113.0/24 --router r1")]
+    Explain {
+        /// The prefix, as a table has it.
+        prefix: Prefix,
+        /// The router.
+        #[arg(long, value_name = "ID")]
+        router: String,
+    },
     /// Whether a change may be made: exit status 0 pass, 1 blocked, with each check's reason.
     #[command(after_help = trial::HELP)]
     Check(trial::ChangeArguments),
@@ -82,6 +103,17 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
             };
             ended.map(|outcome| if unavailable && outcome == Outcome::Done { Outcome::Partly } else { outcome })
         }
+        Verb::Save { dir } => save(context, dir),
+        Verb::Explain { prefix, router } => {
+            let wanted = ExplainArguments { device: router.clone(), prefix: prefix.to_string() };
+            let why: ExplainView = blocking(Client::new(context)?.call("explain", &wanted))?;
+            if context.json {
+                print_json(&why);
+            } else {
+                why.lines.iter().for_each(|line| println!("{line}"));
+            }
+            Ok(Outcome::Done)
+        }
         Verb::WhatIf(arguments) => trial::what_if(context, arguments),
         Verb::Check(arguments) => trial::check(context, arguments),
     }
@@ -89,6 +121,21 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
 
 fn load(dir: &Path) -> Result<Case, Failure> {
     Case::load(dir).map_err(|e| Failure::new("PH-CLI-060", e.to_string()))
+}
+
+/// Writes the engine's network as a case.
+fn save(context: &Context, dir: &Path) -> Ended {
+    let saved: Saved = blocking(Client::new(context)?.call("twin_case", &()))?;
+    saved.store(dir).map_err(|e| Failure::new("PH-CLI-080", format!("cannot save to {}: {e}", dir.display())))?;
+    let (routers, feeds) = (saved.routers.len(), saved.outside.feeds.len());
+    let routes: usize = saved.outside.feeds.iter().map(|f| f.routes.len()).sum();
+    if context.json {
+        print_json(&serde_json::json!({"dir": dir, "routers": routers, "feeds": feeds, "routes": routes}));
+    } else {
+        println!("saved {routers} routers and {routes} routes of {feeds} sessions outside to {}", dir.display());
+        println!("VRPs are not part of it: name them again with --vrps or --rtr");
+    }
+    Ok(Outcome::Done)
 }
 
 /// Says on what origin validation rests; returns whether it is unavailable.
@@ -104,7 +151,7 @@ fn told(said: Option<Result<String, String>>) -> bool {
 fn judged(context: &Context, case: &Case) -> Ended {
     let all = steps::judge(case);
     if all.is_empty() {
-        return Err(Failure::new("PH-CLI-065", "the case has no steps that expect anything"));
+        return Err(Failure::new("PH-CLI-069", "the case has no steps that expect anything"));
     }
     let met = all.iter().filter(|j| j.verdict == Verdict::Met).count();
     if context.json {
@@ -131,11 +178,19 @@ fn judged(context: &Context, case: &Case) -> Ended {
 
 fn solved(context: &Context, (case, beside): (&Case, &Beside), prefix: Option<Prefix>, router: Option<&str>) -> Ended {
     let mut told = answer::solve_with(case, beside);
-    told.routers.retain(|name, _| router.is_none_or(|r| r == name));
-    for tables in told.routers.values_mut().flat_map(|t| t.values_mut()) {
-        tables.retain(|p, _| prefix.is_none_or(|wanted| wanted == *p));
+    let mut elsewhere = false;
+    if let Some(prefix) = prefix {
+        let holders = told.holders(&prefix);
+        if holders.is_empty() {
+            return Err(no_prefix(&prefix, &told));
+        }
+        if let Some(name) = router.filter(|r| !holders.contains(r)) {
+            eprintln!("{name} has no path to {prefix}; there is one at {}", holders.join(", "));
+            elsewhere = true;
+        }
     }
-    let rested = told.converged;
+    told.keep(prefix, router);
+    let rested = told.converged && !elsewhere;
     if context.json {
         crate::engine::print_json(&told);
     } else {
@@ -152,6 +207,12 @@ fn solved(context: &Context, (case, beside): (&Case, &Beside), prefix: Option<Pr
     })
 }
 
+fn no_prefix(prefix: &Prefix, told: &answer::Answer) -> Failure {
+    let near = told.near(prefix).iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    let near = if near.is_empty() { "no table has a prefix of its family".to_owned() } else { format!("near it are {near}") };
+    Failure::new("PH-CLI-079", format!("no router has a path to {prefix}; {near}"))
+}
+
 fn explained(context: &Context, (case, beside): (&Case, &Beside), prefix: Option<Prefix>, router: Option<&str>) -> Ended {
     let blueprint = case.blueprint_with(beside);
     let mut all = Vec::new();
@@ -163,6 +224,14 @@ fn explained(context: &Context, (case, beside): (&Case, &Beside), prefix: Option
             all.extend(prefixes.iter().filter_map(|p| plane.explain_choice(&mut solution, at, p)));
             let _ = node;
         }
+    }
+    if let Some(prefix) = prefix.filter(|_| all.is_empty()) {
+        let told = answer::solve_with(case, beside);
+        let holders = told.holders(&prefix);
+        if holders.is_empty() {
+            return Err(no_prefix(&prefix, &told));
+        }
+        eprintln!("{} has no path to {prefix}; there is one at {}", router.unwrap_or_default(), holders.join(", "));
     }
     if context.json {
         crate::engine::print_json(&all);

@@ -162,6 +162,90 @@ fn a_correction_is_made_unless_it_is_switched_off() {
     assert!(String::from_utf8(refused.stderr).unwrap().contains("is no correction that can be switched off"));
 }
 
+/// What was read stays, what was not is named, and the next file is read all the same.
+#[test]
+fn a_stream_that_loses_its_framing_keeps_what_came_before_and_the_next_file_is_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, bytes: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, bytes).unwrap();
+        path
+    };
+    let lost = file("lost.bmp", &[&INITIATION[..], &[9; 20]].concat());
+    let whole = file("whole.bmp", &INITIATION);
+    let noise = file("noise.bmp", &[9; 20]);
+    let (status, kinds, error) = said(&pilotctl(&["decode", "bmp"], &lost));
+    assert_eq!((status, kinds.len()), (Some(3), 1), "{error}");
+    assert!(error.contains("PH-CLI-021") && error.contains("what came before it is printed"), "{error}");
+    let (status, kinds, error) = said(&pilotctl(&["decode", "bmp"], &noise));
+    assert_eq!((status, kinds.len()), (Some(2), 0), "{error}");
+    assert!(error.contains("nothing came before it"), "{error}");
+    let (status, kinds, error) = said(&pilotctl(&["decode", "bmp", noise.to_str().unwrap()], &whole));
+    assert_eq!((status, kinds.len()), (Some(3), 1), "{error}");
+    assert!(error.contains("noise.bmp"), "{error}");
+    let summary = pilotctl(&["rib", "--summary"], &lost);
+    assert_eq!(summary.status.code(), Some(3));
+    assert!(String::from_utf8_lossy(&summary.stderr).contains("what came before it is kept"));
+}
+
+/// A full disk is no success.
+#[test]
+fn output_that_cannot_be_written_is_a_failure() {
+    let full = || std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let stream = PathBuf::from("../../../tests/recordings/seed/bmp/r1.bmp");
+    for verb in [&["decode", "bmp"][..], &["rib"], &["rib", "--summary"], &["import"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pilotctl"));
+        let output = command.args(verb).arg(&stream).stdout(full()).output().unwrap();
+        let error = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(2) && error.contains("PH-CLI-022"), "{verb:?}: {:?} {error}", output.status);
+        // and nobody may be there to hear of it
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pilotctl"));
+        let output = command.args(verb).arg(&stream).stdout(full()).stderr(full()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{verb:?}");
+    }
+}
+
+/// What is compared with the golden files message by message (`bmp --test golden`) is what is printed.
+#[test]
+fn every_stream_is_printed_as_the_objects_that_are_compared_with_the_goldens() {
+    let own = PathBuf::from("../../../tests/recordings");
+    let corpus = PathBuf::from("../../../../shared/data/bmp/streams");
+    if !corpus.exists() {
+        println!("only our own recordings: no captures at {}", corpus.display());
+    }
+    let mut folders = vec![own, corpus];
+    let (mut streams, mut messages) = (0, 0);
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).into_iter().flatten().map(|e| e.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            if path.extension().is_none_or(|e| e != "bmp") {
+                continue;
+            }
+            let (mut framer, mut codec) = (bmp::Framer::new(), bmp::Codec::default());
+            framer.push(&std::fs::read(&path).unwrap());
+            let mut expected = Vec::new();
+            while let Some(frame) = framer.next() {
+                let frame = frame.unwrap();
+                expected.push(match bmp::decode(&frame.bytes, &mut codec) {
+                    Ok(message) => bmp::json::message(&message, frame.offset),
+                    Err(error) => bmp::json::malformed(&error, &frame.bytes, frame.offset),
+                });
+            }
+            let output = pilotctl(&["decode", "bmp"], &path);
+            let printed: Vec<serde_json::Value> =
+                std::str::from_utf8(&output.stdout).unwrap().lines().map(|l| serde_json::from_str(l).unwrap()).collect();
+            assert!(printed == expected, "{}: {}", path.display(), String::from_utf8_lossy(&output.stderr));
+            streams += 1;
+            messages += printed.len();
+        }
+    }
+    println!("{messages} messages of {streams} streams");
+    assert!(streams > 0 && messages > 100, "{messages} messages of {streams} streams");
+}
+
 #[test]
 fn messages_that_a_public_collector_wrapped_are_read() {
     let file = PathBuf::from("../../../../shared/data/bmp/openbmp_wrapped.hex");
@@ -197,8 +281,8 @@ fn import_names_what_a_file_holds_and_the_verb_that_reads_it() {
         ("pcap", packets(&[&INITIATION]), 0, "pcap", "decode pcap"),
         ("gnmi", br#"[{"syncResponse": true}]"#.to_vec(), 0, "gnmi", "decode gnmi"),
         ("capture", capture, 0, "capture", "replay"),
-        ("noise", b"\x7fELF and more".to_vec(), 1, "unknown", ""),
-        ("none", Vec::new(), 1, "empty", ""),
+        ("noise", b"\x7fELF and more".to_vec(), 2, "unknown", ""),
+        ("none", Vec::new(), 2, "empty", ""),
     ] {
         for file in compressions(&bytes, name, folder.path()) {
             let output = pilotctl(&["--json", "import"], &file);

@@ -224,6 +224,91 @@ fn a_lab_of_its_own_process_comes_up_is_disturbed_and_goes() {
     assert!(lab.processes.iter().all(|p| !p.alive()) && !lab.run_dir.exists() && !dir.exists());
 }
 
+/// Ends the engine when dropped.
+struct Engine(std::process::Child);
+
+impl Drop for Engine {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What runs now, on disk, asked without the engine: the same tables, and what a failure would move.
+#[test]
+fn the_live_network_is_saved_as_a_case_and_asked() {
+    let data = tempfile::tempdir().unwrap();
+    let bin = Path::new(env!("CARGO_BIN_EXE_pilotctl")).with_file_name("pilothouse-lab");
+    if !bin.exists() {
+        println!("skipped: {} is not built; `cargo build -p lab`", bin.display());
+        return;
+    }
+    let run = |arguments: &[&str]| pilotctl(data.path()).args(arguments).env("PILOTHOUSE_LAB_BIN", &bin).output().unwrap();
+    let up = run(&["--json", "lab", "up", "--driver", "sim"]);
+    assert!(up.status.success(), "{}", text(&up));
+    let id = serde_json::from_slice::<Value>(&up.stdout).unwrap()["id"].as_str().unwrap().to_owned();
+    let dir = std::fs::read_dir(data.path().join("labs")).unwrap().next().unwrap().unwrap().path();
+    let lab = lab::netns::LabInstance::load(&dir).unwrap();
+    let serve = pilotctl(data.path()).args(["serve", "--lab", &id, "--bmp", "127.0.0.1:0"]).stderr(std::process::Stdio::null()).spawn();
+    let engine = Engine(serve.unwrap());
+    let live = lab.best_exits("r4", bgp::Family::Ipv4Unicast).unwrap();
+    let begun = std::time::Instant::now();
+    // until the engine has heard everything
+    let case = (0..).map(|n| data.path().join(format!("case-{n}"))).find(|case| {
+        assert!(begun.elapsed().as_secs() < 120, "the engine does not hear the network");
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        let saved = run(&["--json", "twin", "save", case.to_str().unwrap()]);
+        let solved = saved.status.success().then(|| run(&["--json", "twin", "solve", case.to_str().unwrap(), "--router", "r4"]));
+        let tables = solved.and_then(|s| serde_json::from_slice::<Value>(&s.stdout).ok());
+        tables.is_some_and(|t| t["routers"]["r4"]["ipv4_unicast"].as_object().is_some_and(|rows| rows.len() >= live.len()))
+    });
+    let case = case.unwrap();
+    let case = case.to_str().unwrap();
+    let solved: Value = serde_json::from_slice(&run(&["--json", "twin", "solve", case, "--router", "r4"]).stdout).unwrap();
+    let paths = solved["routers"]["r4"]["ipv4_unicast"]["198.18.7.0/24"]["paths"].as_array().unwrap();
+    let best = paths.iter().find(|p| p["best"] == true).unwrap();
+    assert_eq!(live[&"198.18.7.0/24".parse().unwrap()], "r1-ispa");
+    assert!(best["as_path"].as_str().unwrap().starts_with("1234"), "{best:#}");
+    // why it chose so, in the same words
+    let why = run(&["--json", "twin", "explain", "198.18.7.0/24", "--router", "r4"]);
+    let why: Value = serde_json::from_slice(&why.stdout).unwrap_or_else(|_| panic!("{}", text(&why)));
+    let lines: Vec<&str> = why["lines"].as_array().unwrap().iter().filter_map(Value::as_str).collect();
+    let offline = run(&["twin", "solve", case, "--router", "r4", "--prefix", "198.18.7.0/24", "--explain"]);
+    let offline = text(&offline);
+    assert!(lines.len() > 3 && lines.iter().any(|l| l.contains("1234")), "{lines:#?}");
+    // behind the choice the live twin says where packets go
+    assert!(lines.iter().take(2).all(|l| offline.contains(l)), "{lines:#?}\n{offline}");
+    assert!(text(&run(&["twin", "explain", "192.0.2.0/32", "--router", "r4"])).contains("PH-API-404"));
+    // and what a neighbour announces, as the router told it
+    let announced = run(&["--json", "rib", "--device", "r1", "--view", "adj_rib_in_pre", "--prefix", "198.18.7.0/24"]);
+    assert!(announced.status.success(), "{}", text(&announced));
+    let rows: Vec<Value> =
+        announced.stdout.split(|b| *b == b'\n').filter(|l| !l.is_empty()).map(|l| serde_json::from_slice(l).unwrap()).collect();
+    let of_isp_a = |r: &Value| r["attributes"]["as_path"].as_str().is_some_and(|p| p.starts_with("1234"));
+    assert!(rows.iter().all(|r| r["router"] == "r1" && r["view"] == "adj_rib_in_pre") && rows.iter().any(of_isp_a), "{rows:#?}");
+    let all = run(&["rib", "--device", "r1", "--limit", "3"]);
+    assert!(all.status.success() && all.stdout.iter().filter(|b| **b == b'\n').count() == 3, "{}", text(&all));
+    assert!(text(&all).contains("more routes; --limit"), "{}", text(&all));
+    assert_eq!(run(&["rib", "--device", "r1", "--prefix", "192.0.2.0/32"]).status.code(), Some(1));
+    // one stored series by the line that the list has of it, once the recorder has looked
+    let line = (0..30).find_map(|_| {
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        text(&run(&["status", "--series"])).lines().find(|l| l.starts_with("device_health ")).map(str::to_owned)
+    });
+    let line = line.as_deref().expect("no series after half a minute");
+    let one = text(&run(&["status", "--series", line, "--last", "1"]));
+    assert!(one.lines().next() == Some(line) && one.lines().count() == 2, "{one}");
+    // a directory that holds something is not written to
+    let again = run(&["twin", "save", case]);
+    assert!(!again.status.success() && text(&again).contains("PH-CLI-080"), "{}", text(&again));
+    let change = data.path().join("change.json");
+    std::fs::write(&change, "{\"fail\":{\"router\":\"r1\"}}").unwrap();
+    let moved = run(&["twin", "what-if", case, "--change", change.to_str().unwrap()]);
+    assert!(moved.status.success() && text(&moved).contains("1234"), "{}", text(&moved));
+    drop(engine);
+    run(&["lab", "down", &id]);
+}
+
 /// Random faults, or as many as `PILOTHOUSE_SIM_SEEDS` says; thirty take four to five minutes on two busy processors.
 const SEEDS: u64 = 30;
 /// Journeys at a time: each takes a quarter of a processor.
@@ -286,8 +371,9 @@ impl Drawn {
                 let before = number(&report, "delay_ms_before");
                 assert!(self.delay_ms == 0 || delay < before - 5.0, "{self:?}: no better than before: {report:#}");
                 assert!(delay < before + 2.0 && loss < self.lost() + 0.03, "{self:?}: harmful: {report:#}");
-                // some sixty packets are counted; one or two may have left before the route moved, where much was lost
-                assert!(self.answers_too() || loss < (self.lost() / 4.0).max(0.02), "{self:?}: still lossy: {report:#}");
+                // some sixty packets are counted, and a few may have left before the route moved: what these surely say
+                let surely = perception::wilson_lower((loss * 60.0).round() as u64, 60);
+                assert!(self.answers_too() || surely < (self.lost() / 4.0).max(0.02), "{self:?}: still lossy: {report:#}");
                 assert!(!told.contains(&format!("to {}", self.name)), "{self:?}: moved onto what was hit: {report:#}");
             }
             // what is lost on the way back stays lost wherever it leaves: then the change is not worth keeping

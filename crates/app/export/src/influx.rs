@@ -99,13 +99,15 @@ pub(crate) async fn run(handle: Handle, influx: Influx, report: Arc<Report>) {
     let mut ticks = tokio::time::interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut pause, mut not_before) = (PAUSE, Instant::now());
+    let mut looked = None;
     loop {
         ticks.tick().await;
-        let Ok(points) = handle.read(runtime::points).await else { return };
-        waiting.extend(points.iter().filter(|p| p.value.is_finite()).map(line));
+        let Ok(look) = handle.read(move |s| runtime::points_since(s, looked)).await else { return };
+        looked = Some(look.at);
+        waiting.extend(look.points.iter().filter(|p| p.value.is_finite()).map(line));
         let over = waiting.len().saturating_sub(POINTS_MAX);
         waiting.drain(..over);
-        report.dropped(over as u64);
+        report.dropped(look.left_out.saturating_add(over as u64));
         while !waiting.is_empty() && Instant::now() >= not_before {
             let count = waiting.len().min(BATCH);
             let body: String = waiting.iter().take(count).map(String::as_str).collect();

@@ -1,7 +1,7 @@
 //! The topics to and from a Kafka broker: each message at least once and in order, one partition a topic, under the topic's own name.
 //!
 //! A broker that dies between keeping a batch and saying so may get that batch twice: there is no idempotent producer here. Every record
-//! carries the number of its message in a header, and [`import`] leaves repeats out. Topics that others compressed are not read.
+//! carries the number and time of its message in headers, and [`import`] leaves repeats out. Topics that others compressed are not read.
 
 use crate::ExportError;
 use crate::report::Report;
@@ -16,6 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 use tokio::time::MissedTickBehavior;
+use units::Timestamp;
 
 /// The name under which this reader's places are kept.
 const READER: &str = "kafka";
@@ -31,6 +32,8 @@ const PAUSE: Duration = Duration::from_secs(1);
 const PAUSE_MAX: Duration = Duration::from_secs(60);
 /// Header that carries the message's number in its topic.
 const OFFSET: &str = "pilothouse-offset";
+/// Header that carries when the message was received, nanoseconds since 1970.
+const TIME: &str = "pilothouse-time-ns";
 /// Bytes that an import asks for at once.
 const FETCH_BYTES: i32 = 4 << 20;
 
@@ -167,7 +170,7 @@ async fn last_offset(way: &PartitionClient) -> Result<Option<u64>, String> {
 /// One message: its router as key, where it has one, so that a cluster may spread by it.
 fn record(offset: u64, at_ns: i64, value: &Value) -> Record {
     let key = value.get("router").or_else(|| value.get("router_id")).and_then(Value::as_str).map(|r| r.as_bytes().to_vec());
-    let headers = [(OFFSET.to_owned(), offset.to_string().into_bytes()), ("pilothouse-time-ns".to_owned(), at_ns.to_string().into_bytes())];
+    let headers = [(OFFSET.to_owned(), offset.to_string().into_bytes()), (TIME.to_owned(), at_ns.to_string().into_bytes())];
     Record { key, value: Some(value.to_string().into_bytes()), headers: headers.into(), timestamp: time(at_ns) }
 }
 
@@ -178,54 +181,87 @@ fn time(at_ns: i64) -> rskafka::chrono::DateTime<rskafka::chrono::Utc> {
 /// One record of a broker.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Imported {
+    /// Topic.
+    pub topic: String,
     /// Place in the broker's partition.
     pub place: i64,
     /// The number that the sender gave it; `None`: not ours.
     pub offset: Option<u64>,
+    /// When the sender received what it tells; `None`: not ours.
+    pub at: Option<Timestamp>,
     /// What it holds; text that is no JSON is a JSON string.
     pub value: Value,
 }
 
 impl Imported {
-    /// Returns it as one JSON object.
+    /// Returns it as one JSON object, as `events --kafka` prints it.
     #[must_use]
     pub fn to_json(&self) -> Value {
         json!({"place": self.place, "offset": self.offset, "value": self.value})
     }
+
+    fn of(topic: &str, r: RecordAndOffset) -> Self {
+        let header = |name: &str| r.record.headers.get(name).and_then(|h| std::str::from_utf8(h).ok());
+        let offset = header(OFFSET).and_then(|h| h.parse().ok());
+        let at = header(TIME).and_then(|h| h.parse().ok()).map(Timestamp::from_nanos);
+        let bytes = r.record.value.as_deref().unwrap_or_default();
+        let value = serde_json::from_slice(bytes).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(bytes).into_owned()));
+        Self { topic: topic.to_owned(), place: r.offset, offset, at, value }
+    }
+
+    /// Says whether it came before: a batch that was kept and sent again has numbers and times of before. One that began anew numbers from 0
+    /// again, at a later time.
+    fn repeats(&self, newest: &mut Option<(u64, Timestamp)>) -> bool {
+        let Some(own) = self.offset.zip(self.at) else { return false };
+        let before = newest.is_some_and(|(offset, at)| own.0 <= offset && own.1 <= at);
+        if !before {
+            *newest = Some(own);
+        }
+        before
+    }
 }
 
-/// Reads a topic of a broker back, from its beginning to what is its end now; each record goes to `each`. Returns how many there were.
+/// Reads topics of a broker back, each from its beginning to what is its end now, together in the order of their times; each record goes to
+/// `each`, once. Returns how many there were.
 ///
 /// # Errors
-/// [`ExportError::Broker`], [`ExportError::NoTopic`].
-pub async fn import(broker: &str, topic: &str, mut each: impl FnMut(Imported)) -> Result<u64, ExportError> {
+/// [`ExportError::Broker`], [`ExportError::NoTopic`], [`ExportError::Unwritten`] with what `each` said.
+pub async fn import(broker: &str, topics: &[&str], mut each: impl FnMut(Imported) -> std::io::Result<()>) -> Result<u64, ExportError> {
     let failed = |why: String| ExportError::Broker { broker: broker.to_owned(), why };
-    // the other name of a topic is an alias on the bus only
-    let topic = if topic == bus::TELEMETRY_BMP_ALIAS { bus::TELEMETRY_BMP } else { topic };
-    let (client, _) = found(broker, topic).await?;
-    let way = in_time(client.partition_client(topic, 0, UnknownTopicHandling::Error)).await.map_err(failed)?;
-    let mut place = in_time(way.get_offset(OffsetAt::Earliest)).await.map_err(failed)?;
-    let end = in_time(way.get_offset(OffsetAt::Latest)).await.map_err(failed)?;
-    let (mut count, mut newest) = (0, None);
-    while place < end {
-        let (records, _) = in_time(way.fetch_records(place, 1..FETCH_BYTES, 1000)).await.map_err(failed)?;
-        let Some(last) = records.last() else { return Err(failed(format!("nothing comes from place {place} on, before {end}"))) };
-        let next = last.offset + 1;
-        for r in records.into_iter().filter(|r| r.offset >= place && r.offset < end) {
-            let bytes = r.record.value.unwrap_or_default();
-            let value = serde_json::from_slice(&bytes).unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&bytes).into_owned()));
-            let offset = r.record.headers.get(OFFSET).and_then(|h| std::str::from_utf8(h).ok()).and_then(|h| h.parse().ok());
-            // a batch that came twice; a sender that began anew numbers from 0 again
-            if offset.is_some() && offset == newest {
-                continue;
-            }
-            newest = offset.or(newest);
-            each(Imported { place: r.offset, offset, value });
+    let mut ways = Vec::new();
+    for topic in topics {
+        // the other name of a topic is an alias on the bus only
+        let topic = bus::canonical(topic);
+        let (client, _) = found(broker, topic).await?;
+        ways.push((topic, Partition::open(&client, topic, 0).await.map_err(failed)?, None));
+    }
+    let mut count = 0;
+    loop {
+        for (_, partition, _) in &mut ways {
+            partition.fill().await.map_err(failed)?;
+        }
+        // of equal times the first topic's first, so that the same records come in the same order
+        let waiting = ways.iter_mut().filter(|(_, p, _)| !p.held.is_empty());
+        let Some((topic, partition, newest)) = waiting.min_by_key(|(_, p, _)| p.held.front().map(|r| r.record.timestamp)) else { break };
+        let Some(record) = partition.held.pop_front() else { break };
+        let record = Imported::of(topic, record);
+        if !record.repeats(newest) {
+            each(record).map_err(|source| ExportError::Unwritten { source })?;
             count += 1;
         }
-        place = next;
     }
     Ok(count)
+}
+
+/// Returns which of our own topics a broker has.
+///
+/// # Errors
+/// [`ExportError::Broker`].
+pub async fn topics_at(broker: &str) -> Result<Vec<&'static str>, ExportError> {
+    let failed = |why: String| ExportError::Broker { broker: broker.to_owned(), why };
+    let client = in_time(ClientBuilder::new(vec![broker.to_owned()]).build()).await.map_err(failed)?;
+    let known = in_time(client.list_topics()).await.map_err(failed)?;
+    Ok(TOPICS.into_iter().filter(|topic| known.iter().any(|t| t.name == *topic)).collect())
 }
 
 /// Finds a topic and its partitions.
@@ -248,6 +284,14 @@ struct Partition {
 }
 
 impl Partition {
+    /// Stands at the beginning; the end is what it is now.
+    async fn open(client: &Client, topic: &str, number: i32) -> Result<Self, String> {
+        let way = in_time(client.partition_client(topic, number, UnknownTopicHandling::Error)).await?;
+        let place = in_time(way.get_offset(OffsetAt::Earliest)).await?;
+        let end = in_time(way.get_offset(OffsetAt::Latest)).await?;
+        Ok(Self { way, place, end, held: VecDeque::new() })
+    }
+
     /// Fetches when nothing is at hand and more is there.
     async fn fill(&mut self) -> Result<(), String> {
         while self.held.is_empty() && self.place < self.end {
@@ -271,10 +315,7 @@ pub async fn import_raw(broker: &str, topic: &str, mut each: impl FnMut(&[u8]) -
     let (client, numbers) = found(broker, topic).await?;
     let mut partitions = Vec::new();
     for number in numbers {
-        let way = in_time(client.partition_client(topic, number, UnknownTopicHandling::Error)).await.map_err(failed)?;
-        let place = in_time(way.get_offset(OffsetAt::Earliest)).await.map_err(failed)?;
-        let end = in_time(way.get_offset(OffsetAt::Latest)).await.map_err(failed)?;
-        partitions.push(Partition { way, place, end, held: VecDeque::new() });
+        partitions.push(Partition::open(&client, topic, number).await.map_err(failed)?);
     }
     let mut count = 0;
     loop {
@@ -299,5 +340,23 @@ mod tests {
         assert_eq!(r.headers["pilothouse-time-ns"], b"1800000000123456789");
         assert_eq!(serde_json::from_slice::<Value>(&r.value.unwrap()).unwrap()["type"], "peer_up");
         assert_eq!(record(0, 0, &json!({"x": 1})).key, None);
+    }
+
+    #[test]
+    fn a_batch_that_came_twice_counts_once_and_a_sender_that_begins_anew_is_heard() {
+        let came = |place: i64, (offset, at): (u64, i64)| {
+            let record = record(offset, at, &json!({"n": offset}));
+            Imported::of("t", RecordAndOffset { record, offset: place })
+        };
+        let mut newest = None;
+        let all = [(7, 70), (8, 80), (9, 80), (7, 70), (8, 80), (9, 80), (10, 100), (0, 200), (1, 210), (0, 200)];
+        let kept: Vec<u64> = (0..).zip(all).map(|(p, r)| came(p, r)).filter(|r| !r.repeats(&mut newest)).filter_map(|r| r.offset).collect();
+        assert_eq!(kept, [7, 8, 9, 10, 0, 1]);
+        // what others put there has no number, and is never left out
+        let other = Record { key: None, value: Some(b"hello".to_vec()), headers: BTreeMap::new(), timestamp: time(0) };
+        let other = Imported::of("t", RecordAndOffset { record: other, offset: 3 });
+        assert!(!other.repeats(&mut newest) && !other.repeats(&mut newest));
+        assert_eq!((other.offset, other.at, &other.value), (None, None, &Value::from("hello")));
+        assert_eq!(came(0, (7, 70)).at, Some(Timestamp::from_nanos(70)));
     }
 }

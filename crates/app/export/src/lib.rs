@@ -10,7 +10,7 @@ mod prometheus;
 mod report;
 
 pub use influx::{Influx, line};
-pub use kafka::{Imported, Kafka, import, import_raw};
+pub use kafka::{Imported, Kafka, import, import_raw, topics_at};
 pub use prometheus::exposition;
 pub use report::Exports;
 
@@ -94,8 +94,8 @@ pub enum ExportError {
 pub async fn start(handle: &Handle, options: Options) -> Result<Exports, ExportError> {
     let mut exports = Exports::default();
     if let Some(address) = options.prometheus {
-        let report = Arc::new(Report::new("prometheus", format!("http://{address}/metrics")));
-        exports.add(Arc::clone(&report), prometheus::serve(handle.clone(), address, report).await?);
+        let (report, task) = prometheus::serve(handle.clone(), address).await?;
+        exports.add(report, task);
     }
     if let Some(influx) = options.influx {
         let report = Arc::new(Report::new("influx", influx.shown()));

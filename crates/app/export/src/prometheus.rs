@@ -18,51 +18,48 @@ use tokio::task::JoinHandle;
 /// Series in one answer; what lies beyond is counted in `pilothouse_series_left_out`.
 pub const SERIES_MAX: usize = 20_000;
 
-/// Name, type and help of the measurements.
-const HELP: [(&str, &str, &str); 5] = [
-    ("bgp_latency_ms", "gauge", "One-way delay of a measured path, milliseconds, mean of the last five seconds."),
-    ("bgp_packet_loss", "gauge", "Share of the packets of a measured path that were lost, 0 to 1."),
-    ("interface_utilisation", "gauge", "Load of an interface by its capacity, 0 to 1."),
-    ("bgp_peer_health", "gauge", "BGP sessions of a router: all of them, and those that are not Established."),
-    ("device_health", "gauge", "Health score of a router, 0 to 1."),
-];
-
 /// Takes the port and answers `GET /metrics`.
-pub(crate) async fn serve(handle: Handle, address: SocketAddr, report: Arc<Report>) -> Result<JoinHandle<()>, ExportError> {
+pub(crate) async fn serve(handle: Handle, address: SocketAddr) -> Result<(Arc<Report>, JoinHandle<()>), ExportError> {
     if !address.ip().is_loopback() {
         return Err(ExportError::Open { address });
     }
     let bound = tokio::net::TcpListener::bind(address).await;
     let listener = bound.map_err(|source| ExportError::Bind { address, source })?;
-    tracing::info!(address = %listener.local_addr().unwrap_or(address), "Prometheus may ask");
+    // port 0 is any that is free
+    let address = listener.local_addr().unwrap_or(address);
+    let report = Arc::new(Report::new("prometheus", format!("http://{address}/metrics")));
+    let shown = Arc::clone(&report);
+    tracing::info!(%address, "Prometheus may ask");
     let answer = move || {
         let (handle, report) = (handle.clone(), Arc::clone(&report));
         async move {
-            let Ok(points) = handle.read(runtime::points).await else { return Err(StatusCode::SERVICE_UNAVAILABLE) };
+            let Ok(look) = handle.read(runtime::points).await else { return Err(StatusCode::SERVICE_UNAVAILABLE) };
             let topics = handle.topics().map(runtime::Topics::stats).unwrap_or_default();
             let doors = handle.doors().map(runtime::OpenDoors::counts).unwrap_or_default();
-            report.sent(points.len());
-            Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], exposition(&points, &topics, &doors)))
+            report.sent(look.points.len());
+            Ok(([(CONTENT_TYPE, "text/plain; version=0.0.4; charset=utf-8")], exposition(&look.points, look.left_out, &topics, &doors)))
         }
     };
     let pages = Router::new().route("/metrics", get(answer));
-    Ok(tokio::spawn(async move {
+    let task = tokio::spawn(async move {
         if let Err(error) = axum::serve(listener, pages).await {
             tracing::error!(%error, "the page for Prometheus ended");
         }
-    }))
+    });
+    Ok((shown, task))
 }
 
-/// Writes everything as Prometheus reads it.
+/// Writes everything as Prometheus reads it; `left_out` series are beyond the bounds already.
 #[must_use]
-pub fn exposition(points: &[Point], topics: &[TopicStats], doors: &[DoorCounts]) -> String {
+pub fn exposition(points: &[Point], left_out: u64, topics: &[TopicStats], doors: &[DoorCounts]) -> String {
     let mut out = String::new();
     let mut by_name: BTreeMap<&str, Vec<(String, f64)>> = BTreeMap::new();
     for point in points.iter().take(SERIES_MAX) {
         by_name.entry(&point.measurement).or_default().push((labels(&point.tags), point.value));
     }
     for (name, rows) in by_name {
-        let (kind, help) = HELP.iter().find(|(n, _, _)| *n == name).map_or(("gauge", "A measurement of Pilothouse."), |(_, k, h)| (*k, *h));
+        let known = runtime::measurement(name);
+        let (kind, help) = known.map_or(("gauge", "A measurement of Pilothouse."), |m| (m.kind.name(), m.help));
         family(&mut out, name, kind, help, rows.into_iter());
     }
     let topic = |f: fn(&TopicStats) -> u64| topics.iter().map(move |t| (format!("topic=\"{}\"", escaped(&t.topic)), as_value(f(t))));
@@ -72,7 +69,8 @@ pub fn exposition(points: &[Point], topics: &[TopicStats], doors: &[DoorCounts])
     let door = |f: fn(&DoorCounts) -> u64| doors.iter().map(move |d| (format!("door=\"{}\"", d.name), as_value(f(d))));
     family(&mut out, "pilothouse_door_taken_total", "counter", "Flow records or syslog messages taken.", door(|d| d.taken));
     family(&mut out, "pilothouse_door_dropped_total", "counter", "Those dropped for want of room.", door(|d| d.dropped));
-    let left_out = [(String::new(), as_value(points.len().saturating_sub(SERIES_MAX) as u64))];
+    let left_out = left_out.saturating_add(points.len().saturating_sub(SERIES_MAX) as u64);
+    let left_out = [(String::new(), as_value(left_out))];
     family(&mut out, "pilothouse_series_left_out", "gauge", "Series beyond the bound of one answer.", left_out.into_iter());
     out
 }
@@ -134,14 +132,14 @@ mod tests {
             # HELP pilothouse_series_left_out Series beyond the bound of one answer.\n\
             # TYPE pilothouse_series_left_out gauge\n\
             pilothouse_series_left_out 0\n";
-        assert_eq!(exposition(&points, &[], &[]), expected);
+        assert_eq!(exposition(&points, 0, &[], &[]), expected);
     }
 
     #[test]
     fn beyond_the_bound_series_are_counted() {
         let points: Vec<Point> = (0..SERIES_MAX + 3).map(|n| point("device_health", &format!("router=r{n}"), 1.0)).collect();
-        let text = exposition(&points, &[], &[]);
+        let text = exposition(&points, 2, &[], &[]);
         assert_eq!(text.lines().filter(|l| l.starts_with("device_health{")).count(), SERIES_MAX);
-        assert!(text.ends_with("pilothouse_series_left_out 3\n"));
+        assert!(text.ends_with("pilothouse_series_left_out 5\n"));
     }
 }

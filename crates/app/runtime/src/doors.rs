@@ -2,6 +2,7 @@
 //! queues full is dropped and counted, and the loop never waits for them.
 
 use crate::engine::EngineError;
+use crate::origins::VrpSource;
 use collector::{FlowCounters, FlowListener, SyslogCounters, SyslogListener, SyslogTls, flow_exporters, syslog_senders};
 use network::{Inventory, Observation};
 use std::net::SocketAddr;
@@ -22,6 +23,8 @@ pub struct Doors {
     pub syslog: Option<SocketAddr>,
     /// Syslog over TLS; needs [`Doors::syslog`].
     pub syslog_tls: Option<SyslogTls>,
+    /// What origin validation goes by, which is asked for and not waited for.
+    pub vrps: Option<VrpSource>,
 }
 
 /// Opened doors: where they are, and what came through.

@@ -7,11 +7,11 @@ use change::WireOp;
 use collector::Target;
 use executor::{Execution, Executor, Recovery};
 use network::{ConfigEvent, Observation};
-use pilot::{Effect, Event, Input, PilotState, SimulationJob};
+use pilot::{Effect, Event, Input, PilotState, SimulationAnswer, SimulationJob};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
-use std::time::Duration;
-use tokio::sync::{broadcast, mpsc};
+use std::time::{Duration, Instant};
+use tokio::sync::{broadcast, mpsc, watch};
 use units::Timestamp;
 
 /// Sequence numbers are promised to the ledger in blocks of this size, so that it is not written for every input.
@@ -37,6 +37,16 @@ enum Way {
     Recovered(Recovery),
 }
 
+/// How long drawing and solving the network and comparing it with the routers' tables took, by the wall clock: it is shown, and decides
+/// nothing.
+#[derive(Clone, Copy, Debug)]
+pub struct Refresh {
+    /// The last time.
+    pub last: Duration,
+    /// The longest of this engine.
+    pub most: Duration,
+}
+
 /// The hands of the engine: log, ledger, executor, probes.
 pub struct Shell {
     store: store::Store,
@@ -50,6 +60,8 @@ pub struct Shell {
     promised: u64,
     /// Audit records that could not be written yet, oldest first: the chain has no gaps, so those after them wait too.
     unwritten: VecDeque<audit::Record>,
+    /// How long simulations of the agreement took.
+    refreshes: watch::Sender<Option<Refresh>>,
     /// When inputs were last handed to the system.
     flushed: Timestamp,
     /// Why that failed the last time, if it did.
@@ -65,6 +77,7 @@ impl Shell {
         targets: BTreeMap<DeviceId, Target>,
         messages: mpsc::Sender<Message>,
         events: broadcast::Sender<Event>,
+        refreshes: watch::Sender<Option<Refresh>>,
     ) -> Self {
         Self {
             store,
@@ -76,6 +89,7 @@ impl Shell {
             events,
             promised: 0,
             unwritten: VecDeque::new(),
+            refreshes,
             flushed: Timestamp::EPOCH,
             flush_fault: None,
         }
@@ -104,7 +118,8 @@ impl Shell {
         }
         let tables = state.network.tables();
         let paths: u64 = state.network.devices.keys().flat_map(|d| state.network.tables_of(d)).map(|t| tables.routes_of(t.id)).sum();
-        if paths > STATE_PATHS_MAX {
+        // payloads of origin validation are written like paths
+        if paths + state.network.origins.payloads() as u64 > STATE_PATHS_MAX {
             return;
         }
         // without it a replay has a longer way; what waits to be written is told by the flush
@@ -253,9 +268,14 @@ impl Shell {
     }
 
     fn simulate(&self, job: Box<SimulationJob>) {
-        let messages = self.messages.clone();
+        let (messages, refreshes) = (self.messages.clone(), self.refreshes.clone());
         tokio::task::spawn_blocking(move || {
+            let begun = Instant::now();
             let answer = Box::new(pilot::simulate(&job));
+            if matches!(*answer, SimulationAnswer::Agreement { .. }) {
+                let took = begun.elapsed();
+                refreshes.send_modify(|r| *r = Some(Refresh { last: took, most: r.map_or(took, |r| r.most.max(took)) }));
+            }
             let _ = messages.blocking_send(Message::Input(Input::Simulated { job: job.id, answer }));
         });
     }

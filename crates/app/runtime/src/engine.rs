@@ -2,11 +2,11 @@
 
 use crate::courier::{self, COURIER_QUEUE};
 use crate::doors::{self, Doors, OpenDoors};
-use crate::effects::{Shell, chain};
+use crate::effects::{Refresh, Shell, chain};
 use crate::recorder::SeriesState;
 use crate::tap::Tap;
 use crate::topics::Topics;
-use crate::{recorder, settings, supervise};
+use crate::{origins, recorder, settings, supervise};
 use action::OperatorId;
 use capture::About;
 use collector::BmpListener;
@@ -137,6 +137,7 @@ struct Beside {
     series: watch::Receiver<SeriesState>,
     folder: PathBuf,
     doors: OpenDoors,
+    refreshes: watch::Receiver<Option<Refresh>>,
 }
 
 impl Handle {
@@ -184,6 +185,13 @@ impl Handle {
     #[must_use]
     pub fn doors(&self) -> Option<&OpenDoors> {
         self.beside.as_ref().map(|b| &b.doors)
+    }
+
+    /// Returns how long a refresh of the twin took the last time and at most; a capture that is played refreshes none.
+    #[must_use]
+    pub fn twin_refresh(&self) -> Option<(Duration, Duration)> {
+        let refresh = *self.beside.as_ref()?.refreshes.borrow();
+        refresh.map(|r| (r.last, r.most))
     }
 
     /// Returns the data folder; a capture that is played has none.
@@ -268,8 +276,12 @@ impl Engine {
         feeds.push(tokio::spawn(listener.run(observations)));
         feeds.push(tokio::spawn(forward(observed, messages.clone())));
         feeds.push(tokio::spawn(tick(messages.clone())));
+        if let Some(source) = options.doors.vrps.clone() {
+            feeds.push(tokio::spawn(origins::follow(source, messages.clone())));
+        }
 
-        let shell = Shell::new(store, writer, executor, targets, messages.clone(), events.clone());
+        let (refreshed, refreshes) = watch::channel(None);
+        let shell = Shell::new(store, writer, executor, targets, messages.clone(), events.clone(), refreshed);
         let (tapped, tap) = mpsc::channel(COURIER_QUEUE);
         let courier = tokio::spawn(courier::run(topics.clone(), inventory.own_asn, tap));
         let (end, ended) = oneshot::channel();
@@ -280,7 +292,7 @@ impl Engine {
         let first = Input::State { state: Box::new(state) };
         let recovered = Input::Recovered { records: resume.open_changes };
         let task = tokio::spawn(work.run(inbox, vec![first, recovered]));
-        let handle = Handle { beside: Some(Beside { topics, series, folder: options.data.clone(), doors }), ..plain };
+        let handle = Handle { beside: Some(Beside { topics, series, folder: options.data.clone(), doors, refreshes }), ..plain };
         Ok(Self { handle, folder: options.data, bmp, capture, task, feeds, courier, recorder })
     }
 
@@ -416,7 +428,10 @@ impl Work {
     }
 
     /// Logs one input, handles it, carries out what follows; returns the events for people.
-    fn take(&mut self, input: Input) -> Vec<Event> {
+    fn take(&mut self, mut input: Input) -> Vec<Event> {
+        if let Input::Observed { observation } = &mut input {
+            observation.hide_secrets();
+        }
         // the log's clock never runs backwards, even if the wall clock is set back
         let at = now().max(self.pilot.state().now);
         let seq = self.seq;

@@ -26,6 +26,8 @@ pub struct SeriesState {
     pub refused: u64,
     /// Points that could not be written, or were not because the disk's reserve is touched.
     pub unwritten: u64,
+    /// Points of series beyond the bounds: of one look, of one router in it, or of all that are held.
+    pub crowded: u64,
     /// Points, minutes and quarters of an hour forgotten by age.
     pub aged: [u64; 3],
     /// Points, minutes and quarters of an hour forgotten because there was no room.
@@ -55,6 +57,8 @@ struct Desk {
 struct Work {
     places: Option<TopicPlaces>,
     points: Vec<Point>,
+    /// Points that were not taken: there are too many series.
+    left_out: u64,
     thin: Option<Timestamp>,
 }
 
@@ -72,6 +76,7 @@ pub async fn run(
     let mut ticks = tokio::time::interval(KEEP_EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let (mut points_due, mut thin_due) = (Instant::now(), Instant::now());
+    let mut looked = None;
     loop {
         let ended = tokio::select! {
             _ = ticks.tick() => false,
@@ -82,7 +87,10 @@ pub async fn run(
         if !ended && now >= points_due {
             points_due = now + measurements::EVERY;
             // an engine that has stopped has no more points
-            work.points = engine.read(measurements::points).await.unwrap_or_default();
+            if let Ok(look) = engine.read(move |s| measurements::points_since(s, looked)).await {
+                looked = Some(look.at);
+                (work.points, work.left_out) = (look.points, look.left_out);
+            }
         }
         if !ended && now >= thin_due {
             thin_due = now + THIN_EVERY;
@@ -123,6 +131,7 @@ impl Desk {
         if points > 0 {
             self.state.free_bytes = self.telemetry.free_bytes()?;
         }
+        self.crowded(work.left_out);
         let mut full = false;
         if points > 0 && self.state.free_bytes < self.retention.disk_reserve {
             self.state.unwritten += points;
@@ -132,6 +141,7 @@ impl Desk {
                 Ok(written) => {
                     self.state.written += written.points;
                     self.state.refused += written.refused;
+                    self.crowded(written.crowded);
                 }
                 Err(error) => {
                     self.state.unwritten += points;
@@ -149,5 +159,12 @@ impl Desk {
             }
         }
         Ok(())
+    }
+    /// Counts points of series beyond the bounds; the log is told the first time.
+    fn crowded(&mut self, points: u64) {
+        if points > 0 && self.state.crowded == 0 {
+            tracing::warn!(points, "there are more series than the bounds allow; those beyond are counted and not written");
+        }
+        self.state.crowded += points;
     }
 }

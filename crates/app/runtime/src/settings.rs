@@ -124,9 +124,11 @@ impl Setting {
         let (number, word) = text.split_at(digits);
         let word = word.trim();
         let factor = self.unit.words().iter().find(|(w, _)| *w == word).map(|(_, factor)| *factor).or(word.is_empty().then_some(1));
-        let value = number.parse::<u64>().ok().zip(factor).and_then(|(n, factor)| n.checked_mul(factor));
         let (least, most) = self.bounds;
-        match value {
+        let out = || format!("{text:.40} is out of bounds: {} to {}", self.words(least), self.words(most));
+        // digits without end are a number, too
+        let value = factor.filter(|_| digits > 0).map(|factor| number.parse::<u64>().ok().and_then(|n| n.checked_mul(factor)));
+        match value.map(|v| v.ok_or_else(out)).transpose()? {
             Some(value) if (least..=most).contains(&value) => Ok(value),
             Some(value) => Err(format!("{value} is out of bounds: {} to {}", self.words(least), self.words(most))),
             None => {
@@ -194,9 +196,10 @@ mod tests {
             ("much", "no whole number"),
             ("-5", "no whole number"),
             ("5 weeks", "no whole number"),
-            ("99999999999999999999", "no whole number"),
-            ("18446744073709551615 d", "no whole number"),
+            ("99999999999999999999", "99999999999999999999 is out of bounds: 10 s to 1 h"),
+            ("18446744073709551615 d", "out of bounds"),
             ("", "no whole number"),
+            ("min", "no whole number"),
         ] {
             let why = APPROVAL_TTL.parse(text).unwrap_err();
             assert!(why.contains(says), "{text}: {why}");

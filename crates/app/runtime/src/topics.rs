@@ -57,6 +57,7 @@ const fn topic_of(what: &Happening) -> Option<&'static str> {
         | Happening::Reported { .. }
         | Happening::Agreement { .. }
         | Happening::Evidence { .. }
+        | Happening::OriginValidation { .. }
         | Happening::Watched { .. }
         | Happening::FindingOpened { .. }
         | Happening::ChangedBefore { .. }
@@ -132,6 +133,14 @@ impl Topics {
         let from = stats.next.saturating_sub(u64::try_from(n).unwrap_or(u64::MAX));
         let from = if stats.keep == Keep::Ledger { from } else { from.max(stats.oldest) };
         self.read(topic, from, n).await
+    }
+
+    /// Returns the newest messages of a topic, oldest first: `n`, at most [`READ_MAX`], or as many as [`bus::recent_default`] says (S1-056).
+    ///
+    /// # Errors
+    /// As [`Self::newest`].
+    pub async fn recent(&self, topic: &str, n: Option<usize>) -> Result<Read, StoreError> {
+        self.newest(topic, n.unwrap_or_else(|| bus::recent_default(topic))).await
     }
 
     /// Returns at most `n` messages of a topic from an offset on, at most [`READ_MAX`]; what cannot be got any more is told as a gap.

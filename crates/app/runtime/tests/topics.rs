@@ -159,3 +159,23 @@ async fn what_other_routers_sent_comes_once() {
         plays(name, &std::fs::read(folder.join(name)).unwrap()).await;
     }
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_last_twenty_bmp_messages_are_given_unless_told_otherwise() {
+    let folder = tempfile::tempdir().unwrap();
+    let engine = start(folder.path()).await;
+    let topics = topics(&engine);
+    let initiations: Vec<u8> = (0..25).flat_map(|_| beside::message(4, &[0, 2, 0, 2, b'r', b'1'])).collect();
+    let _stream = send(&engine, &initiations).await;
+    until("25 messages", || published(&topics, TELEMETRY_BMP) >= 25).await;
+    let next = topics.stats().into_iter().find(|t| t.topic == TELEMETRY_BMP).unwrap().next;
+    for (n, wanted) in [(None, 20), (Some(3), 3), (Some(1000), 25)] {
+        let read = topics.recent(TELEMETRY_BMP_ALIAS, n).await.unwrap();
+        let offsets: Vec<u64> = read.messages.iter().map(|m| m.offset).collect();
+        assert_eq!(offsets, (next - wanted..next).collect::<Vec<_>>(), "{n:?}");
+    }
+    kill_and_resume(&engine.handle()).await;
+    let actions = topics.recent(AGENT_ACTIONS, None).await.unwrap();
+    assert_eq!(actions.messages.len(), 2);
+    engine.stop().await.unwrap();
+}

@@ -64,6 +64,12 @@ impl Client {
     }
 
     fn unreachable(&self, error: &reqwest::Error) -> ApiError {
+        if error.is_connect() {
+            // a socket that nobody listens at is left behind by a program that was killed
+            let why =
+                format!("no engine is running on {} any more: start one with `pilotctl serve` or open the window", self.folder.display());
+            return ApiError::new("PH-CLI-001", why);
+        }
         let why = format!("the engine of {} does not answer: {}; is it still running?", self.folder.display(), runtime::chain(error));
         ApiError::new("PH-CLI-004", why)
     }

@@ -223,6 +223,7 @@ fn tell(prediction: &twin::Prediction, draft: &mut Draft, look: &Look<'_>) {
     }
     for check in &prediction.checks {
         let word = match check.verdict {
+            Verdict::NotJudged => "not judged",
             Verdict::Pass => "passed",
             Verdict::Warn => "warns",
             Verdict::Block => "FAILED",
@@ -230,6 +231,7 @@ fn tell(prediction: &twin::Prediction, draft: &mut Draft, look: &Look<'_>) {
         draft.sample(Sample::word("check", format!("{} {word}", check.id), at, "twin"));
         match check.verdict {
             Verdict::Pass => {}
+            Verdict::NotJudged => draft.line(format!("check {} is not judged: {}", check.id, check.sentence)),
             Verdict::Warn => draft.line(format!("check {} warns: {}", check.id, check.sentence)),
             Verdict::Block => draft.line(format!("check {} fails: {}", check.id, check.sentence)),
         }

@@ -250,10 +250,11 @@ fn interface(id: &str, port: &Interface, holds: Holds, track: &mut Track, state:
     };
     let word = |up: Option<bool>| up.map_or("UNKNOWN", |up| if up { "UP" } else { "DOWN" });
     let at = state.gnmi.last();
-    let samples = vec![
+    let mut samples = vec![
         Sample::word("oper_status", word(port.oper_up), at, sample::interface(id, "oper-status")),
         Sample::word("admin_status", word(port.admin_up), at, sample::interface(id, "admin-status")),
     ];
+    samples.extend(port.last_change.map(|t| Sample::word("last_change", t.to_string(), at, sample::interface(id, "last-change"))));
     Some(Reading { turned, what, samples })
 }
 

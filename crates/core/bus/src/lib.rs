@@ -41,6 +41,8 @@ pub const TOPICS: [&str; 6] = [TELEMETRY_GNMI, TELEMETRY_BMP, EVENTS_PEER, EVENT
 
 /// Messages that [`Bus::consume`] returns unless told otherwise (S1-062).
 pub const CONSUME_DEFAULT: usize = 10;
+/// Messages of [`TELEMETRY_BMP`] that are returned unless told otherwise (S1-056).
+pub const RECENT_BMP_DEFAULT: usize = 20;
 /// Topics at once; a name costs memory for ever, and names may come from outside.
 pub const TOPICS_MAX: usize = 64;
 /// Places of readers at once, counted per reader and topic.
@@ -214,6 +216,12 @@ impl Bus {
 #[must_use]
 pub fn canonical(topic: &str) -> &str {
     if topic == TELEMETRY_BMP_ALIAS { TELEMETRY_BMP } else { topic }
+}
+
+/// Returns how many of the newest messages of a topic are meant where nobody says.
+#[must_use]
+pub fn recent_default(topic: &str) -> usize {
+    if canonical(topic) == TELEMETRY_BMP { RECENT_BMP_DEFAULT } else { CONSUME_DEFAULT }
 }
 
 fn check(name: &str) -> Result<(), BusError> {

@@ -177,3 +177,9 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn where_nobody_says_how_many_the_last_twenty_of_bmp_are_meant_and_ten_of_the_others() {
+    assert_eq!([TELEMETRY_BMP, TELEMETRY_BMP_ALIAS].map(recent_default), [20, 20]);
+    assert_eq!([TELEMETRY_GNMI, AGENT_ACTIONS, "a topic of others"].map(recent_default), [10, 10, 10]);
+}

@@ -542,7 +542,7 @@ impl Deliberation<'_> {
             let Some((from, to)) = self.destination(&felt.probe, effect) else { continue };
             let class = Class { group: felt.probe.group.clone(), family: felt.probe.family };
             let (left, taken) = (self.quality.get(&from, &class), self.quality.get(&to, &class));
-            let shift = predicted_delay(felt.now.delay_estimate_ms(), left.and_then(|q| q.delay_ms), taken.and_then(|q| q.delay_ms));
+            let shift = predicted_delay(felt.now.delay_estimate_ms(), left.and_then(|q| q.delay_ms), taken.and_then(|q| q.coming_ms));
             loss_before = loss_before.merged(&felt.now);
             paths.push(ExpectedPath {
                 probe: felt.probe.clone(),
@@ -589,7 +589,7 @@ fn step(before: Option<Estimate>, after: Option<Estimate>, least: f64) -> Step {
     }
 }
 
-/// The routed path keeps its inner part and swaps the outer one.
+/// The routed path keeps its inner part and swaps the outer one. `felt` and `left` are measured now, `taken` is what is expected to come.
 fn predicted_delay(felt: Option<Estimate>, left: Option<Estimate>, taken: Option<Estimate>) -> Option<Interval> {
     let taken = taken?;
     let arm = |e: &Estimate| (e.interval.high - e.interval.low) / 2.0;

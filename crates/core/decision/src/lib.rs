@@ -7,6 +7,7 @@
 mod candidate;
 mod choice;
 mod edits;
+mod metrics;
 mod prediction;
 mod proposal;
 mod quality;
@@ -19,6 +20,7 @@ mod twin_answers;
 mod what_if;
 
 pub use choice::decide;
+pub use metrics::path_metrics;
 pub use prediction::{ExitLoad, Prediction, PrefixMove};
 pub use proposal::{Alternative, Confidence, Decision, Proposal};
 pub use quality::{PathQuality, QualityTable};

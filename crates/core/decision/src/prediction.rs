@@ -13,6 +13,9 @@ use units::Ratio;
 /// Bits per gigabyte, the unit that providers charge by (10⁹ bytes).
 const BITS_PER_GB: f64 = 8e9;
 const SECONDS_PER_HOUR: f64 = 3600.0;
+/// Load, as a share of the capacity, from which the delay under it differs notably from that of a link at rest: a queue with random arrivals
+/// (M/M/1) waits 1/(1 − load) times the time of one packet, at 0.7 more than thrice.
+const QUEUEING_FROM: f64 = 0.7;
 
 /// One prefix that leaves elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -36,6 +39,19 @@ pub struct ExitLoad {
     pub after_bps: Option<f64>,
     /// Capacity, bit/s.
     pub capacity_bps: u64,
+}
+
+impl ExitLoad {
+    /// Says that a delay measured at the load of now does not speak for a much higher one; `None` where it does.
+    #[allow(clippy::cast_precision_loss, reason = "bit/s of a link are far below 2^52")]
+    fn queueing(&self) -> Option<String> {
+        let share = |bps: f64| bps / self.capacity_bps.max(1) as f64;
+        let (now, after) = (share(self.now_bps?), share(self.after_bps?));
+        (after >= QUEUEING_FROM && after > now).then(|| {
+            let (exit, now, after) = (&self.exit, now * 100.0, after * 100.0);
+            format!("delay over {exit} at {after:.0} % load: it is measured at {now:.0} %, and queues grow with load")
+        })
+    }
 }
 
 /// Predicted effect of a candidate, on the traffic that the finding concerns.
@@ -114,6 +130,7 @@ impl Predictor<'_> {
         }
         let loads = self.loads(&to);
         unknown.extend(loads.iter().filter(|l| l.after_bps.is_none()).map(|l| format!("load of {} after the move is not known", l.exit)));
+        unknown.extend(loads.iter().filter_map(ExitLoad::queueing));
         Prediction {
             volume_bps: self.traffic.total_bps(to.keys()),
             delay_before_ms: before.delay_ms,
@@ -229,5 +246,20 @@ impl Mean {
     /// Returns the mean; `None` when any part is missing: unknown stays unknown.
     fn whole(&self) -> Option<Estimate> {
         self.known().filter(|_| self.missing <= 0.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_delay_measured_at_rest_does_not_speak_for_a_full_exit() {
+        let load = |now: f64, after: f64| {
+            ExitLoad { exit: "r2-ispc".into(), now_bps: Some(now), after_bps: Some(after), capacity_bps: 100_000_000 }.queueing()
+        };
+        assert_eq!(load(1e7, 3e7), None);
+        assert_eq!(load(9e7, 8e7), None, "it is measured at a higher load");
+        assert!(load(1e7, 7.5e7).unwrap().contains("at 75 % load: it is measured at 10 %"), "{:?}", load(1e7, 7.5e7));
     }
 }

@@ -4,7 +4,7 @@ use crate::{Class, Settings, View};
 use action::ExitId;
 use core::time::Duration;
 use network::ProbeKey;
-use perception::{Estimate, Interval, Measured, PathState};
+use perception::{Estimate, Interval, Measured, PathState, coming_delay_ms};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use units::Timestamp;
@@ -21,8 +21,10 @@ pub struct PathQuality {
     pub state: PathState,
     /// Samples keep coming and enough packets were sent.
     pub measured: bool,
-    /// Forward delay, milliseconds.
+    /// Forward delay, milliseconds; the interval is that of the mean.
     pub delay_ms: Option<Estimate>,
+    /// The same with the interval in which the next window's mean is expected ([`perception::coming_delay_ms`]).
+    pub coming_ms: Option<Estimate>,
     /// Loss, 0–1; pooled over the exit's paths of the same judgement.
     pub loss: Option<Estimate>,
 }
@@ -83,6 +85,10 @@ impl QualityTable {
                 state,
                 measured: now.is_some_and(|m| m.sent >= settings.target_packets_min),
                 delay_ms: now.filter(|_| !silent).and_then(|m| m.delay_estimate_ms()),
+                coming_ms: now.filter(|_| !silent).and_then(|m| {
+                    let start = trouble_start(&m, state);
+                    coming_delay_ms(samples.samples.iter().filter(|s| s.at > start), &m)
+                }),
                 loss: silent.then_some(Estimate { mean: 1.0, interval: Interval { low: 1.0, high: 1.0 } }),
             };
             let class = Class { group: probe.group.clone(), family: probe.family };

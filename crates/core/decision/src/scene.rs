@@ -163,6 +163,7 @@ fn inventory() -> Inventory {
         remote_as: Asn(64_496),
         neighbors: neighbors(id).to_vec(),
         capacity_bps: 100_000_000,
+        role: None,
     };
     let group = |g: (&str, &str, &str)| TargetGroup {
         id: g.0.into(),
@@ -179,6 +180,7 @@ fn inventory() -> Inventory {
         providers: vec![provider("isp-a", 0.02), provider("isp-b", 0.015), provider("isp-c", 0.025)],
         exits: EXITS.map(exit).to_vec(),
         groups: GROUPS.map(group).to_vec(),
+        ..Inventory::empty("")
     }
 }
 

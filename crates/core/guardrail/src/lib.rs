@@ -7,10 +7,11 @@
 mod community;
 mod counters;
 mod mode;
+mod platform;
 mod policy;
 mod verdict;
 
 pub use counters::{Applied, Counters, MAX_APPLIED};
 pub use mode::{Execution, Mode};
 pub use policy::{GuardPolicy, PerTier, Profile, RateLimits, RollbackLimits};
-pub use verdict::{Confidence, Decision, Predicted, Request, Rule, Severity, TwinCheck, Verdict, Violation};
+pub use verdict::{CheckStanding, Confidence, Decision, Predicted, Request, Rule, Severity, TwinCheck, Verdict, Violation};

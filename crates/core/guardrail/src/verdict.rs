@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use units::{Ratio, Timestamp};
 
-use crate::{Counters, GuardPolicy, Mode, community, mode};
+use crate::{Counters, GuardPolicy, Mode, community, mode, platform};
 
 /// What is known about the chance of success.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,15 +28,42 @@ impl fmt::Display for Confidence {
     }
 }
 
+/// How far a check that blocks nothing went.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckStanding {
+    /// It was judged.
+    #[default]
+    Judged,
+    /// It was judged, and there is something to look at.
+    Warning,
+    /// What it judges by is not known: no pass.
+    NotJudged,
+}
+
+impl CheckStanding {
+    /// Says whether it was judged without a remark.
+    #[must_use]
+    pub const fn is_judged(&self) -> bool {
+        matches!(self, Self::Judged)
+    }
+}
+
 /// One check of the twin.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TwinCheck {
     /// Its name.
     pub id: String,
-    /// Whether it passed.
+    /// Whether nothing in it speaks against the change.
     pub passed: bool,
+    /// How far it went.
+    #[serde(default, skip_serializing_if = "CheckStanding::is_judged")]
+    pub standing: CheckStanding,
     /// The numbers behind it.
     pub detail: String,
+    /// The least strict tier that may decide, by this check; `None`: it has no say in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<AutonomyTier>,
 }
 
 /// What the twin expects on the paths concerned, before and after; `None` where it cannot say.
@@ -105,12 +132,16 @@ pub enum Rule {
     Med,
     /// A protected community.
     ProtectedCommunity,
+    /// Software that changes are not qualified on.
+    Platform,
     /// Something in a term that cannot be judged.
     Unmodelled,
     /// The twin did not simulate it.
     NotSimulated,
     /// A check of the twin failed.
     TwinCheck,
+    /// A check of the twin asks for a stricter tier.
+    CheckTier,
     /// The predicted result is beyond the rollback limits.
     Prediction,
     /// FULL_REROUTE and DEPEER are always Tier 3.
@@ -199,7 +230,8 @@ impl Verdict {
 }
 
 impl GuardPolicy {
-    /// Judges a proposal: hard policy, tier floor, blast radius, confidence, rate, in this order.
+    /// Judges a proposal: hard policy, tiers that the action or a check of the twin asks for, tier floor, blast radius, confidence, rate, in
+    /// this order.
     ///
     /// The tier floor comes before the blast check: an action that may not act by itself anyway is measured by the limit of Tier 2.
     #[must_use]
@@ -209,6 +241,7 @@ impl GuardPolicy {
         self.hard_policy(request, &mut violations);
         if request.action.kind != ActionType::NoAction {
             tier = self.mandatory(request, tier, &mut violations);
+            tier = asked_by_checks(request, tier, &mut violations);
             tier = self.floor(request, tier, &mut violations);
             tier = self.blast(request, tier, &mut violations);
             tier = self.confidence(request, tier, &mut violations);
@@ -237,6 +270,7 @@ impl GuardPolicy {
         out.extend(shape(request.action));
         self.values(request.action, out);
         community::check(self, request, out);
+        platform::check(request, out);
         self.simulated(request, out);
     }
 
@@ -348,6 +382,21 @@ impl GuardPolicy {
             AutonomyTier::Tier2Approve | AutonomyTier::Tier3Manual => AutonomyTier::Tier3Manual,
         }
     }
+}
+
+/// Raises the tier to the strictest that a check of the twin asks for.
+fn asked_by_checks(request: &Request<'_>, tier: AutonomyTier, out: &mut Vec<Violation>) -> AutonomyTier {
+    let mut raised = tier;
+    for check in request.checks {
+        if let Some(asked) = check.tier.filter(|asked| *asked > tier) {
+            out.push(Violation::escalate(
+                Rule::CheckTier,
+                format!("twin check {} asks for Tier {}: {}", check.id, asked.number(), check.detail),
+            ));
+            raised = raised.max(asked);
+        }
+    }
+    raised
 }
 
 /// Blocks what would be rolled back; only warns when it is still better than now.

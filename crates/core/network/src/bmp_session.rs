@@ -2,9 +2,9 @@
 
 use crate::peers::PEERS_MAX;
 use crate::picture::{REPAIR_HISTORY, as_pairs};
-use crate::{BmpPeer, Device, Freshness, INITIAL_MAX, INITIAL_QUIET, Network, RouteRepair, SessionState};
+use crate::{BmpPeer, Device, Freshness, INITIAL_MAX, Network, RouteRepair, Session, SessionState};
 use action::DeviceId;
-use bmp::{AfiSafi, Codec, Message, Peer, PeerDown, PeerUp, Repair, RouteMonitoring, Statistics, View};
+use bmp::{AfiSafi, Codec, Distinguisher, Message, Peer, PeerDown, PeerKind, PeerUp, Repair, RouteMonitoring, Statistics, View};
 use core::net::IpAddr;
 use core::time::Duration;
 use rib::{PeerKey, Rib, RouterId, Taken};
@@ -31,9 +31,11 @@ pub struct BmpSession {
     /// Observed interval between two reports of one peer; `None` until two came.
     pub statistics_every: Option<Duration>,
     statistics_from: Option<(IpAddr, View, Timestamp)>,
-    last_route: Option<Timestamp>,
     /// When each peer last came up or went down by this feed.
     told: BTreeMap<IpAddr, (Timestamp, SessionState)>,
+    /// Peers that were up when this transport began, and of which it has told nothing yet.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    unnamed: BTreeSet<PeerKey>,
     /// Corrections that were made in the present session.
     #[serde(default)]
     repaired: BTreeSet<Repair>,
@@ -67,12 +69,6 @@ pub struct BmpCounts {
 }
 
 impl BmpSession {
-    /// Says whether a dump has ended without End-of-RIB.
-    pub(crate) fn dump_is_over(&self, freshness: Freshness, now: Timestamp) -> bool {
-        let quiet = |from: Timestamp| now.since(self.last_route.unwrap_or(from).max(from)) >= INITIAL_QUIET;
-        matches!(freshness, Freshness::Initial { since, .. } if quiet(since) || now.since(since) >= INITIAL_MAX)
-    }
-
     /// Says whether a state that gNMI reports was overtaken: BMP is pushed, gNMI is polled on the node, so a sample that contradicts a
     /// fresh Peer Up or Peer Down was taken before it.
     pub(crate) fn overtakes(&self, neighbor: IpAddr, state: SessionState, now: Timestamp) -> bool {
@@ -84,6 +80,18 @@ impl BmpSession {
     /// Says whether BMP holds the session with a neighbour to be up.
     pub(crate) fn knows(&self, neighbor: IpAddr) -> bool {
         self.connected && self.told.get(&neighbor).is_some_and(|(_, state)| *state == SessionState::Established)
+    }
+
+    /// Says whether the present transport told of the session with a neighbour, up or down.
+    pub(crate) fn tells(&self, neighbor: IpAddr) -> bool {
+        self.connected && self.told.contains_key(&neighbor)
+    }
+
+    /// Notes that the present transport tells of a peer.
+    fn name(&mut self, peer: &PeerKey) {
+        if !self.unnamed.is_empty() {
+            self.unnamed.remove(peer);
+        }
     }
 
     /// Returns what is kept of a peer.
@@ -100,14 +108,14 @@ impl BmpSession {
     fn forget_others(&mut self, peer: &Peer) {
         let this = PeerKey::of(peer);
         if peer.view != View::LocRib {
-            let same = |k: &PeerKey| (k.kind, k.distinguisher, k.address) == (this.kind, this.distinguisher, this.address);
-            self.peers.retain(|k, _| *k == this || !same(k));
+            self.peers.retain(|k, _| *k == this || !same_session(k, &this));
         }
     }
 
     fn statistics(&mut self, report: &Statistics, now: Timestamp) {
         self.counts.statistics += 1;
         let peer = &report.peer;
+        self.name(&PeerKey::of(peer));
         match self.statistics_from {
             Some((address, view, before)) if (address, view) == (peer.address, peer.view) => {
                 self.statistics_every = Some(now.since(before));
@@ -120,6 +128,18 @@ impl BmpSession {
             known.counted(report, now);
         }
     }
+}
+
+/// Says whether a peer's session is one of the global instance, as [`rib::TableKey::is_global`] says of its tables.
+pub(crate) fn key_is_global(key: &PeerKey, peer: &BmpPeer) -> bool {
+    let named = peer.instance.as_deref().is_none_or(|name| matches!(name, "global" | "default"));
+    key.kind == PeerKind::Global && key.distinguisher == Distinguisher::GLOBAL && named
+}
+
+/// Says whether two peers are one session: a router has one at an address, and a Peer Down of a peer that never was up carries no
+/// identifier.
+fn same_session(a: &PeerKey, b: &PeerKey) -> bool {
+    (a.kind, a.distinguisher, a.address) == (b.kind, b.distinguisher, b.address)
 }
 
 impl Network {
@@ -154,15 +174,26 @@ impl Network {
             self.bmp_connected(id, now);
         }
         let Some(device) = self.devices.get_mut(id) else { return };
+        let was_silent = matches!(device.bmp, Freshness::Stale { .. }) && device.bmp_session.connected;
         device.bmp.heard(device.bmp_session.connected, now);
         device.bmp_session.connected = true;
         device.bmp_session.counts.messages += 1;
         let tables = Arc::make_mut(&mut self.tables);
         let Some(router) = tables.router(id.as_str()) else { return };
+        if was_silent && tables.is_dumping(router, now) {
+            // a pause within the dump is not its end
+            device.bmp = Freshness::Initial { since: now, last: now };
+        } else if was_silent {
+            device.bmp_dumped(now);
+        }
         match tables.take(router, bytes, now) {
             Ok(Taken::Plain { table, repairs }) => {
                 repairs.into_iter().flatten().for_each(|r| device.repaired(r, now));
-                device.routes_came(tables.key(table).is_some_and(rib::TableKey::is_global), &[], now);
+                let key = tables.key(table);
+                if let Some(key) = key {
+                    device.bmp_session.name(&key.peer);
+                }
+                device.routes_came(key.is_some_and(rib::TableKey::is_global), &[]);
             }
             Ok(Taken::Message(message)) => device.monitored(*message, tables, router, now),
             Ok(Taken::Nothing) => {}
@@ -170,7 +201,7 @@ impl Network {
                 device.malformed += 1;
                 device.last_malformed = Some(error.to_string());
                 if let Some(salvage) = error.salvage {
-                    device.routes(&salvage, tables, router, now);
+                    device.routes(&salvage, tables, router);
                 }
             }
         }
@@ -182,10 +213,26 @@ impl Device {
         self.bmp = Freshness::Initial { since: now, last: now };
         let session = &mut self.bmp_session;
         session.connected = true;
-        session.last_route = None;
         session.statistics_from = None;
         session.told.clear();
         session.repaired.clear();
+        let up = session.peers.iter().filter(|(_, p)| p.session.state == SessionState::Established);
+        session.unnamed = up.map(|(key, _)| *key).collect();
+    }
+
+    /// The router has told all that it has: a peer of which it told nothing is not up, whatever it was on the transport before.
+    pub(crate) fn bmp_dumped(&mut self, now: Timestamp) {
+        for key in core::mem::take(&mut self.bmp_session.unnamed) {
+            let Some(peer) = self.bmp_session.peers.get_mut(&key) else { continue };
+            peer.session.went_untold(now);
+            let named = self.bmp_session.told.contains_key(&key.address);
+            if !key_is_global(&key, peer) || named || self.gnmi_tells(key.address) {
+                continue;
+            }
+            if let Some(session) = self.sessions.get_mut(&key.address) {
+                session.went_untold(now);
+            }
+        }
     }
 
     /// Takes what a message says beside routes; those are in the tables already.
@@ -196,7 +243,7 @@ impl Device {
         let global = message.peer().is_none_or(|p| tables.is_global(router, p));
         let session = &mut self.bmp_session;
         match message {
-            Message::RouteMonitoring(m) => return self.routes(&m, tables, router, now),
+            Message::RouteMonitoring(m) => return self.routes(&m, tables, router),
             Message::PeerUp(m) => self.peer_up(&m, global, now),
             Message::PeerDown(m) => self.peer_down(&m, global, now),
             Message::Statistics(m) => session.statistics(&m, now),
@@ -241,7 +288,7 @@ impl Device {
         let address = up.peer.address;
         let session = &mut self.bmp_session;
         session.counts.peer_events += 1;
-        session.last_route = Some(now);
+        session.name(&PeerKey::of(&up.peer));
         session.forget_others(&up.peer);
         if let Some(peer) = session.peer(&up.peer) {
             peer.up(up, now);
@@ -257,9 +304,9 @@ impl Device {
         let session = &mut self.bmp_session;
         session.counts.peer_events += 1;
         if down.repairs.contains(&Repair::PeerDownBeforePeerUp) {
-            // FRR reports every peer that is not up yet this way when it connects; gNMI knows their state
-            return;
+            return self.not_up(down, global, now);
         }
+        session.name(&PeerKey::of(&down.peer));
         if let Some(peer) = session.peer(&down.peer) {
             peer.down(down, now);
         }
@@ -269,17 +316,41 @@ impl Device {
         }
     }
 
-    fn routes(&mut self, m: &RouteMonitoring, tables: &Rib, router: RouterId, now: Timestamp) {
-        self.routes_came(tables.is_global(router, &m.peer), &m.unread, now);
+    /// Takes a Peer Down of a peer that did not come up on this transport: FRR reports every peer that is not up this way when it connects.
+    /// Where gNMI tells the session it knows more; else what was up on the transport before is up no more.
+    fn not_up(&mut self, down: &PeerDown, global: bool, now: Timestamp) {
+        let this = PeerKey::of(&down.peer);
+        let session = &mut self.bmp_session;
+        for (_, peer) in session.peers.iter_mut().filter(|(key, _)| same_session(key, &this)) {
+            if peer.session.state == SessionState::Established {
+                peer.down(down, now);
+            }
+        }
+        session.unnamed.retain(|key| !same_session(key, &this));
+        let address = down.peer.address;
+        if !global || down.peer.view == View::LocRib || address.is_unspecified() || self.gnmi_tells(address) {
+            return;
+        }
+        // a session may have come up since the list was made: this is never newer than a sample
+        self.bmp_session.told.insert(address, (Timestamp::EPOCH, SessionState::Idle));
+        let remote_as = Some(down.peer.asn);
+        let known = self.sessions.entry(address).or_insert_with(|| Session { remote_as, since: now, ..Session::default() });
+        if known.state == SessionState::Established {
+            known.went_down(down, now);
+        }
     }
 
-    fn routes_came(&mut self, global: bool, unread: &[AfiSafi], now: Timestamp) {
+    fn routes(&mut self, m: &RouteMonitoring, tables: &Rib, router: RouterId) {
+        self.bmp_session.name(&PeerKey::of(&m.peer));
+        self.routes_came(tables.is_global(router, &m.peer), &m.unread);
+    }
+
+    fn routes_came(&mut self, global: bool, unread: &[AfiSafi]) {
         let session = &mut self.bmp_session;
         session.counts.route_updates += 1;
         session.counts.other_tables += u64::from(!global);
         for family in unread {
             *session.counts.unread.entry(family.to_string()).or_default() += 1;
         }
-        session.last_route = Some(now);
     }
 }

@@ -14,6 +14,8 @@ const RATE_OVER_MIN: Duration = Duration::from_millis(200);
 /// Minutes of octets kept: as far back as flow accounts reach.
 const MINUTES_MAX: usize = 12;
 const MINUTE_NS: i64 = 60_000_000_000;
+/// How many minutes back the newest one is looked for: counters may be read every other minute.
+const NEWEST_WITHIN: i64 = 3;
 /// A minute counts when this much of it lies between reads; the rest is taken to be like it.
 const COVERED_MIN_NS: u64 = 54_000_000_000;
 
@@ -55,6 +57,17 @@ impl CountedMinutes {
         let sum = self.0.get(&minute).filter(|m| m.covered_ns >= COVERED_MIN_NS)?;
         let octets = if toward == Toward::Outside { sum.output } else { sum.input };
         u64::try_from(u128::from(octets) * 8_000_000_000 / u128::from(sum.covered_ns)).ok()
+    }
+
+    /// Returns the newest whole minute that is known and ended in the last three minutes before `now`: its end, and its mean
+    /// rates in bit/s, (in, out). The one that ended last may still lack the read that completes it.
+    #[must_use]
+    pub fn newest(&self, now: Timestamp) -> Option<(Timestamp, u64, u64)> {
+        let running = now.nanos().div_euclid(MINUTE_NS);
+        (running.saturating_sub(NEWEST_WITHIN)..running).rev().find_map(|minute| {
+            let rates = self.bps(minute, Toward::Inside).zip(self.bps(minute, Toward::Outside));
+            rates.map(|(input, output)| (Timestamp::from_nanos(minute.saturating_add(1).saturating_mul(MINUTE_NS)), input, output))
+        })
     }
 }
 

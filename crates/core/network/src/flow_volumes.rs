@@ -96,7 +96,8 @@ pub enum Reconciled {
         /// Attributed, bit/s.
         attributed_bps: u64,
     },
-    /// The counters saw as much or more. A few per cent are layer 2 headers, which flows do not count.
+    /// The counters saw as much or more, or less by no more than the edges of the minute explain ([`EDGES_PERMILLE`]). A few per
+    /// cent are layer 2 headers, which flows do not count.
     Gap {
         /// Attributed, bit/s.
         attributed_bps: u64,
@@ -105,7 +106,7 @@ pub enum Reconciled {
         /// What is missing, in thousandths of what was counted, rounded up.
         unattributed_permille: u16,
     },
-    /// More was attributed than the interface carried: the sampling rate, the account of a side or the exit's interface is wrong.
+    /// More was attributed than the interface carried, by more than [`EDGES_PERMILLE`]: the sampling rate, the account of a side or the exit's interface is wrong.
     OverAttributed {
         /// Attributed, bit/s.
         attributed_bps: u64,
@@ -113,6 +114,11 @@ pub enum Reconciled {
         counted_bps: u64,
     },
 }
+
+/// By how much flows may exceed the counters, in thousandths of these, before something is called wrong. Counters are read every few
+/// seconds and flows are told from their first packet to their last; what lies across the edge of a minute is shared out by time on
+/// either side, and one of the two may get a packet more.
+pub const EDGES_PERMILLE: u128 = 10;
 
 fn slot_of(at: Timestamp) -> i64 {
     at.nanos().div_euclid(slot_ns())
@@ -335,9 +341,10 @@ fn against_counters(network: &Network, exit: &ExitSpec, toward: Toward, slot: i6
     let Some(counted_bps) = interface.and_then(|i| i.minutes.bps(slot, toward)) else {
         return Reconciled::NoCounters { attributed_bps };
     };
-    let Some(missing) = counted_bps.checked_sub(attributed_bps) else {
+    if u128::from(attributed_bps.saturating_sub(counted_bps)) * 1000 > u128::from(counted_bps) * EDGES_PERMILLE {
         return Reconciled::OverAttributed { attributed_bps, counted_bps };
-    };
+    }
+    let missing = counted_bps.saturating_sub(attributed_bps);
     let permille = (u128::from(missing) * 1000).div_ceil(u128::from(counted_bps.max(1)));
     Reconciled::Gap { attributed_bps, counted_bps, unattributed_permille: u16::try_from(permille).unwrap_or(1000) }
 }

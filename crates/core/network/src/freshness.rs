@@ -2,6 +2,7 @@
 
 use crate::{Device, Freshness, GnmiSession, Network};
 use action::DeviceId;
+use core::net::IpAddr;
 use core::time::Duration;
 use std::sync::Arc;
 use units::Timestamp;
@@ -9,9 +10,9 @@ use units::Timestamp;
 /// A connected feed that says nothing for this long is stale, unless its own subscriptions speak more rarely. The nodes send counters every
 /// 2 s; seven missed reports are no jitter.
 pub const SILENCE_MAX: Duration = Duration::from_secs(15);
-/// A dump without End-of-RIB is complete when no route came for this long (FRR 8.4 sends none, seen).
-pub const INITIAL_QUIET: Duration = Duration::from_secs(2);
-/// A dump that never falls quiet counts as complete after this long: a busy table would else stay "initial" for ever.
+/// A BMP dump without End-of-RIB is complete when no route came for this long (FRR 8.4 sends none, seen); how the tables have it.
+pub const INITIAL_QUIET: Duration = rib::INITIAL_QUIET;
+/// A gNMI dump without `sync_response` counts as complete after this long. The tables have their own for BMP ([`rib::INITIAL_MAX`]).
 pub const INITIAL_MAX: Duration = Duration::from_secs(60);
 /// While BMP messages come, devices that they are not from are looked at so often.
 const TICK_EVERY: Duration = Duration::from_millis(100);
@@ -71,6 +72,13 @@ impl Device {
         }
     }
 
+    /// Says whether the state of the session with a neighbour in the default instance is told by a feed that is not stale.
+    #[must_use]
+    pub fn session_is_fresh(&self, neighbor: IpAddr, now: Timestamp) -> bool {
+        let by_gnmi = || !self.gnmi_is_stale(now) && self.gnmi_session.delivers("bgp") && self.gnmi_tells(neighbor);
+        (!self.bmp_is_stale(now) && self.bmp_session.tells(neighbor)) || by_gnmi()
+    }
+
     /// Returns what a first dump that counts as complete by now did not tell again.
     pub(crate) fn age(&mut self, now: Timestamp) -> Vec<gnmi::Path> {
         if self.bmp_is_stale(now) {
@@ -81,13 +89,12 @@ impl Device {
         }
         // some targets never send sync_response
         let endless = matches!(self.gnmi, Freshness::Initial { since, .. } if now.since(since) >= INITIAL_MAX);
-        let gone = if endless { self.gnmi_synced(now) } else { Vec::new() };
-        if let Freshness::Initial { last, .. } = self.bmp
-            && self.bmp_session.dump_is_over(self.bmp, now)
-        {
-            self.bmp = Freshness::Synced { last };
-        }
-        gone
+        if endless { self.gnmi_synced(now) } else { Vec::new() }
+    }
+
+    /// Says whether what the device tells by gNMI includes the state of the session with a neighbour.
+    pub(crate) fn gnmi_tells(&self, neighbor: IpAddr) -> bool {
+        matches!(self.gnmi, Freshness::Initial { .. } | Freshness::Synced { .. }) && self.gnmi_session.neighbors.contains(&neighbor)
     }
 }
 
@@ -121,6 +128,7 @@ impl Network {
     /// Lets time pass: ends dumps that fell quiet, marks silent feeds stale. [`Network::observe`] does it too.
     pub fn tick(&mut self, now: Timestamp) {
         self.ticked = now;
+        self.origins.tick(now);
         let mut gone = Vec::new();
         for (id, device) in &mut self.devices {
             let paths = device.age(now);
@@ -132,7 +140,20 @@ impl Network {
             self.untold(&id, &paths);
         }
         self.tick_tables(now);
+        self.end_dumps(now);
         self.fill_volumes(now);
+    }
+
+    /// Ends the BMP dumps of routers that have told all their tables.
+    fn end_dumps(&mut self, now: Timestamp) {
+        for (id, device) in &mut self.devices {
+            let Freshness::Initial { since, last } = device.bmp else { continue };
+            let dumping = self.tables.router_named(id.as_str()).is_some_and(|router| self.tables.is_dumping(router, now));
+            if !dumping && now.since(since) >= INITIAL_QUIET {
+                device.bmp = Freshness::Synced { last };
+                device.bmp_dumped(now);
+            }
+        }
     }
 
     /// Lets time pass before a message of one device, of which there may be a million a second: the others are looked at now and then.

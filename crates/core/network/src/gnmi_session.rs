@@ -4,6 +4,7 @@ use crate::counters::Counters;
 use crate::loc_rib::LocRib;
 use crate::{Device, Freshness, SubscriptionHealth};
 use bgp::Prefix;
+use core::net::IpAddr;
 use gnmi::{Marks, Path};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -34,6 +35,9 @@ pub struct GnmiSession {
     /// What this stream had to put up with, with codes, for the operator.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<String>,
+    /// Neighbours in the default instance whose session's state the picture holds from this feed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub(crate) neighbors: BTreeSet<IpAddr>,
     pub(crate) loc_rib: LocRib,
     pub(crate) counters: BTreeMap<String, Counters>,
     /// The certificates of the TLS connection, as far as they could be read.

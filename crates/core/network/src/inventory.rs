@@ -1,10 +1,13 @@
 //! The static knowledge: which devices, providers, exits and target groups exist and how to reach them.
 
 use action::{DeviceId, ExitId, GroupId, ProviderId};
-use bgp::{Asn, Family, Prefix};
+use bgp::{Asn, Community, Family, Prefix};
 use bmp::Switched;
 use core::net::IpAddr;
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeMap;
+use units::Ratio;
 
 /// Everything that is known before the first packet arrives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -27,6 +30,15 @@ pub struct Inventory {
     pub exits: Vec<ExitSpec>,
     /// Target groups.
     pub groups: Vec<TargetGroup>,
+    /// Prefixes that must stay announced: management, AAA, DNS, NTP. Empty: nobody named any.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub vital: Vec<VitalPrefix>,
+    /// What communities mean at the neighbours that they are sent to. One that is not here is not known.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub communities: Vec<CommunityMeaning>,
+    /// Failure domains (sites, chassis) by name, with their routers. Empty: nobody named any.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub failure_domains: BTreeMap<String, Vec<DeviceId>>,
 }
 
 impl Inventory {
@@ -43,6 +55,9 @@ impl Inventory {
             providers: Vec::new(),
             exits: Vec::new(),
             groups: Vec::new(),
+            vital: Vec::new(),
+            communities: Vec::new(),
+            failure_domains: BTreeMap::new(),
         }
     }
 
@@ -79,6 +94,59 @@ impl Inventory {
             .max_by_key(|(l, _)| *l)
             .map(|(_, g)| g)
     }
+}
+
+/// A prefix that must never vanish.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VitalPrefix {
+    /// Prefix.
+    pub prefix: Prefix,
+    /// What it is for, for people.
+    #[serde(default)]
+    pub name: String,
+}
+
+/// What a community does to a route at a neighbour AS, by that neighbour's documentation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CommunityEffect {
+    /// Traffic to the prefix is dropped (RFC 7999).
+    Blackhole,
+    /// It is not announced on, or not everywhere.
+    NoAnnounce,
+    /// Its LOCAL_PREF there changes.
+    Preference,
+    /// It is announced on with prepends.
+    Prepend,
+    /// It only says something.
+    Informational,
+}
+
+/// An entry of the dictionary of communities.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommunityMeaning {
+    /// AS that acts on it.
+    pub asn: Asn,
+    /// The community (RFC 1997), as `5678:70`.
+    pub community: Community,
+    /// What it does.
+    pub effect: CommunityEffect,
+}
+
+/// What the neighbour at the other end of an exit is to us, by the names of RFC 9234 §3.1 and §4.1. The neighbour's role, not our own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum NeighborRole {
+    /// It gives us transit.
+    Provider,
+    /// Neither gives the other transit.
+    Peer,
+    /// We give it transit.
+    Customer,
+    /// It is a route server (RFC 7947), and we are its client.
+    Rs,
+    /// We are a route server, and it is our client.
+    RsClient,
 }
 
 /// What a router is for (S1-041).
@@ -204,8 +272,15 @@ pub struct Provider {
 pub struct SlaLimits {
     /// One-way or half round-trip delay above which the path is degraded, milliseconds.
     pub delay_ms_max: f64,
-    /// Loss above which the path is degraded, 0–1.
+    /// Loss above which the path is degraded, 0–1 (0.5 % is 0.005); a percentage that can be told for one is refused when it is read.
+    #[serde(deserialize_with = "ratio")]
     pub loss_max: f64,
+}
+
+/// Reads a share. 1.5 meant as percent would be a limit that no loss ever reaches.
+fn ratio<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+    let wrong = |e: units::NotARatio| D::Error::custom(format!("loss_max: {e}; a percentage is divided by 100 first"));
+    Ratio::new(f64::deserialize(from)?).map(Ratio::get).map_err(wrong)
 }
 
 /// One exit: a link of ours to a provider.
@@ -225,6 +300,9 @@ pub struct ExitSpec {
     pub neighbors: Vec<IpAddr>,
     /// Capacity, bit/s.
     pub capacity_bps: u64,
+    /// What the neighbour is to us (S1-021); `None`: what the router's own configuration says (RFC 9234), else a provider.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub role: Option<NeighborRole>,
 }
 
 /// Prefixes that are measured together.
@@ -243,5 +321,67 @@ impl TargetGroup {
     #[must_use]
     pub fn target(&self, family: Family) -> Option<IpAddr> {
         self.targets.iter().copied().find(|t| Family::of(*t) == family)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test says no by panicking")]
+    use super::*;
+
+    const EXIT: &str =
+        r#"{"id":"r1-ispa","device":"r1","provider":"isp-a","interface":"e0","remote_as":1234,"neighbors":["172.31.1.0"],"capacity_bps":1"#;
+
+    /// Inventories and states of before know no role; what is written is read by them.
+    #[test]
+    fn an_exit_has_a_role_by_the_names_of_rfc_9234_or_none() {
+        let of = |role: &str| serde_json::from_str::<ExitSpec>(&format!("{EXIT}{role}}}"));
+        assert_eq!(of("").unwrap().role, None);
+        assert!(!serde_json::to_string(&of("").unwrap()).unwrap().contains("role"));
+        let all = [
+            ("provider", NeighborRole::Provider),
+            ("peer", NeighborRole::Peer),
+            ("customer", NeighborRole::Customer),
+            ("rs", NeighborRole::Rs),
+            ("rs-client", NeighborRole::RsClient),
+        ];
+        for (name, role) in all {
+            let read = of(&format!(r#","role":"{name}""#)).unwrap();
+            assert_eq!(read.role, Some(role));
+            assert_eq!(serde_json::from_str::<ExitSpec>(&serde_json::to_string(&read).unwrap()).unwrap(), read);
+        }
+        let error = of(r#","role":"upstream""#).unwrap_err().to_string();
+        assert!(error.contains("unknown variant `upstream`") && error.contains("`rs-client`"), "{error}");
+    }
+
+    #[test]
+    fn what_nobody_named_is_empty_and_not_written() {
+        let bare = serde_json::to_value(Inventory::empty("site")).unwrap();
+        for field in ["vital", "communities", "failure_domains"] {
+            assert!(bare.get(field).is_none(), "{field}");
+        }
+        let mut told = bare.clone();
+        told["vital"] = serde_json::json!([{"prefix": "192.0.2.0/24"}]);
+        told["communities"] = serde_json::json!([{"asn": 5678, "community": "5678:70", "effect": "no_announce"}]);
+        told["failure_domains"] = serde_json::json!({"north": ["r1"]});
+        let read: Inventory = serde_json::from_value(told.clone()).unwrap();
+        assert_eq!(read.communities[0].effect, CommunityEffect::NoAnnounce);
+        told["vital"][0]["name"] = "".into();
+        assert_eq!(serde_json::to_value(&read).unwrap(), told);
+    }
+
+    /// T05: a limit in percent where a ratio is expected.
+    #[test]
+    fn a_loss_limit_in_percent_is_refused_when_it_is_read() {
+        let read = |loss: &str| serde_json::from_str::<SlaLimits>(&format!(r#"{{"delay_ms_max":50.0,"loss_max":{loss}}}"#));
+        for percent in ["1.5", "60", "100", "-0.1"] {
+            let error = read(percent).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("loss_max: {percent} is not a ratio between 0 and 1; a percentage is divided by 100 first")),
+                "{error}"
+            );
+        }
+        assert_eq!(read("0.015").unwrap().loss_max, 0.015);
+        assert_eq!((read("0").unwrap().loss_max, read("1").unwrap().loss_max), (0.0, 1.0));
     }
 }

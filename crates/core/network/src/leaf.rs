@@ -2,7 +2,8 @@
 
 use crate::gnmi_session::LEAVES_MAX;
 use crate::hardware::{Gauge, GaugeKey, Memory, Reading};
-use crate::{Device, session};
+use crate::peers::PEERS_MAX;
+use crate::{Device, Session, session};
 use bgp::{Asn, Family};
 use core::net::IpAddr;
 use gnmi::{Path, PathElem, Value};
@@ -39,8 +40,8 @@ enum Meaning<'a> {
     Memory(&'a str, Bank),
     Gauge(Gauge, &'a str, &'a str),
     Interface(&'a str, Port),
-    Session(IpAddr, Neighbor),
-    Prefixes(IpAddr, Family, Count),
+    Session(Whose<'a>, Neighbor),
+    Prefixes(Whose<'a>, Family, Count),
     /// Known, and of no use: a key told again as a leaf, a counter that nobody reads.
     Nothing,
 }
@@ -62,6 +63,13 @@ enum Port {
     OutOctets,
     InErrors,
     OutErrors,
+}
+
+/// A neighbour in a network instance; the default one has no name here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Whose<'a> {
+    instance: &'a str,
+    address: IpAddr,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,13 +95,20 @@ impl<'a> At<'a> {
         self.0.iter().find(|e| e.name == name)?.keys.get(key).map(String::as_str)
     }
 
-    fn neighbor(self) -> Option<IpAddr> {
-        self.key("neighbor", "neighbor-address")?.parse().ok()
+    fn neighbor(self) -> Option<Whose<'a>> {
+        let address = self.key("neighbor", "neighbor-address")?.parse().ok()?;
+        let instance = self.key("network-instance", "name").filter(|name| !is_default(name)).unwrap_or("");
+        Some(Whose { instance, address })
     }
 
     fn family(self) -> Option<Family> {
         family(self.key("afi-safi", "afi-safi-name")?)
     }
+}
+
+/// Says whether a network instance is the default one: `default` in OpenConfig and most systems, `master` in Junos, `Base` in SR OS.
+fn is_default(instance: &str) -> bool {
+    matches!(instance, "" | "default" | "DEFAULT" | "master" | "Base")
 }
 
 pub(crate) fn family(name: &str) -> Option<Family> {
@@ -257,10 +272,10 @@ impl Device {
             Meaning::BootTime => set(&mut self.hardware.boot_time, moment(value)),
             Meaning::Cpu(_) | Meaning::Processor(_) | Meaning::Memory(..) | Meaning::Gauge(..) => self.part(meaning, value, at),
             Meaning::Interface(name, port) => self.port(name, port, value, at, counted),
-            Meaning::Session(address, what) => self.neighbor(address, what, value, now),
-            Meaning::Prefixes(address, family, what) => match value.as_u64() {
+            Meaning::Session(whose, what) => self.neighbor(whose, what, value, now),
+            Meaning::Prefixes(whose, family, what) => match value.as_u64() {
                 Some(count) => {
-                    let session = self.sessions.entry(address).or_default();
+                    let Some(session) = self.session_of(whose) else { return Taken::Unread };
                     (if what == Count::Received { &mut session.received } else { &mut session.sent }).insert(family, count);
                     Taken::Yes
                 }
@@ -359,28 +374,50 @@ impl Device {
         Taken::Yes
     }
 
-    fn neighbor(&mut self, address: IpAddr, what: Neighbor, value: &Value, now: Timestamp) -> Taken {
+    /// Returns the session of a neighbour, made where it is new; `None` when there are too many.
+    fn session_of(&mut self, Whose { instance, address }: Whose<'_>) -> Option<&mut Session> {
+        if instance.is_empty() {
+            return Some(self.sessions.entry(address).or_default());
+        }
+        let key = (instance.to_owned(), address);
+        let room = self.instance_sessions.len() < PEERS_MAX || self.instance_sessions.contains_key(&key);
+        room.then(|| self.instance_sessions.entry(key).or_default())
+    }
+
+    fn known_session(&mut self, Whose { instance, address }: Whose<'_>) -> Option<&mut Session> {
+        if instance.is_empty() { self.sessions.get_mut(&address) } else { self.instance_sessions.get_mut(&(instance.to_owned(), address)) }
+    }
+
+    fn neighbor(&mut self, whose: Whose<'_>, what: Neighbor, value: &Value, now: Timestamp) -> Taken {
+        let state = value.as_str().and_then(session::state);
+        if (what == Neighbor::State && state.is_none()) || (what == Neighbor::Enabled && value.as_bool().is_none()) {
+            return Taken::WrongType;
+        }
+        let overtaken = whose.instance.is_empty() && state.is_some_and(|s| self.bmp_session.overtakes(whose.address, s, now));
+        if what == Neighbor::State && whose.instance.is_empty() {
+            self.gnmi_session.neighbors.insert(whose.address);
+        }
+        let Some(session) = self.session_of(whose) else { return Taken::Unread };
         match what {
             Neighbor::State => {
-                let Some(state) = value.as_str().and_then(session::state) else { return Taken::WrongType };
-                let session = self.sessions.entry(address).or_default();
-                if !self.bmp_session.overtakes(address, state, now) {
+                let Some(state) = state else { return Taken::WrongType };
+                if !overtaken {
                     session.enter(state, now);
                 }
                 Taken::Yes
             }
             Neighbor::PeerAs => {
                 let asn = value.as_u64().and_then(|n| u32::try_from(n).ok()).map(Asn);
-                set(&mut self.sessions.entry(address).or_default().remote_as, asn)
+                set(&mut session.remote_as, asn)
             }
             Neighbor::Enabled => match value.as_bool() {
                 Some(enabled) => {
-                    self.sessions.entry(address).or_default().admin_down = !enabled;
+                    session.admin_down = !enabled;
                     Taken::Yes
                 }
                 None => Taken::WrongType,
             },
-            Neighbor::LastDown => set(&mut self.sessions.entry(address).or_default().last_down, value.as_str().map(str::to_owned)),
+            Neighbor::LastDown => set(&mut session.last_down, value.as_str().map(str::to_owned)),
         }
     }
 
@@ -414,9 +451,12 @@ impl Device {
                 hardware.gauges.remove(&key);
             }
             Meaning::Interface(name, port) => self.unset_port(name, port, path),
-            Meaning::Session(address, what) => {
-                let monitored = self.bmp_session.knows(address);
-                if let Some(session) = self.sessions.get_mut(&address) {
+            Meaning::Session(whose, what) => {
+                let monitored = self.monitors(whose);
+                if what == Neighbor::State && whose.instance.is_empty() {
+                    self.gnmi_session.neighbors.remove(&whose.address);
+                }
+                if let Some(session) = self.known_session(whose) {
                     match what {
                         // what BMP said of it stands; a session that nobody reports has no state
                         Neighbor::State | Neighbor::PeerAs if monitored => {}
@@ -427,23 +467,34 @@ impl Device {
                         Neighbor::LastDown => session.last_down = None,
                     }
                 }
-                self.drop_session(address, path);
+                self.drop_session(whose, path);
             }
-            Meaning::Prefixes(address, family, what) => {
-                if let Some(session) = self.sessions.get_mut(&address) {
+            Meaning::Prefixes(whose, family, what) => {
+                if let Some(session) = self.known_session(whose) {
                     (if what == Count::Received { &mut session.received } else { &mut session.sent }).remove(&family);
                 }
-                self.drop_session(address, path);
+                self.drop_session(whose, path);
             }
             Meaning::Nothing => {}
         }
     }
 
     /// A session of which nothing is told any more, by neither feed, is none.
-    fn drop_session(&mut self, address: IpAddr, path: &Path) {
-        if !self.bmp_session.knows(address) && !self.still_tells(path, "neighbor") {
-            self.sessions.remove(&address);
+    fn drop_session(&mut self, whose: Whose<'_>, path: &Path) {
+        if self.monitors(whose) || self.still_tells(path, "neighbor") {
+            return;
         }
+        let Whose { instance, address } = whose;
+        if instance.is_empty() {
+            self.sessions.remove(&address);
+        } else {
+            self.instance_sessions.remove(&(instance.to_owned(), address));
+        }
+    }
+
+    /// Says whether BMP holds the session to be up; what it tells of other instances is not mixed with this.
+    fn monitors(&self, whose: Whose<'_>) -> bool {
+        whose.instance.is_empty() && self.bmp_session.knows(whose.address)
     }
 
     fn unset_port(&mut self, name: &str, port: Port, path: &Path) {
@@ -474,8 +525,10 @@ impl Device {
     /// Says whether anything is still told at or below the list entry of this name that the path leads through.
     fn still_tells(&self, path: &Path, list: &str) -> bool {
         let Some(end) = path.elems.iter().position(|e| e.name == list) else { return false };
-        // sessions of all network instances stand in one table
-        let bare = |(i, e): (usize, &PathElem)| if i == end { e.clone() } else { PathElem { name: e.name.clone(), ..PathElem::default() } };
+        // whatever protocol of the instance tells it
+        let named = |i: usize, e: &PathElem| i == end || e.name == "network-instance";
+        let bare =
+            |(i, e): (usize, &PathElem)| if named(i, e) { e.clone() } else { PathElem { name: e.name.clone(), ..PathElem::default() } };
         let entry: Vec<PathElem> = path.elems.iter().take(end + 1).enumerate().map(bare).collect();
         self.gnmi_session.told.holds(&entry)
     }

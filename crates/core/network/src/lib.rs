@@ -1,6 +1,7 @@
 //! What is: devices, sessions, the tables of all peers, interfaces, probe results, volumes, and how old each of them is.
 //!
-//! [`Network::observe`] takes one [`Observation`] at a time, in the order of the log, and is the only way in. It judges nothing.
+//! [`Network::observe`] takes one [`Observation`] at a time, in the order of the log, and is the only way in for what devices tell;
+//! [`Origins::take`] is it for what origin validation goes by. Neither judges anything.
 //! Losing a transport marks data stale and withdraws nothing; a reported Peer Down withdraws that peer's routes (RFC 7854 §4.9),
 //! except those that graceful restart keeps, and they are marked.
 
@@ -18,10 +19,13 @@ mod loc_rib;
 mod metered;
 mod observation;
 mod observe;
+mod origins;
+mod peer_counts;
 mod peers;
 mod picture;
 mod probes;
 mod reports;
+mod secrets;
 mod session;
 mod subscription_health;
 mod tables;
@@ -30,15 +34,17 @@ mod window;
 
 pub use bmp_session::{BmpCounts, BmpSession};
 pub use counters::CountedMinutes;
-pub use flow_volumes::{FlowVolumes, Rates, Reconciled, SETTLE, SLOT, Toward, Unplaced, longest_match};
+pub use flow_volumes::{EDGES_PERMILLE, FlowVolumes, Rates, Reconciled, SETTLE, SLOT, Toward, Unplaced, longest_match};
 pub use freshness::{INITIAL_MAX, INITIAL_QUIET, SILENCE_MAX};
 pub use gnmi_session::{CertificateEnd, GnmiSession};
 pub use hardware::{Gauge, GaugeKey, Hardware, Memory, Reading};
 pub use inventory::{
-    BmpSource, Credential, DeviceRole, DeviceSpec, ExitSpec, GnmiEndpoint, Inventory, NetconfEndpoint, Provider, SlaLimits, TargetGroup,
-    TlsPolicy,
+    BmpSource, CommunityEffect, CommunityMeaning, Credential, DeviceRole, DeviceSpec, ExitSpec, GnmiEndpoint, Inventory, NeighborRole,
+    NetconfEndpoint, Provider, SlaLimits, TargetGroup, TlsPolicy, VitalPrefix,
 };
 pub use observation::{BmpEvent, ConfigEvent, GnmiEvent, Observation};
+pub use origins::{BeforeChange, OriginEvent, OriginStanding, Origins};
+pub use peer_counts::{CountSource, PathChanges, PrefixCount};
 pub use peers::{BmpPeer, Statistic};
 pub use picture::{
     Device, DeviceConfig, ErrorCounters, Freshness, Interface, LocRoute, Network, Opened, Probe, ProbeKey, ProbeSample, ProbeSource,

@@ -151,6 +151,7 @@ impl Device {
     }
 
     fn install(&mut self, prefix: Prefix, attributes: Arc<PathAttributes>) {
+        self.loc_rib_told = true;
         if self.loc_rib.get(&prefix).is_none_or(|r| r.attributes != attributes) {
             Arc::make_mut(&mut self.loc_rib).insert(prefix, LocRoute { attributes });
         }

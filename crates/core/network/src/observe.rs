@@ -1,6 +1,6 @@
 //! The only way in: one observation at a time, in the order of the log.
 
-use crate::{BmpEvent, ConfigEvent, Device, DeviceConfig, Freshness, GnmiEvent, Network, Observation};
+use crate::{BmpEvent, ConfigEvent, Device, DeviceConfig, Freshness, GnmiEvent, Network, Observation, OriginEvent};
 use action::DeviceId;
 use std::sync::Arc;
 use units::Timestamp;
@@ -24,6 +24,11 @@ impl Network {
             Observation::Flow { device, records } => self.metered(device, records, now),
             Observation::Syslog { device, bytes } => self.reported(device, bytes, now),
         }
+    }
+
+    /// Takes what a source of VRPs told.
+    pub fn take_origins(&mut self, event: &OriginEvent, now: Timestamp) {
+        self.origins.take_with(event, &self.inventory.own_prefixes, now);
     }
 
     fn with(&mut self, id: &DeviceId, act: impl FnOnce(&mut Device)) {
@@ -62,9 +67,15 @@ impl Device {
         match event {
             ConfigEvent::Read { text, digest } => {
                 let unchanged = self.config.as_ref().filter(|c| c.text == *text).map(|c| c.model.clone());
-                let model = unchanged.unwrap_or_else(|| config::frr::parse(text));
-                self.config = Some(Arc::new(DeviceConfig { at: now, digest: digest.clone(), text: text.clone(), model }));
-                self.config_failure = None;
+                let read = || config::read(&[("running configuration".to_owned(), text.clone())]);
+                match unchanged.map_or_else(read, Ok) {
+                    Ok(model) => {
+                        self.config = Some(Arc::new(DeviceConfig { at: now, digest: digest.clone(), text: text.clone(), model }));
+                        self.config_failure = None;
+                    }
+                    // what was read before stays, and the failure is told
+                    Err(error) => self.config_failure = Some(error.to_string()),
+                }
             }
             ConfigEvent::Failed { reason } => self.config_failure = Some(reason.clone()),
         }

@@ -87,6 +87,14 @@ impl Session {
         self.last_down = Some(words(&down.reason));
         self.enter(SessionState::Idle, now);
     }
+
+    /// The router was heard to its end and did not tell of the session.
+    pub(crate) fn went_untold(&mut self, now: Timestamp) {
+        if self.state == SessionState::Established {
+            self.last_down = Some("the router told nothing of it when BMP came back".to_owned());
+            self.enter(SessionState::Idle, now);
+        }
+    }
 }
 
 /// A reason as an operator reads it; codes by RFC 4271 §4.5.

@@ -1,7 +1,7 @@
 //! The live picture: tables, sessions, interfaces, probes and volumes, each with its age.
 
 use crate::CountedMinutes;
-use crate::{BmpSession, FlowVolumes, GnmiSession, Hardware, Inventory, Memory, Reports};
+use crate::{BmpSession, FlowVolumes, GnmiSession, Hardware, Inventory, Memory, Origins, Reports};
 use action::{DeviceId, ExitId, GroupId};
 use bgp::{Asn, Family, PathAttributes, Prefix};
 use bmp::{AfiSafi, Capability, Open, PeerUp};
@@ -47,6 +47,9 @@ pub struct Network {
     /// What devices said of themselves by syslog.
     #[serde(default)]
     pub reports: Reports,
+    /// What origin validation goes by.
+    #[serde(default, skip_serializing_if = "Origins::is_unasked")]
+    pub origins: Origins,
 }
 
 /// One router as it is.
@@ -62,9 +65,15 @@ pub struct Device {
     /// Loc-RIB best routes, from gNMI (openconfig-rib-bgp).
     #[serde(with = "as_pairs")]
     pub loc_rib: Arc<BTreeMap<Prefix, LocRoute>>,
-    /// BGP sessions by neighbour address.
+    /// It told a best route once: from then on an empty table is an answer.
+    #[serde(default, skip_serializing_if = "core::ops::Not::not")]
+    pub loc_rib_told: bool,
+    /// BGP sessions of the default network instance by neighbour address.
     #[serde(with = "as_pairs")]
     pub sessions: BTreeMap<IpAddr, Session>,
+    /// BGP sessions of other network instances than the default one, as gNMI tells of them, by instance and neighbour address.
+    #[serde(default, with = "as_pairs", skip_serializing_if = "BTreeMap::is_empty")]
+    pub instance_sessions: BTreeMap<(String, IpAddr), Session>,
     /// Interfaces by name.
     pub interfaces: BTreeMap<String, Interface>,
     /// CPU use, 0–1.
@@ -396,6 +405,12 @@ impl Device {
 }
 
 impl Network {
+    /// Returns the time that the picture is of: when all devices were last looked at, at most a tenth of a second before the newest message.
+    #[must_use]
+    pub const fn moment(&self) -> Timestamp {
+        self.ticked
+    }
+
     /// Makes the empty picture of an inventory.
     #[must_use]
     pub fn new(inventory: Inventory) -> Self {
@@ -410,6 +425,7 @@ impl Network {
             flows: Arc::default(),
             volumes_filled: None,
             reports: Reports::default(),
+            origins: Origins::default(),
         }
     }
 }

@@ -3,6 +3,10 @@
 use serde::{Deserialize, Serialize};
 use units::Timestamp;
 
+/// What an operator is told of a path with nothing at it.
+const ABSENT: &str = "it never told anything, and there is nothing at this path when it is read: the device has no such thing, or the path \
+                      or an instance in it does not fit the device";
+
 /// One subscription of a gNMI stream.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SubscriptionHealth {
@@ -40,6 +44,8 @@ pub enum SubscriptionState {
     Alive,
     /// Nothing came, and nothing had to: the target was asked.
     Quiet,
+    /// Nothing ever came on this stream, and there is nothing at the path: worth a look, and no fault.
+    Absent,
     /// It should have told something and did not.
     Silent {
         /// Since when that is known.
@@ -57,6 +63,7 @@ impl SubscriptionState {
             Self::Waiting => "waiting",
             Self::Alive => "alive",
             Self::Quiet => "quiet",
+            Self::Absent => "absent",
             Self::Silent { .. } => "silent",
         }
     }
@@ -67,9 +74,13 @@ impl SubscriptionState {
         matches!(self, Self::Silent { .. })
     }
 
-    /// Returns why it counts as silent.
+    /// Returns why it counts as silent or absent.
     #[must_use]
     pub fn reason(&self) -> Option<&str> {
-        if let Self::Silent { reason, .. } = self { Some(reason) } else { None }
+        match self {
+            Self::Silent { reason, .. } => Some(reason),
+            Self::Absent => Some(ABSENT),
+            Self::Waiting | Self::Alive | Self::Quiet => None,
+        }
     }
 }

@@ -33,6 +33,7 @@ fn network() -> Network {
         remote_as: Asn(PEER_AS),
         neighbors: vec![IpAddr::from(PEER)],
         capacity_bps: 1,
+        role: None,
     };
     Network::new(Inventory {
         name: "test".to_owned(),
@@ -44,6 +45,7 @@ fn network() -> Network {
         providers: vec![],
         exits: vec![exit],
         groups: vec![],
+        ..Inventory::empty("")
     })
 }
 
@@ -261,4 +263,240 @@ fn an_unknown_device_changes_nothing() {
     let before = n.clone();
     n.observe(&Observation::Bmp { device: "r9".into(), event: BmpEvent::Connected }, t(0));
     assert_eq!(n, before);
+}
+
+fn end_of_rib() -> Vec<u8> {
+    update(&[], &[], &[])
+}
+
+fn session(play: &Play) -> (SessionState, u64) {
+    let session = &play.r1().sessions[&IpAddr::from(PEER)];
+    (session.state, session.flaps)
+}
+
+fn monitored(play: &Play) -> SessionState {
+    let peers = &play.r1().bmp_session.peers;
+    assert_eq!(peers.len(), 1);
+    peers.values().next().unwrap().session.state
+}
+
+fn gnmi_state(play: &mut Play, instance: &str, state: &str, at: i64) {
+    gnmi_leaf(play, instance, "state/session-state", gnmi::Value::String(state.to_owned()), at);
+}
+
+fn gnmi_leaf(play: &mut Play, instance: &str, below: &str, value: gnmi::Value, at: i64) {
+    let path = format!(
+        "/network-instances/network-instance[name={instance}]/protocols/protocol[identifier=BGP][name=BGP]/bgp/neighbors\
+        /neighbor[neighbor-address=172.31.1.1]/{below}"
+    );
+    let updates = vec![gnmi::Update { path: path.parse().unwrap(), value }];
+    let notification = gnmi::Notification { updates, ..gnmi::Notification::default() };
+    play.0.observe(&Observation::Gnmi { device: "r1".into(), event: network::GnmiEvent::Notification { notification } }, t(at));
+}
+
+fn gnmi_connected(play: &mut Play, at: i64) {
+    play.0.observe(&Observation::Gnmi { device: "r1".into(), event: network::GnmiEvent::Connected }, t(at));
+}
+
+/// The session died while nobody saw it: the router says so when it connects again, or does not mention it.
+#[test]
+fn a_session_that_died_while_bmp_was_away_is_not_up_where_only_bmp_tells() {
+    let mut play = settled();
+    play.event(BmpEvent::Closed { reason: "reset".to_owned() }, 3000);
+    play.event(BmpEvent::Connected, 4000);
+    assert_eq!(session(&play), (SessionState::Established, 0), "as it was; the feed is not synced");
+    play.say(peer_down(), 4010);
+    assert_eq!((session(&play), monitored(&play)), ((SessionState::Idle, 1), SessionState::Idle), "a Peer Down without Peer Up");
+
+    let mut play = settled();
+    play.event(BmpEvent::Closed { reason: "reset".to_owned() }, 3000);
+    play.event(BmpEvent::Connected, 4000);
+    play.tick(5999);
+    assert_eq!((session(&play), monitored(&play)), ((SessionState::Established, 0), SessionState::Established));
+    assert!(matches!(play.tick(6000).bmp, Freshness::Synced { .. }));
+    assert_eq!((session(&play), monitored(&play)), ((SessionState::Idle, 1), SessionState::Idle), "not mentioned");
+    let last_down = play.r1().sessions[&IpAddr::from(PEER)].last_down.as_deref();
+    assert_eq!(last_down, Some("the router told nothing of it when BMP came back"));
+    assert!(table(&play).is_empty());
+    play.say(peer_up(false), 9000);
+    assert_eq!((session(&play).0, monitored(&play)), (SessionState::Established, SessionState::Established));
+}
+
+#[test]
+fn a_session_that_is_mentioned_again_stays_up() {
+    let again: [fn() -> Vec<u8>; 2] = [|| peer_up(false), || update(&[], &net(113), &[0, 0, 0, 5])];
+    for message in again {
+        let mut play = settled();
+        play.event(BmpEvent::Closed { reason: "reset".to_owned() }, 3000);
+        play.event(BmpEvent::Connected, 4000);
+        play.say(message(), 4010);
+        assert!(matches!(play.tick(7000).bmp, Freshness::Synced { .. }));
+        assert_eq!((session(&play), monitored(&play)), ((SessionState::Established, 0), SessionState::Established));
+    }
+}
+
+#[test]
+fn where_gnmi_tells_a_session_a_peer_down_without_peer_up_says_nothing_of_it() {
+    let mut play = settled();
+    gnmi_connected(&mut play, 2500);
+    gnmi_state(&mut play, "default", "ESTABLISHED", 2600);
+    play.event(BmpEvent::Closed { reason: "reset".to_owned() }, 3000);
+    play.event(BmpEvent::Connected, 4000);
+    play.say(peer_down(), 4010);
+    play.tick(7000);
+    assert_eq!((session(&play), monitored(&play)), ((SessionState::Established, 0), SessionState::Idle));
+    // what another instance's neighbour of that address does is no word on this one
+    let mut play = settled();
+    gnmi_connected(&mut play, 2500);
+    gnmi_state(&mut play, "blue", "ESTABLISHED", 2600);
+    play.event(BmpEvent::Connected, 4000);
+    play.say(peer_down(), 4010);
+    assert_eq!(session(&play), (SessionState::Idle, 1));
+}
+
+#[test]
+fn a_pause_is_no_end_of_the_feed_where_the_router_says_its_end_and_neither_is_a_minute() {
+    let mut play = settled();
+    play.say(end_of_rib(), 3000);
+    play.event(BmpEvent::Connected, 4000);
+    play.say(peer_up(false), 4010);
+    play.say(update(&[], &net(113), &[0, 0, 0, 7]), 4020);
+    for at in (5..100).step_by(5) {
+        assert!(matches!(play.tick(at * 1000).bmp, Freshness::Initial { .. }), "nothing for {at} s");
+    }
+    play.say(update(&[], &net(114), &[0, 0, 0, 7]), 100_000);
+    play.say(end_of_rib(), 100_100);
+    assert!(matches!(play.tick(102_100).bmp, Freshness::Synced { .. }));
+    assert_eq!(table(&play).len(), 2);
+
+    let mut play = Play(network());
+    play.event(BmpEvent::Connected, 0);
+    play.say(peer_up(false), 10);
+    for second in 1..90 {
+        assert!(matches!(play.say(update(&[], &net(second), &[0, 0, 0, 7]), i64::from(second) * 1000).bmp, Freshness::Initial { .. }));
+    }
+    assert!(matches!(play.tick(91_000).bmp, Freshness::Synced { .. }), "two seconds after the last route");
+}
+
+#[test]
+fn news_after_end_of_rib_do_not_keep_a_feed_from_being_synced() {
+    let mut play = Play(network());
+    play.event(BmpEvent::Connected, 0);
+    play.say(peer_up(false), 10);
+    play.say(update(&[], &net(113), &[0, 0, 0, 5]), 20);
+    play.say(end_of_rib(), 30);
+    let flap = |i: i64| if i % 2 == 0 { update(&net(114), &[], &[]) } else { update(&[], &net(114), &[0, 0, 0, 5]) };
+    for i in 1..30 {
+        let device = play.say(flap(i), 30 + 100 * i);
+        assert_eq!(matches!(device.bmp, Freshness::Synced { .. }), i >= 20, "{i}");
+    }
+}
+
+#[test]
+fn a_feed_that_never_rests_nor_ends_is_synced_after_the_longest_time() {
+    let mut play = Play(network());
+    play.event(BmpEvent::Connected, 0);
+    play.say(peer_up(false), 0);
+    for second in 1..=600 {
+        let device = play.say(update(&[], &net(113), &[0, 0, 0, u8::from(second % 2 == 0)]), second * 1000);
+        assert_eq!(matches!(device.bmp, Freshness::Synced { .. }), second == 600, "{second}");
+    }
+}
+
+#[test]
+fn a_feed_that_wakes_in_its_dump_is_not_synced_by_that() {
+    let mut play = settled();
+    play.say(end_of_rib(), 3000);
+    let statistics = message(1, &[&peer()[..], &[0, 0, 0, 1, 0, 7, 0, 8, 0, 0, 0, 0, 0, 0, 0, 2]].concat());
+    play.say(statistics.clone(), 4000);
+    play.say(statistics.clone(), 5000);
+    play.event(BmpEvent::Connected, 6000);
+    play.say(peer_up(false), 6010);
+    assert!(matches!(play.tick(30_000).bmp, Freshness::Stale { .. }));
+    assert!(matches!(play.say(statistics, 30_100).bmp, Freshness::Initial { .. }));
+    play.say(end_of_rib(), 31_000);
+    assert!(matches!(play.tick(33_000).bmp, Freshness::Synced { .. }));
+}
+
+/// What was counted, by whom, and when.
+fn received(play: &Play, at: i64) -> Vec<(Option<String>, &'static str, u64)> {
+    let counts = play.0.prefixes_received(&"r1".into(), t(at)).into_iter();
+    counts.map(|c| (c.family.map(|f| f.to_string()), c.source.name(), c.count)).collect()
+}
+
+#[test]
+fn prefixes_are_counted_by_whoever_knows_best_and_by_nobody_who_is_stale() {
+    let mut play = Play(network());
+    play.event(BmpEvent::Connected, 0);
+    play.say(peer_up(false), 10);
+    play.say(update(&[], &[net(113), net(114)].concat(), &[0, 0, 0, 5]), 20);
+    assert_eq!(received(&play, 20), [], "a table that is not complete is no count");
+    play.tick(2020);
+    let four = Some("ipv4_unicast".to_owned());
+    assert_eq!(received(&play, 2020), [(four.clone(), "bmp_table", 2)]);
+    let total = [0, 7, 0, 8, 0, 0, 0, 0, 0, 0, 0, 3];
+    let per_family = [0, 9, 0, 11, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 4];
+    play.say(message(1, &[&peer()[..], &[0, 0, 0, 1], &total].concat()), 3000);
+    assert_eq!(received(&play, 3000), [(None, "bmp_statistics", 3)]);
+    play.say(message(1, &[&peer()[..], &[0, 0, 0, 2], &total, &per_family].concat()), 903_000);
+    assert_eq!(received(&play, 903_000), [(four.clone(), "bmp_statistics", 4)]);
+    assert_eq!(play.0.prefixes_received(&"r1".into(), t(904_000))[0].at, t(903_000));
+    gnmi_connected(&mut play, 904_000);
+    gnmi_leaf(
+        &mut play,
+        "default",
+        "afi-safis/afi-safi[afi-safi-name=IPV4_UNICAST]/state/prefixes/received",
+        gnmi::Value::Uint(5),
+        904_000,
+    );
+    assert_eq!(received(&play, 904_000), [(four.clone(), "gnmi", 5)]);
+    // gNMI falls silent; BMP goes on
+    assert_eq!(received(&play, 930_000), [(four, "bmp_statistics", 4)]);
+    play.event(BmpEvent::Closed { reason: "reset".to_owned() }, 931_000);
+    assert_eq!(received(&play, 931_000), []);
+}
+
+#[test]
+fn paths_that_changed_are_counted_by_whole_minutes_that_were_watched() {
+    // a minute ends at 20 s, 80 s, 140 s, …
+    let changes = |play: &mut Play, at: i64| {
+        play.tick(at);
+        let found = play.0.path_changes(&"r1".into(), t(at)).into_iter();
+        let row = |c: network::PathChanges| (c.until, c.view, c.changes.appeared, c.changes.changed, c.changes.withdrawn);
+        found.map(row).collect::<Vec<_>>()
+    };
+    let mut play = settled();
+    assert_eq!(changes(&mut play, 21_000), [], "the table became complete in it: that is no whole minute");
+    play.say(update(&[], &net(113), &[0, 0, 0, 9]), 30_000);
+    play.say(update(&net(114), &[], &[]), 31_000);
+    play.say(update(&[], &net(115), &[0, 0, 0, 5]), 32_000);
+    assert_eq!(changes(&mut play, 79_000), []);
+    assert_eq!(changes(&mut play, 81_000), [(t(80_000), bmp::View::AdjRibInPre, 1, 1, 1)]);
+    assert_eq!(changes(&mut play, 141_000), [(t(140_000), bmp::View::AdjRibInPre, 0, 0, 0)], "watched, and nothing changed");
+    play.say(peer_down(), 150_000);
+    assert_eq!(changes(&mut play, 201_000), [(t(200_000), bmp::View::AdjRibInPre, 0, 0, 2)]);
+    assert_eq!(changes(&mut play, 261_000), [], "there is no table any more");
+    play.say(peer_up(false), 262_000);
+    play.say(update(&[], &net(113), &[0, 0, 0, 9]), 262_000);
+    assert_eq!(changes(&mut play, 381_000).len(), 1);
+    play.event(BmpEvent::Closed { reason: "reset".to_owned() }, 390_000);
+    assert_eq!(changes(&mut play, 441_000), [], "nobody watched");
+    play.event(BmpEvent::Connected, 450_000);
+    play.say(peer_up(false), 450_000);
+    play.say(update(&[], &net(113), &[0, 0, 0, 9]), 450_000);
+    assert_eq!(changes(&mut play, 501_000), [], "only a part of it was watched");
+    assert_eq!(changes(&mut play, 561_000), [(t(560_000), bmp::View::AdjRibInPre, 0, 0, 0)]);
+}
+
+#[test]
+fn a_session_is_fresh_as_long_as_one_feed_that_tells_of_it_is() {
+    let peer = IpAddr::from(PEER);
+    let mut play = settled();
+    assert!(play.r1().session_is_fresh(peer, t(3000)) && !play.r1().session_is_fresh("192.0.2.1".parse().unwrap(), t(3000)));
+    gnmi_connected(&mut play, 3000);
+    play.event(BmpEvent::Closed { reason: "reset".to_owned() }, 4000);
+    assert!(!play.r1().session_is_fresh(peer, t(4000)), "gNMI is there and does not tell of it");
+    gnmi_state(&mut play, "default", "ESTABLISHED", 5000);
+    assert!(play.r1().session_is_fresh(peer, t(6000)));
+    assert!(!play.r1().session_is_fresh(peer, t(60_000)), "it fell silent");
 }

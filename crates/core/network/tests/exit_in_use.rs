@@ -29,6 +29,7 @@ fn network() -> Network {
         remote_as: Asn(1234),
         neighbors: vec![NEIGHBOR.parse().unwrap()],
         capacity_bps: 100_000_000,
+        role: None,
     };
     let mut network = Network::new(Inventory {
         name: "test".to_owned(),
@@ -40,6 +41,7 @@ fn network() -> Network {
         providers: vec![],
         exits: vec![exit],
         groups: vec![],
+        ..Inventory::empty("")
     });
     let text = format!("interface lo\n ipv6 address {EDGE_LOOPBACK}/128\nexit\n");
     let config = DeviceConfig { at: Timestamp::from_millis(0), digest: String::new(), model: config::frr::parse(&text), text };

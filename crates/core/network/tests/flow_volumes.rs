@@ -43,6 +43,7 @@ fn exit(id: &str, interface: &str, neighbor: &str) -> ExitSpec {
         remote_as: Asn(64_500),
         neighbors: vec![ip(neighbor)],
         capacity_bps: 100_000_000,
+        role: None,
     }
 }
 
@@ -229,6 +230,22 @@ fn what_counters_saw_and_flows_did_not_is_told_as_unattributed() {
     assert_eq!(told(&network), Reconciled::NoCounters { attributed_bps: 1000 });
     counted(&mut network, 10_000);
     assert_eq!(told(&network), Reconciled::Gap { attributed_bps: 1000, counted_bps: 1333, unattributed_permille: 250 });
+}
+
+#[test]
+fn what_the_edges_of_a_minute_explain_is_no_fault_of_the_accounts() {
+    let mut network = network();
+    let exit = network.inventory.exits[0].clone();
+    counted(&mut network, 10_000);
+    // the counters say 1,333 bit/s
+    for (bytes, told) in [
+        (10_065, Reconciled::Gap { attributed_bps: 1342, counted_bps: 1333, unattributed_permille: 0 }),
+        (10_125, Reconciled::OverAttributed { attributed_bps: 1350, counted_bps: 1333 }),
+    ] {
+        let mut volumes = running(&network);
+        volumes.take(&network, &r1(), &flow("198.51.100.1", "203.0.113.5", OUT, bytes, (0, 59)), t(90));
+        assert_eq!(volumes.reconcile(&network, &exit, Toward::Outside, t(155)), told);
+    }
 }
 
 #[test]

@@ -4,7 +4,7 @@
 
 use action::DeviceId;
 use bgp::{Asn, Family, Prefix};
-use core::net::Ipv4Addr;
+use core::net::{IpAddr, Ipv4Addr};
 use gnmi::{Notification, Update, Value};
 use network::{
     ConfigEvent, Device, DeviceRole, DeviceSpec, ExitSpec, Freshness, GnmiEvent, Inventory, Network, Observation, ProbeKey, SessionState,
@@ -27,6 +27,7 @@ fn network() -> Network {
         remote_as: Asn(1234),
         neighbors: vec!["172.31.1.1".parse().unwrap()],
         capacity_bps: 100_000_000,
+        role: None,
     };
     let device = DeviceSpec {
         id: "r1".into(),
@@ -47,6 +48,7 @@ fn network() -> Network {
         providers: vec![],
         exits: vec![exit],
         groups: vec![],
+        ..Inventory::empty("")
     })
 }
 
@@ -304,6 +306,19 @@ fn the_whole_picture_is_saved_and_read_again() {
     let failed = ConfigEvent::Failed { reason: "no route".to_owned() };
     n.observe(&Observation::Config { device: "r1".into(), event: failed }, t(3));
     assert!(r1(&n).config.is_some() && r1(&n).config_failure.is_some());
+    // each in its own language; what is none is told, and what was read before stays
+    let read = |n: &mut Network, text: &str| {
+        let event = ConfigEvent::Read { text: text.to_owned(), digest: "01".to_owned() };
+        n.observe(&Observation::Config { device: "r1".into(), event }, t(4));
+    };
+    let junos = "set version 21.4R1\nset routing-options autonomous-system 65001\nset protocols bgp group UP type external\n\
+        set protocols bgp group UP neighbor 172.31.1.1 peer-as 1234\n";
+    read(&mut n, junos);
+    let model = &r1(&n).config.as_ref().unwrap().model;
+    assert!(model.vendor == config::Vendor::Junos && model.bgp.as_ref().unwrap().neighbors.len() == 1, "{model:?}");
+    read(&mut n, "");
+    assert!(r1(&n).config_failure.as_ref().unwrap().contains("not a configuration that is read"), "{:?}", r1(&n).config_failure);
+    assert_eq!(r1(&n).config.as_ref().unwrap().model.vendor, config::Vendor::Junos);
     let saved = serde_json::to_string(&n).unwrap();
     assert_eq!(serde_json::from_str::<Network>(&saved).unwrap(), n);
     assert_eq!(n.prefixes_known(), 1);
@@ -368,4 +383,77 @@ fn an_atomic_notification_replaces_what_stands_at_its_prefix() {
     let notification = Notification { timestamp: t(1).nanos(), prefix, atomic: true, updates: vec![update], ..Notification::default() };
     event(&mut n, GnmiEvent::Notification { notification }, t(1));
     assert_eq!(r1(&n).loc_rib.keys().copied().collect::<Vec<_>>(), [p("203.0.113.0/24")]);
+}
+
+/// One neighbour address in two network instances is two sessions (RFC 4364 §4.1: addresses need be unique within a VPN only).
+#[test]
+fn a_neighbour_in_another_instance_does_not_overwrite_that_of_the_default_one() {
+    for default in ["default", "DEFAULT", "master", "Base"] {
+        let mut n = network();
+        let leaf = |instance: &str, leaf: &str| {
+            let bgp = format!("/network-instances/network-instance[name={instance}]/protocols/protocol[identifier=BGP][name=BGP]/bgp");
+            format!("{bgp}/neighbors/neighbor[neighbor-address=172.31.1.1]/{leaf}")
+        };
+        let (state, peer_as) = ("state/session-state", "state/peer-as");
+        let received = "afi-safis/afi-safi[afi-safi-name=IPV4_UNICAST]/state/prefixes/received";
+        let of = |n: &mut Network, instance: &str, values: (&str, u32, u32), at: i64| {
+            let (name, asn, count) = values;
+            let leaves =
+                [(leaf(instance, state), name.into()), (leaf(instance, peer_as), asn.into()), (leaf(instance, received), count.into())];
+            notify(n, &leaves.each_ref().map(|(path, value): &(String, serde_json::Value)| (path.as_str(), value.clone())), &[], t(at));
+        };
+        let peer: IpAddr = "172.31.1.1".parse().unwrap();
+        let seen = |s: &network::Session| (s.state, s.remote_as.map(|a| a.0), s.received.values().sum::<u64>());
+        let both = |n: &Network| {
+            let other = r1(n).instance_sessions.iter().map(|((name, address), s)| (name.clone(), *address, seen(s))).collect::<Vec<_>>();
+            (r1(n).sessions.get(&peer).map(seen), other)
+        };
+        let up = (SessionState::Established, Some(1234), 7);
+        let blue = || vec![("blue".to_owned(), peer, (SessionState::Active, Some(64999), 9))];
+
+        event(&mut n, GnmiEvent::Connected, t(0));
+        of(&mut n, default, ("ESTABLISHED", 1234, 7), 1);
+        of(&mut n, "blue", ("ACTIVE", 64999, 9), 2);
+        event(&mut n, GnmiEvent::Synced, t(3));
+        assert_eq!(both(&n), (Some(up), blue()), "{default}");
+        assert_eq!(serde_json::from_str::<Network>(&serde_json::to_string(&n).unwrap()).unwrap(), n);
+
+        let gone = leaf("blue", "state").replace("/state", "");
+        notify(&mut n, &[], &[&gone], t(4));
+        assert_eq!(both(&n), (Some(up), vec![]), "{default}: deleted alone");
+        of(&mut n, "blue", ("ACTIVE", 64999, 9), 5);
+        notify(&mut n, &[], &[&gone.replace("blue", default)], t(6));
+        assert_eq!(both(&n), (None, blue()), "{default}: deleted alone");
+
+        of(&mut n, default, ("ESTABLISHED", 1234, 7), 7);
+        event(&mut n, GnmiEvent::Connected, t(10));
+        of(&mut n, default, ("ESTABLISHED", 1234, 7), 11);
+        assert_eq!(both(&n), (Some(up), blue()), "{default}: until all is told");
+        event(&mut n, GnmiEvent::Synced, t(12));
+        assert_eq!(both(&n), (Some(up), vec![]), "{default}: not told again");
+    }
+}
+
+/// Rates are told by whole minutes: one that runs, or of which a part was not read, has none.
+#[test]
+fn the_newest_minute_is_the_last_that_was_read_over_and_none_of_long_ago() {
+    // whole minutes begin at t(20), t(80), …: t(0) is 40 s into one
+    let m = |s: i64| t(20 + s);
+    let leaf = |name: &str| format!("/interfaces/interface[name=eth0]/state/counters/{name}");
+    let mut n = network();
+    let mut read = |from: i64, to: i64| {
+        for s in (from..=to).step_by(30) {
+            let leaves = [leaf("in-octets"), leaf("out-octets")];
+            notify(&mut n, &[(&leaves[0], (s * 1000).into()), (&leaves[1], (s * 2000).into())], &[], m(s));
+        }
+        r1(&n).interfaces["eth0"].minutes.clone()
+    };
+    assert_eq!(read(15, 75).newest(m(75)), None, "of the first minute a quarter is missing");
+    let minutes = read(105, 135);
+    assert_eq!(minutes.newest(m(119)), None, "the minute that runs is not whole");
+    let second = Some((m(120), 8000, 16_000));
+    assert_eq!(minutes.newest(m(135)), second);
+    assert_eq!(minutes.newest(m(181)), second, "the next ended too, but its last read is still to come");
+    assert_eq!(minutes.newest(m(299)), second);
+    assert_eq!(minutes.newest(m(300)), None);
 }

@@ -30,6 +30,7 @@ fn network() -> Network {
         remote_as: Asn(1234),
         neighbors: vec!["172.31.1.1".parse().unwrap()],
         capacity_bps: 100_000_000,
+        role: None,
     };
     let device = DeviceSpec {
         id: "r1".into(),
@@ -334,7 +335,16 @@ fn a_feed_is_as_patient_as_its_own_subscriptions_are_slow() {
     assert_eq!(stale_after(vec![row("counters", Some(2000), alive())]), Some(16), "a fast feed is no less patient than that");
     assert_eq!(stale_after(vec![row("counters", Some(30_000), alive()), row("system", Some(60_000), alive())]), Some(61));
     assert_eq!(stale_after(vec![row("bgp", None, SubscriptionState::Quiet)]), None, "changes come when they come");
+    assert_eq!(stale_after(vec![row("bgp", None, SubscriptionState::Absent)]), None, "a note blocks nothing");
     assert_eq!(stale_after(vec![row("bgp", None, silent())]), Some(0));
+}
+
+#[test]
+fn a_path_that_never_told_anything_is_named_with_its_reason() {
+    let absent = SubscriptionState::Absent;
+    assert_eq!(serde_json::to_value(&absent).unwrap(), json!({"is": "absent"}));
+    assert_eq!((absent.name(), absent.is_silent()), ("absent", false));
+    assert!(absent.reason().is_some_and(|r| r.starts_with("it never told anything") && r.ends_with("does not fit the device")));
 }
 
 #[test]

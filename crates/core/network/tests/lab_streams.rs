@@ -40,6 +40,7 @@ fn inventory() -> Inventory {
         providers: vec![],
         exits: vec![],
         groups: vec![],
+        ..Inventory::empty("")
     }
 }
 

@@ -9,7 +9,7 @@ const Z_ONE_SIDED: f64 = 1.644_853_626_951_472_2;
 /// Normal quantile of a two-sided 95 % interval.
 const Z_TWO_SIDED: f64 = 1.959_963_984_540_054;
 /// Smallest standard error of a mean delay, milliseconds: user-space time stamps are not better than this.
-const DELAY_RESOLUTION_MS: f64 = 0.05;
+pub(crate) const DELAY_RESOLUTION_MS: f64 = 0.05;
 
 /// A closed interval.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

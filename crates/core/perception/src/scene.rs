@@ -58,6 +58,7 @@ pub fn inventory() -> Inventory {
         remote_as: Asn(64_496),
         neighbors: vec![format!("172.31.{}.1", id.len() + usize::from(id.as_bytes()[6])).parse().unwrap()],
         capacity_bps: 100_000_000,
+        role: None,
     };
     Inventory {
         name: "scene".into(),
@@ -69,6 +70,7 @@ pub fn inventory() -> Inventory {
         providers: ["isp-a", "isp-b", "isp-c"].map(provider).to_vec(),
         exits: EXITS.map(exit).to_vec(),
         groups: GROUPS.map(|g| TargetGroup { id: g.into(), members: vec![], targets: vec![] }).to_vec(),
+        ..Inventory::empty("")
     }
 }
 

@@ -151,6 +151,16 @@ impl Verification {
         paths.map(|p| Request::ProbeRate { probe: p.probe.clone(), hz: self.limits.hz, seconds }).collect()
     }
 
+    /// Returns what each path measured since the change, over the window of the delay comparison, beside what was expected of it.
+    #[must_use]
+    pub fn by_path(&self, network: &Network) -> Vec<(&ExpectedPath, Measured)> {
+        let lanes: Vec<Lane<'_>> = self.expectation.paths.iter().map(|p| Lane { probe: network.probes.get(&p.probe) }).collect();
+        let start = self.from.plus(SAMPLE_LAG);
+        let newest = lanes.iter().filter_map(Lane::newest).max().unwrap_or(start);
+        let from = newest.minus(self.limits.delay_window).max(start);
+        self.expectation.paths.iter().zip(lanes.iter().map(|l| l.over(from, newest))).collect()
+    }
+
     /// Judges by the picture at `now`.
     #[must_use]
     pub fn judge(&self, network: &Network, now: Timestamp) -> Verdict {

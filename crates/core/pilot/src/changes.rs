@@ -1,7 +1,7 @@
 //! Changes under way: the saga's steps become effects, measurements become its events, its end becomes an outcome and a lesson.
 
 use crate::pilot::Turn;
-use crate::{ChangeRecord, Effect, Happening, ProposalState, perceive};
+use crate::{ChangeRecord, Effect, Happening, PathOutcome, ProposalState, perceive};
 use action::{AutonomyTier, ChangeId, DeviceId, ProposalId};
 use approval::Permit;
 use change::{Event, JournalRecord, Outcome, Plan, Saga, SlaResult, Step, WireOp, WireReply};
@@ -33,7 +33,8 @@ pub(crate) fn start(turn: &mut Turn<'_>, permit: Permit, plan: Plan) {
     turn.out.push(Effect::Burn { permit, change });
     turn.record(None, Happening::ChangeStarted { change, proposal });
     let steps = saga.handle(Event::Start, now);
-    let record = ChangeRecord { proposal, started: now, saga, permit: id, verification: None, measured: None, outcome: None };
+    let record =
+        ChangeRecord { proposal, started: now, saga, permit: id, verification: None, measured: None, paths: Vec::new(), outcome: None };
     turn.s.changes.insert(change, record);
     carry(turn, change, steps);
 }
@@ -81,7 +82,8 @@ pub(crate) fn recovered(turn: &mut Turn<'_>, records: Vec<JournalRecord>) {
         let (change, proposal, permit) = (plan.change, plan.proposal, plan.permit);
         let what = "taken up after a restart: the device is asked what it runs".to_owned();
         turn.record(None, Happening::ChangeStep { change, device: None, step: what });
-        let record = ChangeRecord { proposal, started: now, saga, permit, verification: None, measured: None, outcome: None };
+        let record =
+            ChangeRecord { proposal, started: now, saga, permit, verification: None, measured: None, paths: Vec::new(), outcome: None };
         turn.s.changes.insert(change, record);
         carry(turn, change, steps);
     }
@@ -145,6 +147,12 @@ fn judge(turn: &mut Turn<'_>, change: ChangeId) {
         Verdict::Pass { measured, why } => (true, measured, why),
         Verdict::Fail { measured, why } => (false, measured, why),
     };
+    let path = |(p, m): (&perception::ExpectedPath, Measured)| PathOutcome {
+        probe: p.probe.clone(),
+        predicted_ms: p.delay_ms,
+        measured_ms: m.delay_ms(),
+    };
+    let outcomes = verification.by_path(&turn.s.network).into_iter().map(path).collect();
     let paths = &verification.expectation().paths;
     let before = paths.iter().fold(Measured::default(), |sum, p| sum.merged(&p.before));
     let sla =
@@ -152,6 +160,7 @@ fn judge(turn: &mut Turn<'_>, change: ChangeId) {
     if let Some(record) = turn.s.changes.get_mut(&change) {
         record.verification = None;
         record.measured = Some((measured, passed, why.clone()));
+        record.paths = outcomes;
     }
     let loss = (sla.loss.0.map(units::Ratio::get), sla.loss.1.map(units::Ratio::get));
     turn.record(None, Happening::Measured { change, passed, delay_ms: sla.delay_ms, loss, why });
@@ -206,7 +215,8 @@ fn learn(turn: &mut Turn<'_>, change: ChangeId, proposal: ProposalId, outcome: &
     let lesson = Lesson::new(change, action, tier, predicted, measured, exits, limits_met, outcome);
     let (reward, delay_error_ms) = (lesson.reward, lesson.delay_error_ms());
     turn.s.lessons.add(lesson.clone());
-    turn.record(None, Happening::Learned { change, reward, delay_error_ms, exits });
+    let paths_within = turn.s.changes.get(&change).and_then(ChangeRecord::paths_within);
+    turn.record(None, Happening::Learned { change, reward, delay_error_ms, exits, paths_within });
     turn.out.push(Effect::Learned { proposal, lesson });
 }
 

@@ -15,6 +15,8 @@ const AGE_MAX: Duration = Duration::from_secs(60);
 const YOUNG: Duration = Duration::from_secs(30);
 /// What an action brings about shows within this time; routers act on a changed policy after seconds, a change is measured for a minute.
 const EXPLAINS_FOR: Duration = Duration::from_secs(180);
+/// A commit may be told by syslog this long after what it does is told by gNMI.
+const TOLD_LATE: Duration = Duration::from_secs(3);
 
 /// Says why the twin may not judge now, in words; empty: it may.
 #[must_use]
@@ -32,7 +34,15 @@ pub fn doubts(s: &PilotState) -> Vec<String> {
         Some(_) => {}
     }
     out.extend(low(s).map(|(device, row)| disagreement(device, row)));
+    out.extend(unheld(s).map(|device| format!("the twin was never held against the table of {device}: it reported none")));
     out
+}
+
+/// Routers with BGP that were left out when the twin was held against the others.
+fn unheld(s: &PilotState) -> impl Iterator<Item = &DeviceId> {
+    let speaks = |d: &network::Device| d.config.as_ref().is_some_and(|c| c.model.bgp.is_some());
+    let compared = s.agreement_at.is_some();
+    s.network.devices.iter().filter(move |(id, d)| compared && speaks(d) && !s.agreement.contains_key(*id)).map(|(id, _)| id)
 }
 
 /// Disagreements that have just begun: what is decided on them is decided again when they are over, or have stayed.
@@ -65,7 +75,11 @@ pub(crate) fn remembered(s: &PilotState, mut rows: BTreeMap<DeviceId, AgreementR
         let before = s.agreement.get(device).map_or(&[][..], |r| &r.drift);
         for drift in &mut row.drift {
             match before.iter().find(|b| (b.prefix, b.field) == (drift.prefix, drift.field)) {
-                Some(known) => (drift.since, drift.explained) = (known.since, known.explained.clone()),
+                // what explains it may be told later than it shows
+                Some(known) => {
+                    drift.since = known.since;
+                    drift.explained = known.explained.clone().or_else(|| explanation(s, device, drift));
+                }
                 None => drift.explained = explanation(s, device, drift),
             }
         }
@@ -89,7 +103,7 @@ fn explanation(s: &PilotState, device: &DeviceId, drift: &Drift) -> Option<Strin
     let committed = s
         .network
         .reports
-        .of(device, drift.since.minus(EXPLAINS_FOR), drift.since)
+        .of(device, drift.since.minus(EXPLAINS_FOR), drift.since.plus(TOLD_LATE))
         .filter(|r| r.kind == syslog::Kind::ConfigCommitted)
         .last()?;
     Some(format!("explained by a configuration committed on {device} at {}", committed.at))

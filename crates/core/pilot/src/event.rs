@@ -60,6 +60,13 @@ pub enum Happening {
         /// The first differences, in words.
         differences: Vec<String>,
     },
+    /// What origin validation goes by changed, expired, or could not be had.
+    OriginValidation {
+        /// Whether it is known now.
+        known: bool,
+        /// In words.
+        what: String,
+    },
     /// Faster probes were asked for.
     Evidence {
         /// Why.
@@ -232,6 +239,9 @@ pub enum Happening {
         delay_error_ms: Option<f64>,
         /// Prefixes that took the predicted exit: (did, predicted).
         exits: Option<(u64, u64)>,
+        /// Paths whose delay came out within its predicted interval: (did, predicted and measured).
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        paths_within: Option<(u64, u64)>,
     },
     /// Every change is stopped, or allowed again.
     Killed {

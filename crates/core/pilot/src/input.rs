@@ -3,7 +3,7 @@
 use crate::{JobId, SimulationAnswer, state::PilotState};
 use action::{ChangeId, DeviceId, OperatorId, ProposalId};
 use change::{JournalRecord, WireReply};
-use network::Observation;
+use network::{Observation, OriginEvent};
 use serde::{Deserialize, Serialize};
 
 /// Shape of [`Input`] as JSON. Counted up when an input of before, a state above all, can no longer be read; captures carry it, so that one
@@ -23,6 +23,11 @@ pub enum Input {
     Observed {
         /// What.
         observation: Observation,
+    },
+    /// A source of VRPs told something, or could not be asked.
+    Origins {
+        /// What.
+        event: OriginEvent,
     },
     /// Time passed.
     Tick,

@@ -5,6 +5,7 @@
 //! as an input; replay computes it again and compares.
 
 mod changes;
+mod consequences;
 mod doubt;
 mod effect;
 mod event;
@@ -21,5 +22,5 @@ pub use event::{Event, Happening};
 pub use guardrail::Mode;
 pub use input::{Command, INPUT_SCHEMA, Input};
 pub use pilot::Pilot;
-pub use simulate::{AgreementRow, Decided, Drift, JobId, JobKind, SimulationAnswer, SimulationJob, simulate};
-pub use state::{ChangeRecord, PilotState, ProposalRecord, ProposalState, Resume};
+pub use simulate::{AgreementRow, Decided, Drift, Forecast, JobId, JobKind, Shift, SimulationAnswer, SimulationJob, simulate};
+pub use state::{ChangeRecord, PathOutcome, PilotState, ProposalRecord, ProposalState, Resume};

@@ -3,7 +3,7 @@
 use crate::pilot::Turn;
 use crate::{Effect, Happening, JobKind, proposals};
 use core::time::Duration;
-use network::{BmpEvent, ConfigEvent, Freshness, GnmiEvent, Observation};
+use network::{BmpEvent, ConfigEvent, Freshness, GnmiEvent, Observation, OriginEvent, OriginStanding};
 use perception::{Event, Request};
 
 /// A configuration is read again after this long, so that drift shows.
@@ -86,6 +86,29 @@ pub(crate) fn observed(turn: &mut Turn<'_>, observation: &Observation) {
     }
 }
 
+/// Takes what a source of VRPs told.
+pub(crate) fn origins(turn: &mut Turn<'_>, event: &OriginEvent) {
+    turn.s.network.take_origins(event, turn.s.now);
+    if matches!(event, OriginEvent::Told { added, removed, .. } if !added.is_empty() || !removed.is_empty()) {
+        // policies that ask for validity may choose otherwise
+        turn.s.routing_seq = turn.s.seq;
+    }
+    tell_origins(turn);
+}
+
+/// Tells once how origin validation stands, and again when that changes: by what was told, or because it expired.
+fn tell_origins(turn: &mut Turn<'_>) {
+    let origins = &turn.s.network.origins;
+    let what = origins.in_words();
+    if origins.is_unasked() || turn.s.told_origins.as_ref() == Some(&what) {
+        return;
+    }
+    let known = matches!(origins.standing(), OriginStanding::InForce { .. });
+    turn.s.told_origins = Some(what.clone());
+    turn.s.routing_seq = turn.s.seq;
+    turn.tell(Happening::OriginValidation { known, what });
+}
+
 /// Returns how many Peer Up and Peer Down came by the BMP session that the observation is from.
 fn peer_events(turn: &Turn<'_>, observation: &Observation) -> Option<u64> {
     let Observation::Bmp { device, .. } = observation else { return None };
@@ -106,6 +129,7 @@ fn watch(turn: &mut Turn<'_>, device: &action::DeviceId) {
 pub(crate) fn tick(turn: &mut Turn<'_>) {
     let now = turn.s.now;
     turn.s.network.tick(now);
+    tell_origins(turn);
     let devices: Vec<_> = turn.s.network.devices.keys().cloned().collect();
     for device in &devices {
         tell_feed(turn, device, "bmp", Some("silent".to_owned()));

@@ -24,6 +24,7 @@ impl Default for Pilot {
             providers: Vec::new(),
             exits: Vec::new(),
             groups: Vec::new(),
+            ..Inventory::empty("")
         };
         let resume = crate::Resume::default();
         Self { state: PilotState::new(Mode::Replay, Network::new(inventory), &resume, Timestamp::EPOCH) }
@@ -45,6 +46,7 @@ impl Pilot {
         match input {
             Input::State { .. } => {}
             Input::Observed { observation } => perceive::observed(&mut turn, &observation),
+            Input::Origins { event } => perceive::origins(&mut turn, &event),
             Input::Tick => {
                 perceive::tick(&mut turn);
                 changes::tick(&mut turn);

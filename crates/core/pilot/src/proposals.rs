@@ -214,6 +214,7 @@ fn propose(turn: &mut Turn<'_>, finding: Option<FindingId>, decided: Decided) {
         checks: decided.checks,
         unmodelled: decided.unmodelled,
         explanation: decided.explanation,
+        forecast: decided.forecast,
         unmovable: decided.decision.unmovable.clone(),
         verdict,
         devices,
@@ -471,6 +472,10 @@ fn changed_since(turn: &Turn<'_>, record: &ProposalRecord, checks: &[TwinCheck],
     }
     if let Some(failed) = checks.iter().find(|c| !c.passed) {
         return Some(format!("check {} fails now: {}", failed.id, failed.detail));
+    }
+    if let Some(asked) = checks.iter().filter(|c| c.tier > Some(record.verdict.final_tier)).max_by_key(|c| c.tier) {
+        let tier = asked.tier.map_or(0, action::AutonomyTier::number);
+        return Some(format!("check {} asks for Tier {tier} now: {}", asked.id, asked.detail));
     }
     let was = record.proposal.prediction.blast.get();
     // a tenth of the blast radius is routing noise; more is another change than the one approved

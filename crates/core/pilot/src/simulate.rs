@@ -1,12 +1,13 @@
 //! Long work over an immutable picture: agreement, decisions, re-checks. Pure, so that replay computes it again.
 
-use action::{Action, DeviceId, FindingId, ProposalId};
+use crate::consequences::consequences;
+use action::{Action, AutonomyTier, DeviceId, FindingId, ProposalId};
 use bgp::Prefix;
 use config::edit;
 use decision::{Decision, Settings, View};
-use guardrail::TwinCheck;
+use guardrail::{CheckStanding, TwinCheck};
 use network::Network;
-use perception::{Finding, Perception};
+use perception::{Finding, Interval, Perception};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use twin::{Field, Picture, Question, Twin, Verdict};
@@ -112,6 +113,42 @@ impl AgreementRow {
     }
 }
 
+/// How a quantity of what moves changes, as the twin expects it from measured paths.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Shift {
+    /// Mean of the change.
+    pub mean: f64,
+    /// 95 % interval around it.
+    pub interval: Interval,
+    /// Moves with a measurement on both sides.
+    pub known: u64,
+    /// Moves without: nothing is said of them.
+    pub unknown: u64,
+    /// Moves weigh what their measured volume is; otherwise every prefix counts the same.
+    pub by_volume: bool,
+}
+
+impl From<&twin::Figure> for Shift {
+    fn from(f: &twin::Figure) -> Self {
+        let interval = Interval::new(f.low, f.high);
+        Self { mean: f.value, interval, known: f.known as u64, unknown: f.unknown as u64, by_volume: f.weighted_by == "volume" }
+    }
+}
+
+/// What the twin expects of all that moves, whatever the finding was about. Absent: not known.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Forecast {
+    /// Delay, milliseconds.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delay_ms: Option<Shift>,
+    /// Loss, −1…1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Shift>,
+    /// What else comes of it, a line each: ways, what neighbours are told, how long it takes, what is judged by its worst case.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub consequences: Vec<String>,
+}
+
 /// A choice with what the guardrails need to judge it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Decided {
@@ -124,6 +161,9 @@ pub struct Decided {
     /// Why the devices choose as they do, before and after, line by line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub explanation: Vec<String>,
+    /// What the twin expects of all that moves.
+    #[serde(default)]
+    pub forecast: Forecast,
 }
 
 /// The answer.
@@ -162,7 +202,7 @@ pub enum SimulationAnswer {
 #[must_use]
 pub fn simulate(job: &SimulationJob) -> SimulationAnswer {
     let picture = match Picture::of(&job.network) {
-        Ok(picture) => picture,
+        Ok(picture) => picture.measured(decision::path_metrics(&view(job))),
         Err(error) => return SimulationAnswer::Failed { why: error.to_string() },
     };
     let twin = Twin::new(&picture);
@@ -184,16 +224,23 @@ fn decide(job: &SimulationJob, twin: &Twin<'_>) -> Result<SimulationAnswer, Stri
     decided(job, twin, decision)
 }
 
-fn decided(job: &SimulationJob, twin: &Twin<'_>, decision: Decision) -> Result<SimulationAnswer, String> {
-    let action = &decision.chosen.action;
-    let (checks, unmodelled, explanation) = if action.edits.is_empty() {
-        (Vec::new(), Vec::new(), Vec::new())
+fn decided(job: &SimulationJob, twin: &Twin<'_>, mut decision: Decision) -> Result<SimulationAnswer, String> {
+    let action = &mut decision.chosen.action;
+    let (checks, unmodelled, explanation, forecast) = if action.edits.is_empty() {
+        (Vec::new(), Vec::new(), Vec::new(), Forecast::default())
     } else {
-        let prediction = ask(twin, action)?;
-        (checks_of(&prediction), prediction.unmodelled, prediction.explanation)
+        let p = ask(twin, action)?;
+        // the devices are written in an order in which the network is sound after each
+        action.edits.sort_by_key(|e| p.order.iter().position(|d| *d == e.device));
+        let forecast = Forecast {
+            delay_ms: p.delay_ms.as_ref().map(Into::into),
+            loss: p.loss.as_ref().map(Into::into),
+            consequences: consequences(&p),
+        };
+        (checks_of(&p), p.unmodelled, p.explanation, forecast)
     };
     let rows = agreement(twin, job);
-    Ok(SimulationAnswer::Decided { rows, decided: Box::new(Decided { decision, checks, unmodelled, explanation }) })
+    Ok(SimulationAnswer::Decided { rows, decided: Box::new(Decided { decision, checks, unmodelled, explanation, forecast }) })
 }
 
 fn recheck(job: &SimulationJob, twin: &Twin<'_>) -> Result<SimulationAnswer, String> {
@@ -215,8 +262,22 @@ fn ask(twin: &Twin<'_>, action: &Action) -> Result<twin::Prediction, String> {
 
 fn checks_of(prediction: &twin::Prediction) -> Vec<TwinCheck> {
     let check = |c: &twin::Check| {
-        let detail = if c.verdict == Verdict::Warn { format!("warning: {}", c.sentence) } else { c.sentence.clone() };
-        TwinCheck { id: c.id.to_string(), passed: c.verdict != Verdict::Block, detail }
+        let detail = match c.verdict {
+            Verdict::NotJudged => format!("not judged: {}", c.sentence),
+            Verdict::Warn => format!("warning: {}", c.sentence),
+            Verdict::Pass | Verdict::Block => c.sentence.clone(),
+        };
+        let tier = c.tier.map(|tier| match tier {
+            1 => AutonomyTier::Tier1Auto,
+            2 => AutonomyTier::Tier2Approve,
+            _ => AutonomyTier::Tier3Manual,
+        });
+        let standing = match c.verdict {
+            Verdict::NotJudged => CheckStanding::NotJudged,
+            Verdict::Warn => CheckStanding::Warning,
+            Verdict::Pass | Verdict::Block => CheckStanding::Judged,
+        };
+        TwinCheck { id: c.id.to_string(), passed: c.verdict != Verdict::Block, standing, detail, tier }
     };
     prediction.checks.iter().map(check).collect()
 }

@@ -1,6 +1,6 @@
 //! The pilot's whole state: what a capture segment starts with and what the state hash covers.
 
-use crate::{JobId, JobKind};
+use crate::{Forecast, JobId, JobKind};
 use action::{ChangeId, DeviceId, FindingId, OperatorId, ProposalId};
 use approval::{PermitId, PlanBinding, Queue};
 use bgp::Prefix;
@@ -84,6 +84,9 @@ pub struct PilotState {
     pub told_repairs: BTreeMap<DeviceId, u64>,
     /// The last refusal that was told, so that it is told once.
     pub told_blocked: BTreeMap<FindingId, String>,
+    /// How origin validation stood as last told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told_origins: Option<String>,
     /// Where the watch rules stand, and what the agents remember. No decision reads it.
     #[serde(default)]
     pub watch: agent::Watch,
@@ -126,6 +129,7 @@ impl PilotState {
             told_feeds: BTreeMap::new(),
             told_repairs: BTreeMap::new(),
             told_blocked: BTreeMap::new(),
+            told_origins: None,
             watch: agent::Watch::default(),
             killed: false,
             last_job: 0,
@@ -185,6 +189,9 @@ pub struct ProposalRecord {
     /// Why the devices choose as they do, before and after, line by line.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub explanation: Vec<String>,
+    /// What the twin expects of all that moves.
+    #[serde(default)]
+    pub forecast: Forecast,
     /// Concerned prefixes without another way out.
     pub unmovable: Vec<Prefix>,
     /// What the guardrails said.
@@ -195,6 +202,35 @@ pub struct ProposalRecord {
     pub binding: PlanBinding,
     /// Where it stands.
     pub state: ProposalState,
+}
+
+/// One path after a change, beside what was predicted of it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PathOutcome {
+    /// Its probe.
+    pub probe: network::ProbeKey,
+    /// Delay as predicted, milliseconds; `None`: it was not known.
+    pub predicted_ms: Option<perception::Interval>,
+    /// Delay as measured, milliseconds; `None`: nothing arrived.
+    pub measured_ms: Option<f64>,
+}
+
+impl PathOutcome {
+    /// Says whether the measurement lies in what was predicted; `None`: one of them is not known.
+    #[must_use]
+    pub fn is_within(&self) -> Option<bool> {
+        self.predicted_ms.zip(self.measured_ms).map(|(p, m)| p.contains(m))
+    }
+}
+
+impl ChangeRecord {
+    /// Counts the paths whose delay came out within its predicted interval, of those where both are known; `None`: there are none.
+    #[must_use]
+    pub fn paths_within(&self) -> Option<(u64, u64)> {
+        let known: Vec<bool> = self.paths.iter().filter_map(PathOutcome::is_within).collect();
+        let within = known.iter().filter(|w| **w).count();
+        (!known.is_empty()).then_some((within as u64, known.len() as u64))
+    }
 }
 
 /// Everything about one change.
@@ -212,6 +248,9 @@ pub struct ChangeRecord {
     pub verification: Option<Verification>,
     /// What was measured.
     pub measured: Option<(perception::Measured, bool, String)>,
+    /// The same path by path, beside what was predicted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub paths: Vec<PathOutcome>,
     /// How it ended.
     pub outcome: Option<Outcome>,
 }

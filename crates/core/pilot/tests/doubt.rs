@@ -81,6 +81,7 @@ fn waiting(mode: Mode, equal: u64) -> (Pilot, String) {
         checks: Vec::new(),
         unmodelled: Vec::new(),
         explanation: Vec::new(),
+        forecast: pilot::Forecast::default(),
         unmovable: Vec::new(),
         verdict,
         devices: Vec::new(),
@@ -181,4 +182,35 @@ fn a_difference_keeps_its_age_and_a_new_one_names_what_explains_it() {
     let why = known[1].explained.as_deref().unwrap();
     assert!(why.starts_with("explained by a configuration committed on r1 at"), "{why}");
     assert_eq!(pilot.state().agreement_at, Some(t(6)));
+}
+
+#[test]
+fn a_commit_that_is_told_after_its_difference_explains_it() {
+    let (pilot, _) = waiting(Mode::Shadow, 98);
+    let mut state = pilot.state().clone();
+    let since = state.agreement[&r1()].drift[0].since;
+    let commit = b"<190>Mar  5 14:47:45 mx1 mgd[91373]: UI_COMMIT: User 'lab' requested 'commit' operation (comment: none)";
+    state.network.observe(&Observation::Syslog { device: r1(), bytes: commit.to_vec() }, since.plus(Duration::from_secs(2)));
+    state.jobs.insert(JobId(1), JobKind::Agreement);
+    let mut pilot = Pilot::default();
+    pilot.handle(1, t(5), Input::State { state: Box::new(state) });
+    let drift = Drift { prefix: prefix(), field: Field::NextHop, what: String::new(), since: t(6), explained: None };
+    let row = AgreementRow { compared: 100, equal: 98, differences: Vec::new(), drift: vec![drift] };
+    let answer = SimulationAnswer::Agreement { rows: BTreeMap::from([(r1(), row)]) };
+    pilot.handle(2, t(6), Input::Simulated { job: JobId(1), answer: Box::new(answer) });
+    let known = &pilot.state().agreement[&r1()].drift[0];
+    assert!(known.since == since && known.explained.as_deref().unwrap().contains("committed on r1"), "{known:?}");
+}
+
+#[test]
+fn a_router_that_was_left_out_when_the_others_were_compared_is_doubted() {
+    let (pilot, _) = waiting(Mode::Shadow, 100);
+    let mut state = pilot.state().clone();
+    assert!(!doubts(&state).iter().any(|d| d.contains("reported none")), "{:?}", doubts(&state));
+    let text = "frr version 8.4.4\nrouter bgp 65000\n bgp router-id 10.0.0.1\nexit\n".to_owned();
+    let read = network::ConfigEvent::Read { text, digest: "00".to_owned() };
+    state.network.observe(&Observation::Config { device: r1(), event: read }, t(5));
+    assert!(!doubts(&state).iter().any(|d| d.contains("reported none")), "it was compared");
+    state.agreement.clear();
+    assert!(doubts(&state).iter().any(|d| d.contains("never held against the table of r1")), "{:?}", doubts(&state));
 }

@@ -92,7 +92,7 @@ impl Announced {
                 for class in 0..solved.solution.classes.len() {
                     let Ok(route) = solved.plane.told(&solved.solution, h, class) else { continue };
                     let held = d.from.and_then(|r| solved.plane.best(&solved.solution, r, class));
-                    let path = held.map(|b| &b.route.attributes.as_path);
+                    let path = held.map(|b| &b.route().attributes.as_path);
                     let learned = path.and_then(AsPath::neighbour);
                     let origin = path.and_then(origin_of).or(Some(d.from_asn));
                     told.insert(class, Announcement { route, learned, origin, over: held.and_then(|b| b.over) });

@@ -1,6 +1,7 @@
 //! The checks, one function each: from evidence to a verdict with the rows behind it.
 
 pub mod announce;
+pub mod bands;
 pub mod capacity;
 pub mod domain;
 pub mod filter;

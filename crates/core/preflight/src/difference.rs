@@ -72,7 +72,7 @@ pub fn way(world: &World<'_>, router: usize, prefix: &Prefix) -> Option<Way> {
     if held.is_none() && !walk.end.works() {
         return None;
     }
-    let attributes = held.map(|h| &h.route.attributes);
+    let attributes = held.map(|h| &h.route().attributes);
     Some(Way {
         from: held.and_then(|h| h.over).map(|h| solved.directions[h].from_address),
         next_hop: attributes.and_then(|a| a.next_hop),
@@ -205,24 +205,52 @@ impl Intent {
     }
 }
 
-/// Measured volumes, ready to be asked.
+/// Measured volumes, ready to be asked. Those that are too old are not among them.
 pub(crate) struct Volumes<'f> {
     by_exit: BTreeMap<(&'f str, IpAddr), BTreeMap<Prefix, f64>>,
+    /// What is too old: by exit, how old the oldest is, seconds, and the prefixes.
+    stale: BTreeMap<(&'f str, IpAddr), (u64, BTreeSet<Prefix>)>,
 }
 
 impl<'f> Volumes<'f> {
     pub fn new(facts: &'f Facts) -> Self {
         let mut by_exit: BTreeMap<_, BTreeMap<Prefix, f64>> = BTreeMap::new();
+        let mut stale: BTreeMap<_, (u64, BTreeSet<Prefix>)> = BTreeMap::new();
         for v in &facts.volumes {
-            *by_exit.entry((v.router.as_str(), v.neighbor)).or_default().entry(v.prefix).or_default() += v.bps;
+            let exit = (v.router.as_str(), v.neighbor);
+            if facts.limits.is_fresh(v.age_s) {
+                *by_exit.entry(exit).or_default().entry(v.prefix).or_default() += v.bps;
+            } else {
+                let old = stale.entry(exit).or_default();
+                old.0 = old.0.max(v.age_s.unwrap_or(0));
+                old.1.insert(v.prefix);
+            }
         }
-        Self { by_exit }
+        Self { by_exit, stale }
     }
 
-    /// Returns the volume of a prefix at an exit; `None`: not measured. An exit that reports volumes and does not list it carries none of it.
+    /// Returns how old the volumes of an exit are that are too old, seconds; `None`: none is.
+    pub fn too_old(&self, exit: &Exit) -> Option<u64> {
+        self.stale.get(&(exit.router.as_str(), exit.neighbor)).map(|(age, _)| *age)
+    }
+
+    /// Says whether an exit reports volumes that are not too old.
+    pub fn are_told(&self, exit: &Exit) -> bool {
+        self.by_exit.contains_key(&(exit.router.as_str(), exit.neighbor))
+    }
+
+    /// Says whether no exit reports any that are not too old.
+    pub fn is_empty(&self) -> bool {
+        self.by_exit.is_empty()
+    }
+
+    /// Returns the volume of a prefix at an exit; `None`: not measured, or too long ago. An exit that reports volumes and does not list it
+    /// carries none of it.
     pub fn at(&self, exit: &Exit, prefix: &Prefix) -> Option<f64> {
-        let there = self.by_exit.get(&(exit.router.as_str(), exit.neighbor))?;
-        Some(there.get(prefix).copied().unwrap_or(0.0))
+        let key = (exit.router.as_str(), exit.neighbor);
+        let there = self.by_exit.get(&key)?;
+        let is_old = || self.stale.get(&key).is_some_and(|(_, prefixes)| prefixes.contains(prefix));
+        there.get(prefix).copied().or_else(|| (!is_old()).then_some(0.0))
     }
 
     /// Sums what is known at an exit.

@@ -78,6 +78,7 @@ impl<'e> Evidence<'e> {
             c::domain::domains(self),
             c::level::levels(self),
             c::domain::blast(self),
+            c::bands::bands(self),
         ];
         out.sort_by_key(|c| c.id);
         out

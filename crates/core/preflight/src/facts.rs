@@ -1,11 +1,15 @@
 //! What is known about a network beside its configurations: relationships, capacities, measurements, limits.
 
 use bgp::{Asn, Community, Prefix};
-use config::RpkiState;
+use config::{Role, RpkiState};
 use core::fmt;
 use core::net::IpAddr;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Measured volumes and loads older than this are not known, seconds. Flow export tells of whole minutes, up to two and a half minutes late:
+/// three of them missing is no jitter.
+pub const VOLUME_AGE_S_MAX: u64 = 180;
 
 /// Where traffic leaves: a router of ours and a neighbour.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -35,6 +39,17 @@ pub enum Relation {
 }
 
 impl Relation {
+    /// Returns what a neighbour is to us when this is our role on the session (RFC 9234 §3.1). Of what may be passed on to whom, a route server
+    /// is like a peer and its client like a customer (RFC 9234 §5).
+    #[must_use]
+    pub const fn of_role(ours: Role) -> Self {
+        match ours {
+            Role::Provider | Role::RouteServer => Self::Customer,
+            Role::Customer => Self::Provider,
+            Role::Peer | Role::RouteServerClient => Self::Peer,
+        }
+    }
+
     /// Returns the word.
     #[must_use]
     pub const fn word(self) -> &'static str {
@@ -72,12 +87,18 @@ pub struct ExitFacts {
     /// Measured load, bit/s, outbound.
     #[serde(default)]
     pub load_bps: Option<f64>,
+    /// How long ago the load was measured, seconds; absent: just now. One older than [`Limits::volume_age_s_max`] is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_age_s: Option<u64>,
     /// Price of traffic, per Mbit/s and month.
     #[serde(default)]
     pub cost_per_mbps: Option<f64>,
     /// Link that it is on, where it shares its fate with others.
     #[serde(default)]
     pub link: Option<String>,
+    /// What the neighbour is to us on this session; absent: what its AS is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub relation: Option<Relation>,
 }
 
 impl ExitFacts {
@@ -85,6 +106,12 @@ impl ExitFacts {
     #[must_use]
     pub fn exit(&self) -> Exit {
         Exit { router: self.router.clone(), neighbor: self.neighbor }
+    }
+
+    /// Returns the measured load, bit/s, unless it is too old to be known.
+    #[must_use]
+    pub fn load(&self, limits: &Limits) -> Option<f64> {
+        self.load_bps.filter(|_| limits.is_fresh(self.load_age_s))
     }
 }
 
@@ -110,6 +137,9 @@ pub struct Volume {
     pub prefix: Prefix,
     /// Volume, bit/s.
     pub bps: f64,
+    /// How long ago it was measured, seconds; absent: just now. One older than [`Limits::volume_age_s_max`] is not known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub age_s: Option<u64>,
 }
 
 /// Measured quality of the way over an exit.
@@ -126,8 +156,8 @@ pub struct PathMetric {
     /// Delay, ms.
     #[serde(default)]
     pub delay_ms: Option<Sample>,
-    /// Loss, ratio 0 to 1.
-    #[serde(default)]
+    /// Loss, ratio 0 to 1; its mean is refused when it is read and lies outside.
+    #[serde(default, deserialize_with = "lost")]
     pub loss: Option<Sample>,
 }
 
@@ -228,12 +258,38 @@ pub struct Class {
     pub name: String,
     /// Prefixes; a prefix inside one of them belongs to it.
     pub prefixes: Vec<Prefix>,
+    /// Exits on whose paths it holds; empty: on all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub exits: Vec<Exit>,
     /// Delay, ms.
     #[serde(default)]
     pub delay_ms_max: Option<f64>,
-    /// Loss, ratio.
-    #[serde(default)]
+    /// Loss, ratio 0 to 1.
+    #[serde(default, deserialize_with = "loss_limit")]
     pub loss_max: Option<f64>,
+}
+
+impl Class {
+    /// Says whether the level holds for a prefix on the way over an exit.
+    #[must_use]
+    pub fn holds(&self, exit: &Exit, prefix: &Prefix) -> bool {
+        (self.exits.is_empty() || self.exits.contains(exit)) && self.prefixes.iter().any(|p| p.covers(prefix))
+    }
+}
+
+/// A percentage where a ratio belongs makes a limit that no loss reaches, or a path that looks dead.
+fn ratio<E: serde::de::Error>(what: &str, value: f64) -> Result<f64, E> {
+    let wrong = |e: units::NotARatio| E::custom(format!("{what}: {e}; a percentage is divided by 100 first"));
+    units::Ratio::new(value).map(units::Ratio::get).map_err(wrong)
+}
+
+fn loss_limit<'de, D: Deserializer<'de>>(from: D) -> Result<Option<f64>, D::Error> {
+    Option::<f64>::deserialize(from)?.map(|max| ratio("loss_max", max)).transpose()
+}
+
+fn lost<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Sample>, D::Error> {
+    let read = Option::<Sample>::deserialize(from)?;
+    read.map(|s| ratio("loss", s.mean).map(|_| s)).transpose()
 }
 
 /// Limits of the operator. The defaults are policy, not measurement.
@@ -252,6 +308,8 @@ pub struct Limits {
     pub utilisation_max: f64,
     /// K07: load ÷ capacity after the change and one more failure.
     pub utilisation_n1_max: f64,
+    /// K07: measured volumes and loads older than this are not known, seconds.
+    pub volume_age_s_max: u64,
     /// K08: share of all prefixes that one exit may become best for.
     pub magnet_share: f64,
     /// K10: places that announce a vital prefix.
@@ -283,6 +341,7 @@ impl Default for Limits {
             headroom_warn: 0.9,
             utilisation_max: 0.8,
             utilisation_n1_max: 1.0,
+            volume_age_s_max: VOLUME_AGE_S_MAX,
             magnet_share: 0.5,
             vital_places: 2,
             null_length_v4: 32,
@@ -294,6 +353,14 @@ impl Default for Limits {
             blast_block: 0.7,
             loss_block: 0.05,
         }
+    }
+}
+
+impl Limits {
+    /// Says whether a measurement of this age still counts; absent: it was made just now.
+    #[must_use]
+    pub fn is_fresh(&self, age_s: Option<u64>) -> bool {
+        age_s.is_none_or(|age| age <= self.volume_age_s_max)
     }
 }
 
@@ -309,6 +376,9 @@ pub struct Facts {
     pub customer_prefixes: Vec<Prefix>,
     /// What neighbour ASes are to us.
     pub relations: BTreeMap<Asn, Relation>,
+    /// Neighbour ASes of which nobody says what they are to us: they count as providers, the strictest.
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    pub taken_for_providers: BTreeSet<Asn>,
     /// Providers by name, with all their ASes.
     pub providers: BTreeMap<String, BTreeSet<Asn>>,
     /// Exits.
@@ -366,6 +436,22 @@ impl Facts {
     #[must_use]
     pub fn relation(&self, asn: Asn) -> Option<Relation> {
         self.relations.get(&asn).copied()
+    }
+
+    /// Returns what the neighbour of an exit is to us: what is told of the session, else of its AS.
+    #[must_use]
+    pub fn relation_at(&self, exit: &Exit, asn: Asn) -> Option<Relation> {
+        self.exit(exit).and_then(|e| e.relation).or_else(|| self.relation(asn))
+    }
+
+    /// Says of which neighbours a verdict takes for granted that they are providers; empty: of none.
+    #[must_use]
+    pub fn assumption(&self) -> String {
+        if self.taken_for_providers.is_empty() {
+            return String::new();
+        }
+        let named = self.taken_for_providers.iter().map(|a| format!("AS {a}")).collect::<Vec<_>>().join(", ");
+        format!("; {named} taken for providers, no role is told")
     }
 
     /// Returns an exit's facts.

@@ -15,6 +15,8 @@ mod intent;
 pub mod load;
 pub mod order;
 mod prediction;
+mod structure;
+mod summary;
 mod verdict;
 mod world;
 
@@ -23,9 +25,11 @@ pub use difference::{Declared, Difference, Group, Way, difference, way};
 pub use evidence::{Evidence, Report};
 pub use facts::{
     Accepts, Class, Context, Exit, ExitFacts, Facts, Flaps, Limits, LinkFacts, Meaning, PathMetric, Relation, RouterFacts, Sample,
-    Validity, Vital, Volume, Word,
+    VOLUME_AGE_S_MAX, Validity, Vital, Volume, Word,
 };
 pub use intent::{FlowRule, Intent};
 pub use prediction::{Convergence, Figure, Prediction, Stability, prediction};
+pub use structure::{Node, Size, Structure};
+pub use summary::Summary;
 pub use verdict::{Check, CheckId, Row, Verdict};
 pub use world::{End, Ports, Solved, Walk, World};

@@ -59,6 +59,7 @@ type Strangers = BTreeMap<Carrier, BTreeMap<usize, usize>>;
 /// The traffic of a network before a change: what is measured, and where it starts.
 pub struct Traffic<'f> {
     facts: &'f Facts,
+    volumes: Volumes<'f>,
     /// By exit (position in the facts).
     demands: Vec<Vec<Demand>>,
     /// What of each exit's load no volume explains, bit/s, and whether that is measured; `None`: no bound.
@@ -90,16 +91,16 @@ impl<'f> Traffic<'f> {
             .filter(|d| crate::announced::outward(world, d).is_some())
             .filter_map(|d| d.from)
             .collect();
-        let mut out = Self { facts, demands: Vec::new(), rest: Vec::new(), before: BTreeMap::new(), passed: Vec::new() };
+        let (mut all, mut rests) = (Vec::new(), Vec::new());
         for told in &facts.exits {
             let exit = told.exit();
             let known = volumes.known(&exit);
-            let unexplained = told.load_bps.map(|l| ((l - known.unwrap_or(0.0)).max(0.0), true));
-            // with volumes and no rate the volumes are all there is
+            let unexplained = told.load(&facts.limits).map(|l| ((l - known.unwrap_or(0.0)).max(0.0), true));
+            // with volumes and no rate the volumes are all there is, unless some of them are too old
             let bound = match (unexplained, known) {
                 (Some(rest), _) => Some(rest),
-                (None, Some(_)) => Some((0.0, true)),
-                (None, None) => capacity(&told.members_bps, 0).map(|c| (c, false)),
+                (None, Some(_)) if volumes.too_old(&exit).is_none() => Some((0.0, true)),
+                (None, _) => capacity(&told.members_bps, 0).map(|c| (c, false)),
             };
             let mut demands = Vec::new();
             for solved in &world.families {
@@ -119,9 +120,10 @@ impl<'f> Traffic<'f> {
                     }
                 }
             }
-            out.demands.push(demands);
-            out.rest.push(bound);
+            all.push(demands);
+            rests.push(bound);
         }
+        let mut out = Self { facts, volumes, demands: all, rest: rests, before: BTreeMap::new(), passed: Vec::new() };
         (out.before, out.passed) = out.carried(world);
         out
     }
@@ -173,7 +175,7 @@ impl<'f> Traffic<'f> {
 
     fn measured(&self, carrier: &Carrier) -> Option<f64> {
         match carrier {
-            Carrier::Exit(exit) => self.facts.exit(exit)?.load_bps,
+            Carrier::Exit(exit) => self.facts.exit(exit)?.load(&self.facts.limits),
             Carrier::Link(link) => self.facts.links.get(link)?.load_bps,
         }
     }
@@ -234,13 +236,26 @@ impl<'f> Traffic<'f> {
 
     fn has_volumes(&self, carrier: &Carrier) -> bool {
         match carrier {
-            Carrier::Exit(exit) => self.facts.volumes.iter().any(|v| v.router == exit.router && v.neighbor == exit.neighbor),
-            Carrier::Link(_) => !self.facts.volumes.is_empty(),
+            Carrier::Exit(exit) => self.volumes.are_told(exit),
+            Carrier::Link(_) => !self.volumes.is_empty(),
         }
     }
 }
 
 impl Traffic<'_> {
+    /// Returns the measured volume of a prefix at an exit, bit/s; `None`: not measured, or too long ago. An exit that reports volumes and does
+    /// not list a prefix carries none of it.
+    #[must_use]
+    pub fn volume(&self, exit: &Exit, prefix: &Prefix) -> Option<f64> {
+        self.volumes.at(exit, prefix)
+    }
+
+    /// Returns how old the volumes of an exit are where they are too old to be known, seconds.
+    #[must_use]
+    pub fn too_old(&self, exit: &Exit) -> Option<u64> {
+        self.volumes.too_old(exit)
+    }
+
     /// Returns how many member links a carrier has, as far as it is told.
     #[must_use]
     pub fn member_count(&self, carrier: &Carrier) -> usize {

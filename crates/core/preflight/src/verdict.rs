@@ -36,6 +36,8 @@ pub enum CheckId {
     SLA,
     /// Share of the network that a change moves.
     BLAST,
+    /// Preference by relationship: customers over peers over providers.
+    BANDS,
 }
 
 impl CheckId {
@@ -63,6 +65,7 @@ impl CheckId {
             Self::ORDER => "safe order",
             Self::SLA => "service level",
             Self::BLAST => "blast radius",
+            Self::BANDS => "preference bands",
         }
     }
 }
@@ -77,6 +80,8 @@ impl fmt::Display for CheckId {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Verdict {
+    /// What it rests on is not known: it says neither yes nor no.
+    NotJudged,
     /// Nothing found.
     Pass,
     /// Somebody should know.
@@ -90,6 +95,7 @@ impl Verdict {
     #[must_use]
     pub const fn word(self) -> &'static str {
         match self {
+            Self::NotJudged => "not judged",
             Self::Pass => "pass",
             Self::Warn => "warn",
             Self::Block => "block",
@@ -187,6 +193,13 @@ impl Found {
 
     pub fn tier(&mut self, tier: u8) {
         self.tier = self.tier.max(Some(tier));
+    }
+
+    /// Makes a check that could not look at everything: what was found counts, and without it the check is not judged, for the reason `why`.
+    pub fn unjudged(self, id: CheckId, why: impl Into<String>) -> Check {
+        let check = self.check(id, why, "");
+        let verdict = if check.verdict == Verdict::Pass { Verdict::NotJudged } else { check.verdict };
+        Check { verdict, ..check }
     }
 
     /// Makes the check: `fine` is its sentence when nothing was found, `what` opens it otherwise.

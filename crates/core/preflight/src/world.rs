@@ -4,7 +4,7 @@ use crate::Exit;
 use bgp::{Asn, Family, Prefix};
 use core::cell::{OnceCell, RefCell};
 use core::net::IpAddr;
-use routing::{Blueprint, Direction, Held, Hops, OrderDependent, Plane, Schedule, Shared, Solution};
+use routing::{Blueprint, Direction, Held, Hops, OrderDependent, Plane, Schedule, Searched, Shared, Solution};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
@@ -15,6 +15,8 @@ const HOPS_MAX: usize = 64;
 const BRANCHES_MAX: usize = 32;
 /// Next hops that are reached by BGP itself are followed this far.
 const RECURSION_MAX: u8 = 4;
+/// Destinations of one change that are searched for anomalies; a card names no more.
+const SEARCHED_MAX: usize = 64;
 
 /// Further neighbours at the port of another: router by position and neighbour, to the one that stands for the exit.
 pub type Ports = BTreeMap<(usize, IpAddr), IpAddr>;
@@ -149,6 +151,13 @@ impl<'n> World<'n> {
         self.network.routers.get(router).map_or("outside", |r| &r.name)
     }
 
+    /// Returns the exit that a session of ours belongs to.
+    #[must_use]
+    pub fn exit_of(&self, router: usize, neighbor: IpAddr) -> Exit {
+        let neighbor = self.ports.get(&(router, neighbor)).copied().unwrap_or(neighbor);
+        Exit { router: self.name(router).to_owned(), neighbor }
+    }
+
     /// Says whether a router is there and works.
     #[must_use]
     pub fn works(&self, router: usize) -> bool {
@@ -170,6 +179,15 @@ impl<'n> World<'n> {
             solved.walks.borrow_mut().insert((place, router), Rc::clone(&out));
         }
         out
+    }
+
+    /// Returns the next hops of a router's paths to a prefix where it can use none of them.
+    #[must_use]
+    pub fn unreached(&self, router: usize, prefix: &Prefix) -> BTreeSet<IpAddr> {
+        let solved = self.of(prefix.family());
+        let Some(place) = solved.solution.place_of(prefix) else { return BTreeSet::new() };
+        let paths: Vec<Held<'_>> = solved.plane.paths(&solved.solution, router, place).collect();
+        if paths.iter().any(|p| p.usable) { BTreeSet::new() } else { paths.iter().filter_map(Held::next_hop).collect() }
     }
 
     /// Returns the worst end of the ways from a router to a prefix, and the way.
@@ -202,6 +220,19 @@ impl<'n> Solved<'n> {
     #[must_use]
     pub fn order_dependent(&self) -> &[OrderDependent] {
         self.open.get_or_init(|| self.plane.order_dependent(&self.solution))
+    }
+
+    /// Classifies what keeps the destinations of some prefixes from one state of rest, each destination once, in a bounded search.
+    #[must_use]
+    pub fn anomalies(&self, prefixes: impl IntoIterator<Item = Prefix>) -> Searched {
+        let places: BTreeSet<usize> = prefixes.into_iter().filter_map(|p| self.solution.place_of(&p)).collect();
+        let looked: Vec<usize> = places.iter().copied().take(SEARCHED_MAX).collect();
+        if looked.is_empty() {
+            return Searched::default();
+        }
+        let mut scratch = self.scratch.borrow_mut();
+        let told = self.plane.anomalies_of(&self.solution, scratch.get_or_insert_with(|| self.solution.shared.clone()), looked);
+        Searched { of: places.len(), ..told }
     }
 
     /// Returns the paths of a router to a prefix that are used beside the chosen one.
@@ -277,7 +308,7 @@ impl Trace<'_, '_> {
                 return;
             }
             let branch = Walk { share, ..walk.clone() };
-            match path.route.attributes.next_hop {
+            match path.next_hop() {
                 Some(hop) => self.toward(branch, at, hop, path.over, 0),
                 None => self.ends(branch, End::Unresolved),
             }
@@ -290,8 +321,7 @@ impl Trace<'_, '_> {
         let known = bgp.is_some_and(|b| b.neighbors.contains_key(&hop));
         let came = over.and_then(|h| self.solved.directions.get(h)).filter(|d| d.external && !known);
         let neighbor = came.map_or(hop, |d| d.from_address);
-        let neighbor = self.world.ports.get(&(at, neighbor)).copied().unwrap_or(neighbor);
-        Exit { router: self.world.name(at).to_owned(), neighbor }
+        self.world.exit_of(at, neighbor)
     }
 
     fn toward(&mut self, mut walk: Walk, at: usize, hop: IpAddr, over: Option<usize>, depth: u8) {
@@ -300,7 +330,7 @@ impl Trace<'_, '_> {
                 // reached by BGP itself
                 let host = Prefix::new(hop, if hop.is_ipv4() { 32 } else { 128 });
                 let next = host.and_then(|h| self.solved.lookup(at, &h)).filter(|(p, _)| p.length() > 0);
-                match next.and_then(|(_, h)| h.route.attributes.next_hop.map(|n| (n, h.over))) {
+                match next.and_then(|(_, h)| h.next_hop().map(|n| (n, h.over))) {
                     Some((next, over)) if depth < RECURSION_MAX && next != hop => self.toward(walk, at, next, over, depth + 1),
                     _ => self.ends(walk, End::Unresolved),
                 }

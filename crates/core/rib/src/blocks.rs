@@ -22,13 +22,15 @@ pub(crate) struct Manner {
     pub two_octet: bool,
     /// The view before policy of the router's peer, where a missing next hop is a fault.
     pub pre_policy: bool,
+    /// From a neighbour of another AS, whose LOCAL_PREF and the like are discarded.
+    pub external: bool,
     /// The routes stand behind the attributes and not among them.
     pub plain: bool,
 }
 
 impl Manner {
     const fn code(self) -> u64 {
-        self.two_octet as u64 | (self.pre_policy as u64) << 1 | (self.plain as u64) << 2
+        self.two_octet as u64 | (self.pre_policy as u64) << 1 | (self.plain as u64) << 2 | (self.external as u64) << 3
     }
 }
 

@@ -95,7 +95,6 @@ impl Rib {
             *state.counts.repairs.entry(repair).or_default() += 1;
         }
         state.counts.route_monitoring += 1;
-        state.last_route = now;
         for (family, routes) in readers.withdrawn.into_iter().flatten() {
             self.heard(number, family, now);
             let table = self.tables.get_mut(number as usize)?;
@@ -141,6 +140,7 @@ fn manner(outline: &Outline<'_>, source: &Source) -> Manner {
     Manner {
         two_octet: source.peer.as_width == 2,
         pre_policy: source.peer.view == View::AdjRibInPre,
+        external: source.context.external,
         plain: outline.attributes[1].is_empty(),
     }
 }

@@ -45,6 +45,7 @@ pub(crate) struct Router {
     pub codec: Codec,
     pub connected: bool,
     pub connected_at: Timestamp,
+    /// When the last Peer Up, or route of a table that is not complete, came: changes of one that is do not make a dump longer.
     pub last_route: Timestamp,
     pub counts: RouterCounts,
     pub sources: Sources,
@@ -67,6 +68,11 @@ impl Router {
             restarts: BTreeMap::new(),
             instances: BTreeMap::new(),
         }
+    }
+
+    /// Returns until when more may come of a dump in which nothing else comes.
+    fn told_until(&self) -> Timestamp {
+        self.last_route.max(self.connected_at).plus(INITIAL_QUIET)
     }
 }
 
@@ -138,6 +144,12 @@ impl Rib {
         router.last_route = now;
         router.sources.clear();
         self.wake(now.plus(INITIAL_QUIET));
+    }
+
+    /// Returns since when a router's BMP session lasts; `None`: there is none.
+    #[must_use]
+    pub fn connected_since(&self, router: RouterId) -> Option<Timestamp> {
+        self.routers.get(router.0 as usize).filter(|r| r.connected).map(|r| r.connected_at)
     }
 
     /// Ends a BMP session: everything of the router is stale, nothing is withdrawn.
@@ -289,7 +301,6 @@ impl Rib {
     fn update(&mut self, router: RouterId, m: &RouteMonitoring, now: Timestamp) {
         let Some(state) = self.routers.get_mut(router.0 as usize) else { return };
         state.counts.route_monitoring += 1;
-        state.last_route = now;
         let Some(number) = self.table_of(router, &m.peer) else {
             self.store.refused += m.announce.len() as u64;
             return;
@@ -361,9 +372,16 @@ impl Rib {
     }
 
     pub(crate) fn heard(&mut self, number: u32, family: Family, now: Timestamp) {
-        if let Some(table) = self.tables.get_mut(number as usize)
-            && table.open(family, now).heard(now)
+        let Some(table) = self.tables.get_mut(number as usize) else { return };
+        let router = table.key.router;
+        let family = table.open(family, now);
+        let begins = family.heard(now);
+        if family.state == TableState::Initial
+            && let Some(state) = self.routers.get_mut(router.0 as usize)
         {
+            state.last_route = now;
+        }
+        if begins {
             self.wake(now.plus(INITIAL_QUIET));
         }
     }
@@ -434,6 +452,18 @@ impl Rib {
         now < self.quiet_until
     }
 
+    /// Says whether a router is still telling what it has: a table has neither its End-of-RIB nor fallen quiet, or a peer came up a moment
+    /// ago. That ends after [`INITIAL_MAX`], as for one table. [`Rib::tick`] is to be called first.
+    #[must_use]
+    pub fn is_dumping(&self, router: RouterId, now: Timestamp) -> bool {
+        let Some(state) = self.routers.get(router.0 as usize).filter(|r| r.connected) else { return false };
+        if now >= state.connected_at.plus(INITIAL_MAX) {
+            return false;
+        }
+        let initial = |n: u32| FAMILIES.iter().any(|f| self.family(n, *f).is_some_and(|f| f.state == TableState::Initial));
+        now < state.told_until() || self.tables_of(router, |_| true).into_iter().any(initial)
+    }
+
     /// Says whether a peer of a router is of its global instance, by its header and what its Peer Up said.
     #[must_use]
     pub fn is_global(&self, router: RouterId, peer: &Peer) -> bool {
@@ -502,10 +532,7 @@ impl Rib {
             // a dump does not end because nobody can see it
             (TableState::Initial, _) if router.connected => state.dump_over_at(),
             (TableState::Stale, Some(hold)) => Some(hold.until()),
-            (TableState::Stale, None) if router.connected => {
-                let told = router.last_route.max(router.connected_at);
-                Some(told.plus(INITIAL_QUIET).min(router.connected_at.plus(INITIAL_MAX)))
-            }
+            (TableState::Stale, None) if router.connected => Some(router.told_until().min(router.connected_at.plus(INITIAL_MAX))),
             _ => None,
         }
     }

@@ -171,6 +171,9 @@ impl Model {
         if matches!(f.state, TableState::Stale | TableState::Gone) {
             (f.state, f.since) = (TableState::Initial, now);
         }
+        if f.state == TableState::Initial {
+            self.last.insert(router, now);
+        }
         f
     }
 
@@ -188,7 +191,6 @@ impl Model {
         self.connected.entry(router).or_insert(now);
         match message {
             Message::RouteMonitoring(m) => {
-                self.last.insert(router, now);
                 for n in &m.withdraw {
                     let f = self.heard(router, &m.peer, n.prefix.family(), now);
                     if f.routes.remove(&(n.prefix, n.path_id)).is_some() {

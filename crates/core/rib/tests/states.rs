@@ -117,6 +117,33 @@ fn quiet_is_no_end_for_a_sender_that_says_when_it_ends() {
     assert_eq!(s.state(), (TableState::Synced, 1, 0));
 }
 
+/// What a router tells of complete tables is news, not its dump: what it does not mention goes, however busy it is.
+#[test]
+fn a_router_has_said_all_when_its_tables_are_complete_however_busy_they_are() {
+    let mut s = Scene::synced(&wire::peer_up(P));
+    let other = wire::peer(3);
+    s.lost().connected().take(&wire::peer_up(other)).wait(SECOND).take(&wire::announce(other, &R, 0));
+    s.wait(INITIAL_QUIET - SECOND).take(&wire::announce(other, &R, 1)).take(&wire::end_of_rib(other, false));
+    assert!(s.rib.is_dumping(s.router, s.now), "another peer may follow");
+    for i in 0..3 {
+        assert_eq!((s.state().0, s.rib.is_dumping(s.router, s.now)), (TableState::Stale, true), "{i}");
+        s.wait(INITIAL_QUIET / 4).take(&wire::announce(other, &R, 2 + i));
+    }
+    s.wait(INITIAL_QUIET / 4);
+    assert_eq!((s.state(), s.rib.is_dumping(s.router, s.now)), ((TableState::Gone, 0, 0), false));
+}
+
+#[test]
+fn a_router_that_never_says_its_end_and_never_rests_has_said_all_after_the_longest_time() {
+    let mut s = Scene::new();
+    for i in 1..INITIAL_MAX.as_secs() {
+        s.take(&wire::announce(P, &R, u32::from(i % 2 == 0))).wait(SECOND);
+        assert!(s.rib.is_dumping(s.router, s.now), "after {i} s");
+    }
+    s.wait(SECOND);
+    assert!(!s.rib.is_dumping(s.router, s.now));
+}
+
 #[test]
 fn a_lost_transport_marks_and_withdraws_nothing_however_long_it_lasts() {
     let mut s = Scene::synced(&wire::peer_up(P));
@@ -302,6 +329,30 @@ fn another_instance_at_the_same_place_is_another_table() {
     assert_eq!(tables, [(name("blue"), TableState::Gone, 0), (name("red"), TableState::Initial, 1)]);
 }
 
+/// RFC 9069 §4.1: instances without distinguisher are told apart by their BGP identifiers, and each has its own Peer Up and Peer Down.
+#[test]
+fn the_end_of_one_loc_rib_does_not_touch_another_without_distinguisher() {
+    let of = |id: u8, mut bytes: Vec<u8>| {
+        bytes[6] = 3;
+        bytes[16..32].fill(0);
+        bytes[36..40].copy_from_slice(&[10, 0, 9, id]);
+        bytes
+    };
+    // read without identifiers this one is two prefixes
+    let large = Some(0x18C0_0002);
+    let mut s = Scene::new();
+    for id in [1, 2] {
+        s.take(&of(id, wire::peer_up_with(P, &wire::ADD_PATH, &wire::ADD_PATH, None)));
+        s.take(&of(id, wire::announce_with(P, &[("203.0.113.0/24", Some(1))], 1, &[])));
+    }
+    s.take(&of(2, wire::peer_down(P, 6, &[])));
+    s.take(&of(1, wire::announce_with(P, &[("198.51.100.0/24", large)], 1, &[])));
+    let tables: Vec<_> = s.rib.tables().map(|t| (t.key.peer.bgp_id.octets()[3], t.families[0].1.state, t.families[0].1.routes)).collect();
+    assert_eq!(tables, [(1, TableState::Initial, 2), (2, TableState::Gone, 0)]);
+    let path = s.rib.exact(&"198.51.100.0/24".parse().unwrap());
+    assert_eq!(path.iter().map(rib::Route::path_id).collect::<Vec<_>>(), [large]);
+}
+
 #[test]
 fn path_identifiers_tell_paths_of_one_prefix_apart() {
     let mut s = Scene::new();
@@ -312,6 +363,20 @@ fn path_identifiers_tell_paths_of_one_prefix_apart() {
     assert_eq!(paths(&s), [(Some(0), Some(1)), (Some(9), Some(2))]);
     s.take(&wire::withdraw_with(P, &[(R[0], Some(0))]));
     assert_eq!(paths(&s), [(Some(9), Some(2))]);
+}
+
+/// Equal bytes are decoded once, but not for neighbours of another AS, whose LOCAL_PREF does not count (RFC 7606 §7.5).
+#[test]
+fn attributes_of_an_internal_neighbour_are_not_taken_for_those_of_an_external_one() {
+    let (inner, outer) = (wire::peer(2), wire::peer(3));
+    let mut s = Scene::new();
+    s.rib.connected(s.router, Codec::new(Some(bgp::Asn(inner.asn()))), s.now);
+    let preferences = |s: &Scene| -> Vec<_> { s.rib.iter(Family::Ipv4Unicast).map(|r| r.attributes().path.local_pref).collect() };
+    s.take(&wire::announce_preferred(inner, &R[..1], 300)).take(&wire::announce_preferred(outer, &R[1..2], 300));
+    assert_eq!(preferences(&s), [Some(300), None]);
+    // and the other way round, with what was learned meanwhile
+    s.take(&wire::announce_preferred(inner, &R[2..], 300)).take(&wire::announce_preferred(outer, &R[..2], 300));
+    assert_eq!(preferences(&s), [Some(300), None, None, Some(300)]);
 }
 
 #[test]

@@ -26,7 +26,7 @@ impl Plane<'_> {
                 None
             } else {
                 let route = state.slots[best as usize].route;
-                self.exported(class, h, best, solution.shared.routes.get(route), None).ok()
+                self.exported(class, h, best, solved.route(route, &solution.shared), None).ok()
             };
             out.extend(sent.into_iter().flat_map(|r| solved.prefixes.iter().map(move |p| (*p, r.clone()))));
         }
@@ -43,7 +43,7 @@ impl Plane<'_> {
         }
         let bgp = self.network.routers[router].config.bgp.as_ref();
         let Some(map) = bgp.and_then(|b| b.wider.table_map.get(&self.family)) else { return true };
-        let mut route = solution.shared.routes.get(solved.state.slots[best as usize].route).clone();
+        let mut route = solved.route(solved.state.slots[best as usize].route, &solution.shared).clone();
         let rpki = self.validity(router, prefix, &route.attributes.as_path);
         let question = Question { prefix, neighbor: None, local: None, outbound: false, rpki };
         matches!(self.nodes[router].policies.run(map, &question, &mut route), Verdict::Accepted { .. })

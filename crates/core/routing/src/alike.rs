@@ -10,11 +10,15 @@
 
 use crate::plane::{NONE, Plane};
 use crate::route::Route;
-use crate::solve::{Class, Shared, State};
+use crate::shared::Shared;
+use crate::solution::Solved;
+use crate::solve::{Class, State};
 use crate::table::Interner;
-use bgp::{AsPath, Asn, Segment};
+use bgp::{AsPath, Asn, Prefix, Segment};
 use config::{Condition, RouteAction, RouterConfig, WiderAction, WiderCondition};
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, OnceLock};
 
 /// Which destinations are alike: those with one number. [`ALONE`]: none is known to be like it.
 pub(crate) type Likeness = u64;
@@ -113,53 +117,75 @@ impl Shapes {
     }
 }
 
-/// How routes of one destination are said of another.
-#[derive(Default)]
-pub(crate) struct Sayings {
-    /// By number of the route: in which saying it was said, and as what.
-    said: Vec<(u32, u32)>,
-    count: u32,
-}
+/// A destination's routes, by the numbers that the state of another has for its own.
+pub(crate) type Said = Vec<(u32, Route)>;
 
-impl Sayings {
-    /// Returns what routers hold of `other`, which is like `told`: `state` is what they hold of that one now. `before`: what they held of both
-    /// before, where that is known. `None`: it cannot be told.
-    pub fn say(
-        &mut self,
-        told: &Class,
-        state: &State,
-        other: &Class,
-        before: Option<(&State, &State)>,
-        shared: &mut Shared,
-    ) -> Option<State> {
-        if state.is_restless() || told.origins.len() != other.origins.len() {
-            return None;
-        }
-        self.count += 1;
-        let mut out = before.map_or_else(|| state.clone(), |(_, theirs)| theirs.clone());
-        let ends = ends(told, other, shared)?;
-        for (at, slot) in state.slots.iter().enumerate() {
-            let mine = out.slots.get_mut(at)?;
-            let same = before.is_some_and(|(was, _)| was.slots.get(at).is_some_and(|w| w.route == slot.route));
-            if !same {
-                mine.route = if slot.route == NONE { NONE } else { self.route(slot.route, &ends, shared)? };
-            }
-            mine.seq = slot.seq;
-        }
-        out.chosen_as(state);
-        Some(out)
+impl Solved {
+    /// A destination that was worked out.
+    pub(crate) fn own(class: Arc<Class>, prefixes: Arc<Vec<Prefix>>, state: State, like: Likeness) -> Self {
+        Self { class, prefixes, state: Arc::new(state), told_by: None, said: OnceLock::new(), like }
     }
 
-    fn route(&mut self, route: u32, ends: &[(u32, u32)], shared: &mut Shared) -> Option<u32> {
-        let at = route as usize;
-        if self.said.len() <= at {
-            self.said.resize(at + 1, (0, NONE));
+    /// A destination that holds what this one holds, with its own paths: [`Self::can_tell`] has to be true of this one, and both alike.
+    pub(crate) fn tell(&self, class: Arc<Class>, prefixes: Arc<Vec<Prefix>>) -> Self {
+        let told_by = Some(Arc::clone(self.named()));
+        debug_assert!(self.named().origins.len() == class.origins.len(), "announced at the same places");
+        Self { class, prefixes, state: Arc::clone(&self.state), told_by, said: OnceLock::new(), like: self.like }
+    }
+
+    /// The destination whose routes the numbers of the state are.
+    pub(crate) fn named(&self) -> &Arc<Class> {
+        self.told_by.as_ref().unwrap_or(&self.class)
+    }
+
+    /// Says whether every route that routers hold here can be said of a destination that is like this one.
+    pub(crate) fn can_tell(&self, shared: &Shared) -> bool {
+        let ends = ends(self.named(), self.named(), shared);
+        let all = |ends: Vec<(u32, u32)>| self.held().into_iter().all(|route| said(route, &ends, shared).is_some());
+        self.told_by.is_none() && !self.state.is_restless() && ends.is_some_and(all)
+    }
+
+    /// Returns a route that the state has this number for.
+    pub(crate) fn route<'s>(&'s self, number: u32, shared: &'s Shared) -> &'s Route {
+        let known = shared.routes.get(number);
+        let Some(told_by) = &self.told_by else { return known };
+        let all = self.said.get_or_init(|| {
+            let ends = ends(told_by, &self.class, shared).unwrap_or_default();
+            self.held().into_iter().filter_map(|n| Some((n, said(n, &ends, shared)?.into_owned()))).collect()
+        });
+        all.binary_search_by_key(&number, |(n, _)| *n).ok().and_then(|at| all.get(at)).map_or(known, |(_, route)| route)
+    }
+
+    /// Returns what routers hold in numbers of the destination's own routes.
+    pub(crate) fn own_state(&self, shared: &mut Shared) -> Cow<'_, State> {
+        if self.told_by.is_none() {
+            return Cow::Borrowed(&self.state);
         }
-        let known = self.said.get_mut(at)?;
-        if known.0 != self.count {
-            *known = (self.count, said(route, ends, shared)?);
+        let numbers: BTreeMap<u32, u32> = self
+            .held()
+            .into_iter()
+            .map(|n| {
+                let own = self.route(n, shared).clone();
+                (n, shared.routes.number(own))
+            })
+            .collect();
+        let mut state = State::clone(&self.state);
+        state.slots.iter_mut().for_each(|slot| slot.route = numbers.get(&slot.route).copied().unwrap_or(NONE));
+        Cow::Owned(state)
+    }
+
+    /// The numbers of all routes that the state has, each once, in order.
+    fn held(&self) -> Vec<u32> {
+        let mut out: Vec<u32> = Vec::new();
+        // a reflector's clients hold one route side by side
+        for slot in self.state.slots.iter().filter(|s| s.route != NONE) {
+            if out.last() != Some(&slot.route) {
+                out.push(slot.route);
+            }
         }
-        Some(known.1)
+        out.sort_unstable();
+        out.dedup();
+        out
     }
 }
 
@@ -186,21 +212,21 @@ fn ends(told: &Class, other: &Class, shared: &Shared) -> Option<Vec<(u32, u32)>>
     Some(out)
 }
 
-/// Numbers a route with the end of its path replaced; `None`: it ends like none of the announcements, or like two of them.
-fn said(route: u32, ends: &[(u32, u32)], shared: &mut Shared) -> Option<u32> {
+/// Says a route with the end of its path replaced; `None`: it ends like none of the announcements, or like two of them.
+fn said<'s>(route: u32, ends: &[(u32, u32)], shared: &'s Shared) -> Option<Cow<'s, Route>> {
     let known = shared.routes.get(route);
     let (Segment::Sequence(last), front) = known.attributes.as_path.segments().split_last()? else { return None };
     let pairs = ends.iter().filter_map(|(end, instead)| Some((sequence(*end, shared)?, sequence(*instead, shared)?)));
     let mut fitting = pairs.filter(|(end, _)| last.ends_with(end));
     let ((end, instead), None) = (fitting.next()?, fitting.next()) else { return None };
     if end == instead {
-        return Some(route);
+        return Some(Cow::Borrowed(known));
     }
     let kept = last.get(..last.len() - end.len())?;
     let path = front.iter().cloned().chain([Segment::Sequence([kept, instead].concat())]);
     let mut made = known.clone();
     made.attributes.as_path = AsPath::new(path.collect());
-    Some(shared.routes.number(made))
+    Some(Cow::Owned(made))
 }
 
 impl Plane<'_> {
@@ -209,7 +235,9 @@ impl Plane<'_> {
         let all = self.nodes.iter().all(|n| n.blind);
         all.then(|| self.nodes.iter().flat_map(|n| n.ases.iter().copied()).collect())
     }
-}
 
-/// The first destination of each kind that was worked out again, and where the result stands; `None`: nothing changed.
-pub(crate) type Told = BTreeMap<(Likeness, Vec<u64>), (u32, Option<usize>)>;
+    /// Says whether no router looks further into a path than that, and the network has no other ASes than these.
+    pub(crate) fn is_blind_within(&self, ases: &BTreeSet<Asn>) -> bool {
+        self.nodes.iter().all(|n| n.blind && n.ases.is_subset(ases))
+    }
+}

@@ -2,8 +2,9 @@
 
 use crate::plane::{NONE, Plane};
 use crate::session::{OUTSIDE, family_of};
+use crate::shared::Shared;
 use crate::solution::Solution;
-use crate::solve::{Class, Shared};
+use crate::solve::Class;
 use crate::wheel::{End, Order, Seen, Trace, Watched, Wheel};
 use bgp::Prefix;
 use serde::Serialize;
@@ -116,6 +117,24 @@ impl core::fmt::Display for Anomaly {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
         let prefixes = self.prefixes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
         write!(f, "{prefixes}: ")?;
+        self.write(f, "\n  ")
+    }
+}
+
+impl Anomaly {
+    /// Says in one line which kind it is, its states and its wheel, without its prefixes.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        struct Line<'a>(&'a Anomaly);
+        impl core::fmt::Display for Line<'_> {
+            fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+                self.0.write(f, "; ")
+            }
+        }
+        Line(self).to_string()
+    }
+
+    fn write(&self, f: &mut core::fmt::Formatter<'_>, between: &str) -> core::fmt::Result {
         match &self.outcome {
             Outcome::Disagree { states, repair } => {
                 write!(f, "{} states of rest, the order of arrival decides (DISAGREE)", states.len())?;
@@ -143,11 +162,11 @@ impl core::fmt::Display for Anomaly {
         if let Outcome::Disagree { states, .. } | Outcome::Wedgie { states, .. } = &self.outcome {
             for (n, state) in states.iter().enumerate() {
                 let ways = state.ways.iter().map(|(r, way)| if way.is_empty() { format!("{r} has no way") } else { way.join("-") });
-                write!(f, "\n  state {}: {}", n + 1, ways.collect::<Vec<_>>().join(", "))?;
+                write!(f, "{between}state {}: {}", n + 1, ways.collect::<Vec<_>>().join(", "))?;
             }
         }
         if let Some(wheel) = &self.wheel {
-            write!(f, "\n  wheel: {wheel}")?;
+            write!(f, "{between}wheel: {wheel}")?;
         }
         Ok(())
     }
@@ -156,25 +175,33 @@ impl core::fmt::Display for Anomaly {
 impl Plane<'_> {
     /// Classifies what keeps destinations from one state of rest. Several orders of arrival are tried for each, all within a bound.
     pub fn anomalies(&self, solution: &mut Solution) -> Searched {
-        let mut out = Searched { of: solution.classes.len(), ..Searched::default() };
+        let mut shared = core::mem::take(&mut solution.shared);
+        let mut out = self.anomalies_of(solution, &mut shared, (0..solution.classes.len()).collect());
+        solution.shared = shared;
+        out.anomalies.extend(self.self_resolution(solution));
+        out
+    }
+
+    /// Classifies what keeps some destinations from one state of rest, within the same bound; `shared` is the solution's memory or a copy.
+    #[must_use]
+    pub fn anomalies_of(&self, solution: &Solution, shared: &mut Shared, mut destinations: Vec<usize>) -> Searched {
+        let mut out = Searched { of: destinations.len(), ..Searched::default() };
         let mut left = MESSAGES_MAX;
         // what does not come to rest first
-        let mut order: Vec<usize> = (0..solution.classes.len()).collect();
-        order.sort_by_key(|n| solution.classes[*n].state.cycle.is_empty() && !solution.classes[*n].state.gave_up);
+        destinations.sort_by_key(|n| solution.classes[*n].state.cycle.is_empty() && !solution.classes[*n].state.gave_up);
         let mut calm: Option<Plane<'_>> = None;
-        for n in order {
+        for n in destinations {
             if left == 0 {
                 break;
             }
             out.searched += 1;
             let solved = &solution.classes[n];
             let (class, prefixes) = (&solved.class, &solved.prefixes);
-            if let Some((outcome, routers, wheel)) = self.rest(class, &mut solution.shared, &mut left, &mut calm) {
+            if let Some((outcome, routers, wheel)) = self.rest(class, shared, &mut left, &mut calm) {
                 let routers = routers.into_iter().map(|r| self.network.routers[r].name.clone()).collect();
                 out.anomalies.push(Anomaly { prefixes: prefixes.to_vec(), routers, outcome, wheel });
             }
         }
-        out.anomalies.extend(self.self_resolution(solution));
         out
     }
 
@@ -333,6 +360,7 @@ impl Plane<'_> {
         for (prefix, number) in solution.by_prefix.iter() {
             let state = &solution.classes[*number as usize].state;
             for (router, best) in state.best.iter().enumerate().filter(|(_, b)| **b != NONE) {
+                // the next hop is the same in what another destination told
                 let route = solution.shared.routes.get(state.slots[*best as usize].route);
                 let Some(hop) = route.attributes.next_hop.filter(|h| !route.kind.is_local() && prefix.contains(*h)) else { continue };
                 let by_others = self.fabric.match_length(router, hop).is_some_and(|length| length >= prefix.length());

@@ -2,8 +2,9 @@
 
 use crate::compare::Step;
 use crate::plane::{NONE, Plane};
+use crate::queue::Schedule;
 use crate::solution::Solution;
-use crate::solve::{Schedule, State};
+use crate::solve::State;
 use crate::tables::OrderDependent;
 use bgp::Prefix;
 use core::fmt::Write as _;
@@ -159,19 +160,29 @@ impl<'n> Plane<'n> {
         out
     }
 
+    /// Returns planes of the same network in which things come in another order that may matter: sessions ([`Plane::arrivals`]), and
+    /// aggregates of several routers.
+    pub fn in_other_orders<'s>(&'s self, solution: &Solution) -> impl Iterator<Item = Plane<'n>> + use<'s, 'n> {
+        let orders = self.arrivals(solution).into_iter().map(|arrival| self.in_order(&arrival));
+        orders.chain(self.rivals(solution))
+    }
+
     /// Tells where the choice is another when sessions come up in another order.
     #[must_use]
     pub fn order_dependent(&self, solution: &Solution) -> Vec<OrderDependent> {
         let mut rows: BTreeMap<(Prefix, usize), Differing> = BTreeMap::new();
-        for arrival in self.arrivals(solution) {
-            let plane = self.in_order(&arrival);
-            let other = plane.solve_all(Schedule::First);
+        let mut against = |other: &Solution| {
             let prefixes: BTreeSet<Prefix> = solution.prefixes().chain(other.prefixes()).collect();
             for prefix in prefixes {
                 for router in 0..self.nodes.len() {
-                    self.compare(&prefix, router, solution, &other, &mut rows);
+                    self.compare(&prefix, router, solution, other, &mut rows);
                 }
             }
+        };
+        self.in_other_orders(solution).for_each(|plane| against(&plane.solve_all(Schedule::First)));
+        // which of a neighbour's further paths came last is heard by those behind, and no order of sessions tells it
+        if solution.classes.iter().any(|c| c.state.said.iter().any(|(step, _)| *step == Step::Nothing)) {
+            Schedule::ALL.into_iter().filter(|s| *s != Schedule::First).for_each(|s| against(&self.solve_all(s)));
         }
         // of two paths that are equal in all, the one that came last stays: further paths of one neighbour
         for solved in &solution.classes {
@@ -200,6 +211,40 @@ impl<'n> Plane<'n> {
         rows.into_iter().map(tell).collect()
     }
 
+    /// Planes in which routers that hear of an aggregate like their own have made it before, or one of them has not.
+    fn rivals(&self, solution: &Solution) -> Vec<Plane<'n>> {
+        let made = |router: usize| {
+            let bgp = self.network.routers[router].config.bgp.as_ref();
+            bgp.is_some_and(|b| b.wider.aggregates.iter().any(|a| a.prefix.family() == self.family))
+        };
+        let all: Vec<usize> = (0..self.nodes.len()).filter(|r| made(*r) && self.nodes[*r].rules.profile.takes_for_own_aggregate).collect();
+        let with = |yields: BTreeSet<usize>| {
+            let mut plane = Plane::new(self.network, self.family);
+            plane.yields = Some(yields);
+            plane
+        };
+        // an aggregate that only one router makes has no rival
+        if all.len() < 2 {
+            return Vec::new();
+        }
+        let first = with(BTreeSet::new());
+        let own = first.solve_all(Schedule::First);
+        let hears = |router: &usize| {
+            let place = first.local_slot(*router, crate::Kind::Aggregate);
+            let made = own.depends.made.iter().filter(|(_, routes)| routes.iter().any(|(slot, _)| *slot == place));
+            made.filter_map(|(prefix, _)| own.class_of(prefix)).any(|solved| {
+                let other = |s: &u32| first.slot_half[*s as usize] != NONE && solved.state.slots[*s as usize].route != NONE;
+                first.nodes[*router].slots.clone().any(|s| other(&s))
+            })
+        };
+        let rivals: Vec<usize> = all.into_iter().filter(hears).collect();
+        if rivals.is_empty() && own.depends.made == solution.depends.made {
+            return Vec::new();
+        }
+        let others: Vec<Plane<'n>> = rivals.iter().map(|r| with(BTreeSet::from([*r]))).collect();
+        [first].into_iter().chain(others).collect()
+    }
+
     fn compare(&self, prefix: &Prefix, router: usize, a: &Solution, b: &Solution, rows: &mut BTreeMap<(Prefix, usize), Differing>) {
         let best = |s: &Solution| {
             let state = &s.class_of(prefix)?.state;
@@ -218,11 +263,17 @@ impl<'n> Plane<'n> {
         row.paths |= paths;
     }
 
-    /// The AS paths that a router holds, and from whom.
+    /// The paths that a router holds, with all that its neighbours may see of them, and from whom.
     fn held(&self, solution: &Solution, state: &State, router: usize) -> BTreeSet<(String, String)> {
         let slots = self.nodes[router].slots.clone();
         let held = slots.map(|s| (s, state.slots[s as usize].route)).filter(|(_, r)| *r != NONE);
-        held.map(|(s, r)| (self.name_of(s), solution.shared.routes.get(r).attributes.as_path.to_string())).collect()
+        let told = |r: u32| {
+            let route = solution.shared.routes.get(r);
+            let a = &route.attributes;
+            let rest = (a.next_hop, a.med, a.local_pref, a.origin, &a.communities, &a.large_communities, &route.extended);
+            format!("{} {rest:?}", a.as_path)
+        };
+        held.map(|(s, r)| (self.name_of(s), told(r))).collect()
     }
 }
 

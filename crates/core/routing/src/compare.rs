@@ -35,6 +35,8 @@ pub enum Step {
     ConfedOverIbgp,
     /// Lower IGP metric to the next hop.
     IgpMetric,
+    /// Shorter CLUSTER_LIST where the IGP metric is the same (`maximum-paths ibgp … equal-cluster-length`).
+    ClusterLengthAsMetric,
     /// Both external: the one already chosen stays.
     Oldest,
     /// Lower ORIGINATOR_ID or router id.
@@ -68,7 +70,7 @@ impl Step {
             Self::IgpMetric => "igp_metric",
             Self::Oldest => "oldest",
             Self::RouterId => "router_id",
-            Self::ClusterLength => "cluster_length",
+            Self::ClusterLength | Self::ClusterLengthAsMetric => "cluster_length",
             Self::LocalConfigured => "local_origin",
             Self::NextHop => "next_hop",
             Self::NeighbourAddress | Self::Nothing => "neighbour_address",
@@ -90,7 +92,7 @@ impl Step {
             Self::Med => "MED",
             Self::EbgpOverIbgp => "Peer Type",
             Self::ConfedOverIbgp => "Confed Peer Type",
-            Self::IgpMetric => "IGP Metric",
+            Self::IgpMetric | Self::ClusterLengthAsMetric => "IGP Metric",
             Self::Oldest => "Older Path",
             Self::RouterId => "Router ID",
             Self::ClusterLength => "Cluster length",
@@ -232,7 +234,7 @@ impl Rules {
         }
         let internal = |c: &Candidate| c.sort == Sort::Internal && !c.key.local;
         if self.equal_cluster_length && internal(new) && internal(old) && a.clusters != b.clusters {
-            return told(a.clusters < b.clusters, Step::ClusterLength);
+            return told(a.clusters < b.clusters, Step::ClusterLengthAsMetric);
         }
         if self.confederation && (new.sort == Sort::Confed) != (old.sort == Sort::Confed) && (internal(new) || internal(old)) {
             return told(new.sort == Sort::Confed, Step::ConfedOverIbgp);

@@ -32,11 +32,11 @@ pub struct Moved {
     pub after: Option<Choice>,
 }
 
-/// The same without words: routers and destinations by position.
+/// The same without words, for all routers at once: routers and destinations by position.
 #[derive(Clone, Debug)]
 pub struct Move {
-    /// Router by position.
-    pub router: usize,
+    /// Routers by position, in order.
+    pub routers: Arc<[usize]>,
     /// Prefixes that changed alike.
     pub prefixes: Arc<Vec<Prefix>>,
     /// Destination before; absent: it was not known.
@@ -55,8 +55,9 @@ impl Plane<'_> {
     /// Returns a router's choice for a destination by its position.
     #[must_use]
     pub fn choice_at(&self, solution: &Solution, router: usize, destination: usize) -> Option<Choice> {
-        let (from, route) = self.exit(solution.classes.get(destination)?, router)?;
-        let a = &solution.shared.routes.get(route).attributes;
+        let solved = solution.classes.get(destination)?;
+        let (from, route) = self.exit(solved, router)?;
+        let a = &solved.route(route, &solution.shared).attributes;
         Some(Choice { from, next_hop: a.next_hop, as_path: a.as_path.to_string() })
     }
 
@@ -75,27 +76,26 @@ impl Plane<'_> {
     /// Compares this plane's solution with what another made of the network after a change; routers are the same, in the same order.
     #[must_use]
     pub fn moved(&self, before: &Solution, plane: &Plane<'_>, after: &Solution) -> Vec<Moved> {
-        let told = |m: Move| Moved {
-            router: self.network.routers[m.router].name.clone(),
+        let told = |m: &Move, router: usize| Moved {
+            router: self.network.routers[router].name.clone(),
             prefixes: m.prefixes.to_vec(),
-            before: m.before.and_then(|n| self.choice_at(before, m.router, n)),
-            after: m.after.and_then(|n| plane.choice_at(after, m.router, n)),
+            before: m.before.and_then(|n| self.choice_at(before, router, n)),
+            after: m.after.and_then(|n| plane.choice_at(after, router, n)),
         };
-        self.moves(before, plane, after).into_iter().map(told).collect()
+        let moves = self.moves(before, plane, after);
+        moves.iter().flat_map(|m| m.routers.iter().map(move |router| told(m, *router))).collect()
     }
 
-    /// The same without words. Destinations that both solutions share are not looked at.
+    /// The same without words. Destinations that both solutions share are not looked at, and of those that are alike one.
     #[must_use]
     pub fn moves(&self, before: &Solution, plane: &Plane<'_>, after: &Solution) -> Vec<Move> {
         // prefixes that stand in one destination before and one after are compared once
-        let mut pairs: BTreeMap<(u32, u32), Arc<Vec<Prefix>>> = BTreeMap::new();
+        let mut pairs: Vec<(u32, u32, Arc<Vec<Prefix>>)> = Vec::new();
         let mut others: BTreeMap<(u32, u32), Vec<Prefix>> = BTreeMap::new();
         for (n, is) in (0..).zip(&after.classes) {
             match before.classes.get(n as usize) {
                 Some(was) if Arc::ptr_eq(was, is) => {}
-                Some(was) if Arc::ptr_eq(&was.prefixes, &is.prefixes) => {
-                    pairs.insert((n, n), Arc::clone(&is.prefixes));
-                }
+                Some(was) if Arc::ptr_eq(&was.prefixes, &is.prefixes) => pairs.push((n, n, Arc::clone(&is.prefixes))),
                 _ => {
                     for prefix in is.prefixes.iter() {
                         others.entry((before.number_of(prefix).unwrap_or(NONE), n)).or_default().push(*prefix);
@@ -110,21 +110,41 @@ impl Plane<'_> {
                 gone.for_each(|p| others.entry((n, NONE)).or_default().push(*p));
             }
         }
-        pairs.extend(others.into_iter().map(|(pair, prefixes)| (pair, Arc::new(prefixes))));
-        let mut out = Vec::new();
-        for ((old, new), prefixes) in pairs {
+        let one_by_one = !others.is_empty();
+        pairs.extend(others.into_iter().map(|((old, new), prefixes)| (old, new, Arc::new(prefixes))));
+        if one_by_one {
+            pairs.sort_by_key(|(old, new, _)| (*old, *new));
+        }
+        let place = |n: u32| (n != NONE).then_some(n as usize);
+        let mut known: BTreeMap<[usize; 4], Arc<[usize]>> = BTreeMap::new();
+        let mut out = Vec::with_capacity(pairs.len());
+        for (old, new, prefixes) in pairs {
             let (was, is) = (before.classes.get(old as usize), after.classes.get(new as usize));
-            for router in 0..self.nodes.len() {
-                let (a, b) = (was.and_then(|w| self.exit(w, router)), is.and_then(|i| plane.exit(i, router)));
-                let same = match (a, b) {
+            let moved = |in_one_tongue: bool| -> Arc<[usize]> {
+                let same = |router: usize| match (was.and_then(|w| self.exit(w, router)), is.and_then(|i| plane.exit(i, router))) {
                     (None, None) => true,
-                    (Some((from, x)), Some((to, y))) => from == to && is_same_way(before, x, after, y),
+                    (Some((from, x)), Some((to, y))) if from == to => {
+                        if in_one_tongue {
+                            is_same_way(before, x, after, y)
+                        } else {
+                            is_said_same(before, (was, x), after, (is, y))
+                        }
+                    }
                     _ => false,
                 };
-                if !same {
-                    let place = |n: u32| (n != NONE).then_some(n as usize);
-                    out.push(Move { router, prefixes: Arc::clone(&prefixes), before: place(old), after: place(new) });
+                (0..self.nodes.len()).filter(|router| !same(*router)).collect()
+            };
+            let routers = match was.zip(is) {
+                // routes by the numbers that both states have for them: of destinations that are alike it comes out alike
+                Some((was, is)) if is_in_one_tongue(was, is) => {
+                    let at = |solved: &Arc<Solved>| [Arc::as_ptr(&solved.state) as usize, Arc::as_ptr(solved.named()) as usize];
+                    let ([a, b], [c, d]) = (at(was), at(is));
+                    Arc::clone(known.entry([a, b, c, d]).or_insert_with(|| moved(true)))
                 }
+                _ => moved(false),
+            };
+            if !routers.is_empty() {
+                out.push(Move { routers, prefixes, before: place(old), after: place(new) });
             }
         }
         out
@@ -138,5 +158,20 @@ fn is_same_way(before: &Solution, a: u32, after: &Solution, b: u32) -> bool {
         return true;
     }
     let (a, b) = (&before.shared.routes.get(a).attributes, &after.shared.routes.get(b).attributes);
+    a.next_hop == b.next_hop && a.as_path == b.as_path
+}
+
+/// Says whether the numbers of two states are those of one destination's routes, so that they can be held against each other as they are.
+fn is_in_one_tongue(was: &Arc<Solved>, is: &Arc<Solved>) -> bool {
+    // who tells is announced as before but for what came by sessions that are no more: others tell nobody. By prefix: what was carried over
+    // from an earlier round is told by a destination that had another number there
+    let same = || Arc::ptr_eq(&was.prefixes, &is.prefixes) && was.named().prefix == is.named().prefix;
+    (was.told_by.is_none() && is.told_by.is_none()) || Arc::ptr_eq(was.named(), is.named()) || same()
+}
+
+/// The same of routes that are said by other numbers.
+fn is_said_same(before: &Solution, (was, a): (Option<&Arc<Solved>>, u32), after: &Solution, (is, b): (Option<&Arc<Solved>>, u32)) -> bool {
+    let (Some(was), Some(is)) = (was, is) else { return false };
+    let (a, b) = (&was.route(a, &before.shared).attributes, &is.route(b, &after.shared).attributes);
     a.next_hop == b.next_hop && a.as_path == b.as_path
 }

@@ -98,7 +98,7 @@ impl Plane<'_> {
     pub fn explain_choice(&self, solution: &mut Solution, router: usize, prefix: &Prefix) -> Option<Explanation> {
         let number = solution.number_of(prefix)? as usize;
         let solved: &Solved = &solution.classes[number];
-        let state = &solved.state;
+        let state = &*solved.state;
         let best = state.best[router];
         let shared = &mut solution.shared;
         let mut losers = self.with_candidates(router, state, shared, |rules, list| {
@@ -109,7 +109,7 @@ impl Plane<'_> {
         losers.sort_unstable_by_key(|(slot, step, ..)| (*step, *slot));
         let losers = losers.into_iter().map(|(slot, step, mine, theirs)| {
             let value =
-                |slot: u32, metric: u32| self.value(shared.routes.get(state.slots[slot as usize].route), slot, step, metric, router);
+                |slot: u32, metric: u32| self.value(solved.route(state.slots[slot as usize].route, shared), slot, step, metric, router);
             Loser { from: self.name_of(slot), step: step.name(), best_has: value(best, mine), this_has: value(slot, theirs) }
         });
         let losers: Vec<Loser> = losers.collect();
@@ -121,7 +121,7 @@ impl Plane<'_> {
             };
             let value = |slot: u32| {
                 let route = state.slots[slot as usize].route;
-                if route == NONE { String::new() } else { self.value(shared.routes.get(route), slot, step, metric(slot), router) }
+                if route == NONE { String::new() } else { self.value(solved.route(route, shared), slot, step, metric(slot), router) }
             };
             Loser { from: self.name_of(against), step: step.name(), best_has: value(best), this_has: value(against) }
         });
@@ -155,7 +155,7 @@ impl Plane<'_> {
             }
             Step::IgpMetric => metric.to_string(),
             Step::RouterId => a.originator_id.or(half.map(|h| h.from_id)).map_or_else(String::new, |i| i.to_string()),
-            Step::ClusterLength => a.cluster_list.len().to_string(),
+            Step::ClusterLength | Step::ClusterLengthAsMetric => a.cluster_list.len().to_string(),
             Step::LocalOrigin | Step::LocalConfigured => if route.kind.is_local() { route.kind.name() } else { "learned" }.to_owned(),
             Step::NextHop => a.next_hop.map_or_else(String::new, |h| h.to_string()),
             Step::NeighbourAddress | Step::Nothing => half.map_or_else(String::new, |h| h.from_address.to_string()),
@@ -180,24 +180,18 @@ impl Plane<'_> {
                 Some(r) => r.name.clone(),
                 None => address.to_string(),
             };
-            let (first, count) = self.half_slots[h as usize];
-            let sender = if half.from == OUTSIDE {
-                NONE
-            } else if count == 1 {
-                solved.state.best[half.from as usize]
-            } else {
-                self.nodes[half.from as usize].slots.start + (at - first)
-            };
+            let (first, _) = self.half_slots[h as usize];
+            let sender = if half.from == OUTSIDE { NONE } else { self.place_behind(h, at - first, &solved.state) };
             let (exported, imported) = Default::default();
             let sent = if sender == NONE { NONE } else { solved.state.slots[sender as usize].route };
             let arrived = if sent != NONE {
-                self.both_ends(&solved.class, h, sender, shared.routes.get(sent), Some([&exported, &imported])).ok()
+                self.both_ends(&solved.class, h, sender, solved.route(sent, shared), Some([&exported, &imported])).ok()
             } else {
                 self.outside_route(solved, at, shared, &imported)
             };
             let held = arrived.or_else(|| {
                 let there = solved.state.slots[at as usize].route;
-                (there != NONE).then(|| shared.routes.get(there).clone())
+                (there != NONE).then(|| solved.route(there, shared).clone())
             });
             let (from, to) = (name(half.from, half.from_address), name(half.to, half.to_address));
             out.push(Hop {
@@ -230,7 +224,7 @@ impl Plane<'_> {
     fn made(&self, solved: &Solved, slot: u32, shared: &crate::Shared) -> Made {
         let router = self.router_of(slot);
         let node = &self.network.routers[router];
-        let route = shared.routes.get(solved.state.slots[slot as usize].route);
+        let route = solved.route(solved.state.slots[slot as usize].route, shared);
         let prefix = &solved.class.prefix;
         let policy = node.config.bgp.as_ref().and_then(|b| match route.kind {
             crate::Kind::Network => b.networks.iter().find(|n| n.prefix == *prefix)?.policy.clone(),
@@ -303,7 +297,7 @@ impl Plane<'_> {
             if best == NONE {
                 continue;
             }
-            if let Err(stop) = self.explain(&solved.class, h as u32, best, &solved.state, shared) {
+            if let Err(stop) = self.explain(solved, h as u32, best, shared) {
                 out.push(Stopped { from: self.network.routers[half.from as usize].name.clone(), why: stop.to_string() });
             }
         }

@@ -479,7 +479,9 @@ impl Domain {
     }
 }
 
-fn is_loopback(name: &str) -> bool {
+/// Says by its name that an interface is a loopback: no wire is on it, and it is up with its router.
+#[must_use]
+pub fn is_loopback(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
     name == "lo" || name.starts_with("lo0") || name.starts_with("loopback") || name.starts_with("dummy") || name.starts_with("system")
 }

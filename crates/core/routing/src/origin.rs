@@ -4,7 +4,7 @@ use crate::plane::Plane;
 use crate::policy::{Question, Verdict};
 use crate::route::{Kind, Route};
 use crate::session::OUTSIDE;
-use crate::solve::Shared;
+use crate::shared::Shared;
 use crate::transfer::{LOCAL_WEIGHT, add};
 use bgp::{AsPath, Asn, Community, Family, Origin, PathAttributes, Prefix, Segment};
 use config::{Aggregate, Protocol};
@@ -113,7 +113,7 @@ impl Plane<'_> {
         accepts.then_some(route)
     }
 
-    /// Makes an aggregate of its contributors' routes (`bgp_aggregate_route`); `None` without one.
+    /// Makes an aggregate of its contributors' routes (`bgp_aggregate_route`), before graceful shutdown and its policy; `None` without one.
     pub(crate) fn aggregate(&self, router: usize, aggregate: &Aggregate, contributors: &[&Route]) -> Option<Route> {
         let bgp = self.network.routers[router].config.bgp.as_ref()?;
         if contributors.is_empty() {
@@ -142,6 +142,12 @@ impl Plane<'_> {
         } else {
             a.atomic_aggregate = true;
         }
+        Some(route)
+    }
+
+    /// Does to an aggregate what the router is told to; `None`: its policy rejects it.
+    pub(crate) fn finished(&self, router: usize, aggregate: &Aggregate, mut route: Route) -> Option<Route> {
+        let bgp = self.network.routers[router].config.bgp.as_ref()?;
         if bgp.wider.graceful_shutdown {
             sink(&mut route);
         }

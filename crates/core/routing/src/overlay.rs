@@ -133,6 +133,7 @@ impl Plane<'_> {
             prefixes_matter: self.prefixes_matter,
             stage: self.stage.clone(),
             patient: self.patient.clone(),
+            yields: self.yields.clone(),
             delta: None,
         }
     }
@@ -231,6 +232,15 @@ impl Plane<'_> {
         // who passed something on before has to take it back
         let listens = old.listens && !more && here.iter().all(inside);
         let before = config.before.bgp.as_ref();
+        // who sends several paths has places for those that it may pass on, which clients decide
+        let clients = |b: Option<&BgpConfig>| {
+            let all = b.into_iter().flat_map(|b| &b.neighbors);
+            let client = |n: &Neighbor| n.families.get(&self.family).is_some_and(|f| f.route_reflector_client);
+            all.filter(|(_, n)| client(n)).map(|(a, _)| *a).collect::<BTreeSet<_>>()
+        };
+        if delta.renumbered.is_none() && old.sends_more && clients(before) != clients(router.config.bgp.as_ref()) {
+            return None;
+        }
         for h in &old.outs {
             let half = &self.halves[*h as usize];
             let mode = before.and_then(|b| crate::session::family_of(b, half.to_address, self.family)).map(|f| f.wider.add_path_send);

@@ -36,6 +36,8 @@ pub(crate) struct Node {
     pub listens: bool,
     /// It sends more than its best path to someone.
     pub sends_more: bool,
+    /// It has aggregates, conditions, default routes to send, or limits: what other destinations hold matters to it.
+    pub dependents: bool,
     /// It looks at nothing of a path but its length, its first AS and the network's ASes.
     pub blind: bool,
     /// ASes that it takes for its own, or uses toward others.
@@ -67,6 +69,8 @@ pub struct Plane<'n> {
     pub(crate) stage: Vec<u16>,
     /// Routers that hear everything before they choose, in the last stage.
     pub(crate) patient: BTreeSet<usize>,
+    /// Routers that make no aggregate which they hear from another; `None`: where contributors come by the same sessions as it does.
+    pub(crate) yields: Option<BTreeSet<usize>>,
     /// What differs from the plane that this one was made from.
     pub(crate) delta: Option<Delta>,
 }
@@ -126,6 +130,7 @@ impl<'n> Plane<'n> {
             prefixes_matter,
             stage: Vec::new(),
             patient: BTreeSet::new(),
+            yields: None,
             delta: None,
         }
     }
@@ -147,6 +152,7 @@ impl<'n> Plane<'n> {
             bgp,
             policies: &node.policies,
             requires_policy: node.requires_policy,
+            checks_sent_paths: node.rules.profile.checks_sent_paths,
             flaps: self.network.flaps.as_deref(),
             vrps: self.vrps_of(router),
             trace: None,
@@ -221,11 +227,19 @@ fn path_counts(network: &Blueprint, halves: &[Half], inward: &[Vec<u32>], family
     // who hears several paths sends as many on; routers that do so in a circle come to the bound
     for _ in 0..ADD_PATH_DEPTH_MAX {
         for &h in &more {
-            let held = inward[halves[h].from as usize].iter().map(|g| counts[*g as usize]).sum::<u32>();
+            let passed = inward[halves[h].from as usize].iter().filter(|g| passes_on(network, &halves[**g as usize], &halves[h], family));
+            let held = passed.map(|g| counts[*g as usize]).sum::<u32>();
             counts[h] = (LOCAL_SLOTS + held).min(ADD_PATHS_MAX);
         }
     }
     counts
+}
+
+/// Says whether a router may pass on over `out` what comes by `into`: inside an AS only a reflector does (RFC 4456).
+pub(crate) fn passes_on(network: &Blueprint, into: &Half, out: &Half, family: Family) -> bool {
+    let inside = into.to_sort == Sort::Internal && out.from_sort == Sort::Internal;
+    let back = || Half { from: out.to, to: out.from, from_address: out.to_address, ..out.clone() };
+    !inside || from_client(network, into, family) || from_client(network, &back(), family)
 }
 
 pub(crate) fn sends_more(network: &Blueprint, half: &Half, family: Family) -> bool {
@@ -255,6 +269,12 @@ pub(crate) fn node(router: &crate::blueprint::Router, family: Family) -> Node {
     let policies = Policies::new(&router.config.policy, bgp);
     let lists = |s: &config::NeighborFamily| s.wider.prefix_list_in.is_some() || s.wider.prefix_list_out.is_some();
     let filters = |s: &config::NeighborFamily| s.wider.distribute_list_in.is_some() || s.wider.distribute_list_out.is_some();
+    let depends =
+        |f: &config::NeighborFamily| f.wider.default_originate.is_some() || f.wider.conditional.is_some() || f.max_prefix.is_some();
+    let dependents = bgp.is_some_and(|b| {
+        let mut sessions = b.neighbors.values().chain(b.wider.groups.values()).filter_map(|n| n.families.get(&family));
+        b.wider.aggregates.iter().any(|a| a.prefix.family() == family) || sessions.any(depends)
+    });
     let mut families = bgp.into_iter().flat_map(|b| b.neighbors.values().chain(b.wider.groups.values())).flat_map(|n| n.families.values());
     Node {
         prefixes_matter: policies.prefixes_matter() || families.any(|s| lists(s) || filters(s)),
@@ -272,6 +292,7 @@ pub(crate) fn node(router: &crate::blueprint::Router, family: Family) -> Node {
         cluster: bgp.and_then(|b| b.cluster_id),
         listens: false,
         sends_more: false,
+        dependents,
         blind: crate::alike::is_blind(&router.config),
         ases: crate::alike::ases(&router.config),
         slots: 0..0,

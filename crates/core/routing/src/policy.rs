@@ -318,9 +318,11 @@ impl Policies {
                 }
                 WiderCondition::NextHop(address) => a.next_hop == Some(*address),
                 WiderCondition::Med(v) => a.med.unwrap_or(0) == *v,
-                // what the router makes itself has the default before it has the attribute (bgpd, `bgp_attr_default_set`)
+                // what the router makes itself has the default before it has the attribute, an aggregate has not (FRR 8.4,
+                // `bgp_attr_default_set`, `bgp_attr_aggregate_intern`)
                 WiderCondition::LocalPref(v) => {
-                    a.local_pref.unwrap_or(if route.kind.is_local() { self.default_local_pref } else { 0 }) == *v
+                    let has_default = route.kind.is_local() && route.kind != crate::Kind::Aggregate;
+                    a.local_pref.unwrap_or(if has_default { self.default_local_pref } else { 0 }) == *v
                 }
                 WiderCondition::Origin(o) => a.origin == *o,
                 WiderCondition::Peer(address) => q.neighbor == Some(*address),

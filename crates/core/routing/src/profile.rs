@@ -94,12 +94,20 @@ pub struct Profile {
     pub beside: Beside,
     /// The last step.
     pub last: LastStep,
+    /// Announcements that one neighbour may make before its session goes down, beyond the limit that is configured.
+    pub beyond_limit: u32,
+    /// Paths that name the neighbour's AS are held back from it where the configuration asks for that.
+    pub checks_sent_paths: bool,
+    /// An aggregate that looks like the router's own stands for it when it was heard first.
+    pub takes_for_own_aggregate: bool,
     /// Origin validation says "not found" of a path that ends with a set, whatever VRPs cover its prefix. RFC 6811 §2 says "invalid" then.
     pub set_is_not_found: bool,
 }
 
 impl Profile {
-    /// FRR 8.4, profile traditional, as Debian builds it (`--enable-multipath=256`; bgpd/bgp_vty.c, bgp_route.c, bgp_rpki.c).
+    /// FRR 8.4, profile traditional, as Debian builds it (`--enable-multipath=256`; bgpd/bgp_vty.c, bgp_route.c, bgp_rpki.c). As seen of
+    /// 8.4.4: a session with `maximum-prefix 2` stays with three prefixes and goes down at the fourth, because bgpd counts before it adds;
+    /// and `sender-as-path-loop-detection` holds nothing back.
     pub const FRR: Self = Self {
         weight: true,
         tie_break: TieBreak::RouterIdFirst,
@@ -112,6 +120,9 @@ impl Profile {
         oldest: Oldest::External,
         beside: Beside::NeighbourAs,
         last: LastStep::Neighbour,
+        beyond_limit: 1,
+        checks_sent_paths: false,
+        takes_for_own_aggregate: true,
         set_is_not_found: true,
     };
 
@@ -125,6 +136,9 @@ impl Profile {
         requires_policy: true,
         sends_back: false,
         beside: Beside::SameLength,
+        beyond_limit: 0,
+        checks_sent_paths: true,
+        takes_for_own_aggregate: false,
         set_is_not_found: false,
         ..Self::FRR
     };
@@ -167,6 +181,23 @@ impl Profile {
     /// Software that is not known, read as OpenConfig: RFC 4271 §9.1.2.2 (MEDs within neighbour-AS groups, router id before address), no
     /// weight, one path (openconfig-bgp: `maximum-paths` is 1), one AS path side by side (`allow-multiple-as` is off).
     pub const OPEN_CONFIG: Self = Self { weight: false, local_origin: LocalOrigin::ByPreference, beside: Beside::SamePath, ..Self::EOS };
+
+    /// The profiles by the names that a network's description has for them.
+    pub const NAMED: [(&'static str, Self); 7] = [
+        ("frr", Self::FRR),
+        ("eos", Self::EOS),
+        ("junos", Self::JUNOS),
+        ("iosxr", Self::IOS_XR),
+        ("ios", Self::IOS),
+        ("nokia", Self::NOKIA),
+        ("openconfig", Self::OPEN_CONFIG),
+    ];
+
+    /// Returns the profile of that name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        Self::NAMED.iter().find(|(n, _)| *n == name).map(|(_, profile)| *profile)
+    }
 
     /// Returns the profile of the software that reads a configuration.
     #[must_use]

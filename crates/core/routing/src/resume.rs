@@ -1,14 +1,16 @@
 //! The tables after a change, from those before it: each destination goes on from where it had come to rest, and only what the change
 //! touches is said again. What it does not touch is shared.
 
-use crate::alike::{ALONE, Sayings, Told, likeness};
+use crate::alike::{ALONE, Likeness, likeness};
 use crate::blueprint::Feed;
 use crate::origin::on_the_wire;
 use crate::overlay::Delta;
 use crate::plane::{NONE, Plane};
+use crate::queue::{Queue, Schedule};
 use crate::session::OUTSIDE;
+use crate::shared::Shared;
 use crate::solution::{Dependent, Solution, Solved, in_parts};
-use crate::solve::{Class, Queue, Schedule, Shared, State};
+use crate::solve::{Class, State};
 use bgp::Prefix;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -73,7 +75,7 @@ impl Plane<'_> {
             touched: delta.touched.clone(),
             choosers: delta.choosers.clone(),
             lists: delta.lists.clone(),
-            alike: self.blind().is_some_and(|ases| ases.is_subset(&before.ases)),
+            alike: self.is_blind_within(&before.ases),
             ..Look::default()
         };
         solution.round += 1;
@@ -184,7 +186,7 @@ impl Plane<'_> {
         let said = delta.renumbered.as_ref()?;
         let place = |p: u32| if p == NONE { NONE } else { said.places[p as usize] };
         for (number, solved) in (0..).zip(solution.classes.iter_mut()) {
-            let old = &solved.state;
+            let old = &*solved.own_state(&mut solution.shared);
             let mut state = self.blank();
             for (p, slot) in old.slots.iter().enumerate() {
                 if let Some(new) = state.slots.get_mut(place(p as u32) as usize) {
@@ -202,7 +204,7 @@ impl Plane<'_> {
             let direction = |h: &u32| Some(said.halves[*h as usize]).filter(|h| *h != NONE);
             class.withheld = class.withheld.iter().filter_map(direction).collect();
             class.granted = class.granted.iter().filter_map(direction).collect();
-            *solved = Arc::new(Solved { class: Arc::new(class), prefixes: Arc::clone(&solved.prefixes), state, like: ALONE });
+            *solved = Arc::new(Solved::own(Arc::new(class), Arc::clone(&solved.prefixes), state, ALONE));
         }
         let mut depends = Dependent::clone(&solution.depends);
         for made in depends.made.values_mut() {
@@ -328,10 +330,13 @@ impl Plane<'_> {
                     leaving.entry(old).or_default().extend(&prefixes);
                 }
             }
-            let state = from.as_ref().map_or_else(|| self.blank_for(&class, &mut solution.shared), |f| f.state.clone());
+            let state = match &from {
+                Some(from) => from.own_state(&mut solution.shared).into_owned(),
+                None => self.blank_for(&class, &mut solution.shared),
+            };
             was.insert(number, old_class);
             let prefixes = from.filter(|_| whole).map_or_else(|| Arc::new(prefixes), |f| Arc::clone(&f.prefixes));
-            let solved = Arc::new(Solved { class: Arc::new(class), prefixes, state, like: ALONE });
+            let solved = Arc::new(Solved::own(Arc::new(class), prefixes, state, ALONE));
             if whole { solution.classes[number as usize] = solved } else { solution.classes.push(solved) }
         }
         for (old, gone) in leaving {
@@ -367,40 +372,52 @@ impl Plane<'_> {
         threads: usize,
     ) {
         let (classes, round) = (&solution.classes, solution.round);
+        let alike = |n: &u32| look.alike && classes[*n as usize].like != ALONE && !was.contains_key(n) && !to_decide.contains_key(n);
+        // the first of each kind is worked out, and tells the others
+        let mut firsts: BTreeMap<(Likeness, Vec<u64>), u32> = BTreeMap::new();
+        let mut todo: Vec<u32> = Vec::new();
+        let mut others: Vec<(u32, u32)> = Vec::new();
+        for n in numbers {
+            let solved = &classes[*n as usize];
+            let first = if alike(n) { *firsts.entry((solved.like, self.marks_of(look, &solved.class.prefix))).or_insert(*n) } else { *n };
+            if first == *n { todo.push(*n) } else { others.push((first, *n)) }
+        }
         let work = |part: &[u32], shared: &mut Shared| -> Vec<(u32, Solved)> {
             let mut queue = Queue::new(Schedule::First, self.halves.len());
-            let (mut todo, mut told, mut sayings) = (Work::default(), Told::new(), Sayings::default());
-            let mut out: Vec<(u32, Solved)> = Vec::new();
-            for n in part {
+            let mut todo = Work::default();
+            let one = |n: &u32| {
                 let solved = &classes[*n as usize];
-                let lost = to_decide.get(n).map_or(&[][..], |l| l);
-                let alike = look.alike && solved.like != ALONE && !was.contains_key(n) && lost.is_empty();
-                let kind = alike.then(|| (solved.like, self.marks_of(look, &solved.class.prefix)));
-                let first = kind.as_ref().and_then(|k| told.get(k)).copied();
-                if let Some((_, None)) = first {
-                    continue;
-                }
-                let said = first.and_then(|(first, at)| {
-                    let ((_, done), was) = (out.get(at?)?, &classes[first as usize]);
-                    let state = sayings.say(&was.class, &done.state, &solved.class, Some((&was.state, &solved.state)), shared)?;
-                    Some(Solved { class: self.without_gone(solved, look), prefixes: Arc::clone(&solved.prefixes), state, like: done.like })
-                });
                 let old = was.get(n).map_or(&*solved.class, |w| w);
-                let done = said.or_else(|| self.go_on_with(solved, old, look, lost, shared, &mut queue, &mut todo));
-                if let (Some(kind), None) = (kind, first) {
-                    told.insert(kind, (*n, done.is_some().then_some(out.len())));
+                let lost = to_decide.get(n).map_or(&[][..], |l| l);
+                let mut done = self.go_on_with(solved, old, look, lost, shared, &mut queue, &mut todo)?;
+                if alike(n) && !done.state.is_restless() {
+                    done.like = likeness(round, *n);
                 }
-                out.extend(done.map(|mut done| {
-                    if alike && first.is_none() && !done.state.is_restless() {
-                        done.like = likeness(round, *n);
-                    }
-                    (*n, done)
-                }));
-            }
-            out
+                Some((*n, done))
+            };
+            part.iter().filter_map(one).collect()
         };
         // a part gives fewer results than it has destinations; renumbering goes by result
-        let done = in_parts(numbers, threads, &mut solution.shared, work, |(_, s), said| s.state.renumber(said));
+        let renumber = |(_, s): &mut (u32, Solved), said: &crate::route::Renumbered| Arc::make_mut(&mut s.state).renumber(said);
+        let mut done = in_parts(&todo, threads, &mut solution.shared, work, renumber);
+        let mut told: Vec<(u32, Solved)> = Vec::with_capacity(others.len());
+        let mut untold: Vec<u32> = Vec::new();
+        let places: BTreeMap<u32, usize> = done.iter().zip(0..).map(|((n, _), at)| (*n, at)).collect();
+        let mut tells: BTreeMap<usize, bool> = BTreeMap::new();
+        for (first, n) in others {
+            // where nothing changed for the first, nothing does for the others
+            let Some(at) = places.get(&first) else { continue };
+            let (first, solved) = (&done[*at].1, &classes[n as usize]);
+            if *tells.entry(*at).or_insert_with(|| first.like != ALONE && first.can_tell(&solution.shared)) {
+                told.push((n, first.tell(self.without_gone(solved, look), Arc::clone(&solved.prefixes))));
+            } else {
+                untold.push(n);
+            }
+        }
+        done.extend(told);
+        let mut untold = in_parts(&untold, threads, &mut solution.shared, work, renumber);
+        untold.iter_mut().for_each(|(_, solved)| solved.like = ALONE);
+        done.extend(untold);
         // a prefix that nobody announces any more is known no longer
         let mut unknown = BTreeSet::new();
         for (n, mut solved) in done {
@@ -427,10 +444,10 @@ impl Plane<'_> {
         queue: &mut Queue,
         todo: &mut Work,
     ) -> Option<Solved> {
-        let (class, state) = (&*solved.class, &solved.state);
         if solved.prefixes.is_empty() {
             return None;
         }
+        let (class, state) = (&*solved.class, &*solved.own_state(shared));
         todo.puts.clear();
         todo.resend.clear();
         todo.choose.clear();
@@ -461,7 +478,7 @@ impl Plane<'_> {
             todo.resend.iter().for_each(|h| queue.push(*h));
             self.run(&next, &mut state, shared, queue);
         }
-        Some(Solved { class: next, prefixes: Arc::clone(&solved.prefixes), state, like: ALONE })
+        Some(Solved::own(next, Arc::clone(&solved.prefixes), state, ALONE))
     }
 
     /// A destination without what came by sessions that are no more.
@@ -557,7 +574,7 @@ impl Plane<'_> {
         shared.forget_transfers();
         let (classes, shared) = (&solution.classes, &mut shared);
         for solved in classes.iter().filter(|s| !s.prefixes.is_empty()) {
-            let (class, state) = (&*solved.class, &solved.state);
+            let (class, state) = (&*solved.class, &*solved.own_state(shared));
             let mut restless = |router: usize| out.push((class.prefix, self.network.routers[router].name.clone()));
             for (h, half) in (0..).zip(self.halves.iter()) {
                 let (first, count) = self.half_slots[h as usize];

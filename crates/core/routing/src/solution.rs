@@ -1,19 +1,21 @@
 //! The tables of a whole network: destinations grouped, each solved, and what depends on other destinations brought to rest.
 
-use crate::alike::{ALONE, Likeness, Sayings, Shapes, likeness};
+use crate::alike::{ALONE, Likeness, Said, Shapes, likeness};
 use crate::fabric::UNREACHABLE;
 use crate::origin::{Origins, local};
 use crate::plane::{NONE, Plane};
 use crate::policy::{Question, Verdict};
+use crate::queue::{Queue, Schedule};
 use crate::route::{Kind, Route};
 use crate::session::family_of;
-use crate::solve::{Class, Queue, Schedule, Shared, State};
+use crate::shared::Shared;
+use crate::solve::{Class, State};
 use crate::table::Interner;
 use crate::transfer::Transfer;
 use bgp::{Asn, Origin, Prefix};
 use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// Rounds in which aggregates, default routes and conditions must come to rest.
 const ROUNDS_MAX: usize = 24;
@@ -25,8 +27,12 @@ pub struct Solved {
     pub class: Arc<Class>,
     /// Its prefixes; none: all of them have become other destinations.
     pub prefixes: Arc<Vec<Prefix>>,
-    /// What routers hold.
-    pub state: State,
+    /// What routers hold; one state serves all destinations that are alike.
+    pub(crate) state: Arc<State>,
+    /// The destination whose routes the state's numbers are, where they are not its own.
+    pub(crate) told_by: Option<Arc<Class>>,
+    /// Its own routes beside those, once they were asked for.
+    pub(crate) said: OnceLock<Said>,
     /// Which others it is like.
     pub(crate) like: Likeness,
 }
@@ -152,7 +158,7 @@ impl Plane<'_> {
         for same in origins.chunk_by(|a, b| a.0 == b.0) {
             let prefix = same[0].0;
             let key = ClassKey {
-                origins: self.by_age(&prefix, same),
+                origins: self.by_age(&prefix, same, &depends.down),
                 marks: self.marks(&prefix),
                 suppressed: depends.suppressed.get(&prefix).cloned().unwrap_or_default(),
                 granted: depends.granted.get(&prefix).cloned().unwrap_or_default(),
@@ -172,13 +178,9 @@ impl Plane<'_> {
         drop(origins);
         by_prefix.shrink_to_fit();
         let (round, ases) = (before.map_or(0, |b| b.round + 1), self.blind());
-        let states = self.solve_classes(&classes, how, &mut shared, before, (round, ases.as_ref()));
-        let solved = classes.into_iter().zip(states).map(|((class, mut prefixes), (state, like))| {
-            prefixes.shrink_to_fit();
-            Arc::new(Solved { class, prefixes: Arc::new(prefixes), state, like })
-        });
+        let solved = self.solve_classes(classes, how, &mut shared, before, (round, ases.as_ref()));
         Solution {
-            classes: solved.collect(),
+            classes: solved,
             shared,
             rounds: 1,
             restless: false,
@@ -190,51 +192,84 @@ impl Plane<'_> {
         }
     }
 
+    /// Works out one destination of each shape, and lets it tell those that are like it.
     fn solve_classes(
         &self,
-        classes: &[(Arc<Class>, Vec<Prefix>)],
+        classes: Vec<(Arc<Class>, Vec<Prefix>)>,
         (schedule, threads): (Schedule, usize),
         shared: &mut Shared,
         before: Option<&Solution>,
         (round, ases): (u32, Option<&BTreeSet<Asn>>),
-    ) -> Vec<(State, Likeness)> {
-        let solve = |all: &[(Arc<Class>, Vec<Prefix>)], shared: &mut Shared| -> Vec<(State, Likeness)> {
+    ) -> Vec<Arc<Solved>> {
+        let solve = |all: &[Arc<Class>], shared: &mut Shared| -> Vec<State> {
             let mut queue = Queue::new(schedule, self.halves.len());
-            let (mut shapes, mut sayings) = (Shapes::default(), Sayings::default());
-            // by shape: the first destination of it, by its place among these
-            let mut firsts: BTreeMap<u32, usize> = BTreeMap::new();
-            let mut out: Vec<(State, Likeness)> = Vec::with_capacity(all.len());
-            for (at, (class, _)) in all.iter().enumerate() {
-                let old = before.and_then(|b| b.class_of(&class.prefix));
-                let parts = |c: &Class| (c.origins.clone(), c.suppressed.clone(), c.granted.clone(), c.withheld.clone());
-                if let Some(old) = old.filter(|o| parts(&o.class) == parts(class)) {
-                    out.push((old.state.clone(), old.like));
-                    continue;
-                }
-                let shape = ases.and_then(|ases| shapes.number(self, class, ases, shared));
-                let first = shape.and_then(|s| firsts.get(&s)).and_then(|first| Some((all.get(*first)?, out.get(*first)?)));
-                let said = first.and_then(|((told, _), (state, like))| Some((sayings.say(told, state, class, None, shared)?, *like)));
-                let (state, like) = said.unwrap_or_else(|| {
-                    let state = self.solve_with(class, shared, &mut queue);
-                    let like =
-                        if shape.is_none() || first.is_some() || state.is_restless() { ALONE } else { likeness(round, class.number) };
-                    (state, like)
-                });
-                if let (Some(shape), true) = (shape, first.is_none()) {
-                    firsts.insert(shape, at);
-                }
-                out.push((state, like));
-            }
-            out
+            all.iter().map(|class| self.solve_with(class, shared, &mut queue)).collect()
         };
-        let out = in_parts(classes, threads, shared, solve, |(state, _), said| state.renumber(said));
+        let solve = |all: &[Arc<Class>], shared: &mut Shared| in_parts(all, threads, shared, solve, State::renumber);
+        let parts = |c: &Class| (c.origins.clone(), c.suppressed.clone(), c.granted.clone(), c.withheld.clone());
+        let own = |(class, mut prefixes): (Arc<Class>, Vec<Prefix>)| {
+            prefixes.shrink_to_fit();
+            (class, Arc::new(prefixes))
+        };
+        let all: Vec<(Arc<Class>, Arc<Vec<Prefix>>)> = classes.into_iter().map(own).collect();
+        let mut out: Vec<Option<Arc<Solved>>> = vec![None; all.len()];
+        let mut shapes = Shapes::default();
+        // by shape: the first destination of it
+        let mut firsts: BTreeMap<u32, u32> = BTreeMap::new();
+        let mut todo: Vec<Arc<Class>> = Vec::new();
+        let mut like: Vec<Option<u32>> = Vec::with_capacity(all.len());
+        for (at, (class, prefixes)) in all.iter().enumerate() {
+            let old = before.and_then(|b| b.class_of(&class.prefix)).filter(|o| parts(&o.class) == parts(class));
+            if let Some(old) = old {
+                let same = Solved { class: Arc::clone(class), prefixes: Arc::clone(prefixes), ..old.clone() };
+                out[at] = Some(Arc::new(same));
+                like.push(None);
+                continue;
+            }
+            let shape = ases.and_then(|ases| shapes.number(self, class, ases, shared));
+            let first = shape.map(|s| *firsts.entry(s).or_insert(class.number));
+            if first.is_none_or(|f| f == class.number) {
+                todo.push(Arc::clone(class));
+            }
+            like.push(first);
+        }
+        drop((shapes, firsts));
+        let states = solve(&todo, shared);
+        let mut tells: BTreeSet<u32> = BTreeSet::new();
+        for (class, state) in todo.drain(..).zip(states) {
+            let at = class.number as usize;
+            let shaped = like[at].is_some() && !state.is_restless();
+            let mut solved = Solved::own(class, Arc::clone(&all[at].1), state, ALONE);
+            if shaped {
+                solved.like = likeness(round, at as u32);
+                if solved.can_tell(shared) {
+                    tells.insert(at as u32);
+                }
+            }
+            out[at] = Some(Arc::new(solved));
+        }
+        // what nobody can tell is worked out as well
+        let untold = |at: usize| out[at].is_none() && !like[at].is_some_and(|first| tells.contains(&first));
+        todo.extend((0..all.len()).filter(|at| untold(*at)).map(|at| Arc::clone(&all[at].0)));
+        let states = solve(&todo, shared);
+        for (class, state) in todo.into_iter().zip(states) {
+            let at = class.number as usize;
+            out[at] = Some(Arc::new(Solved::own(class, Arc::clone(&all[at].1), state, ALONE)));
+        }
+        for (at, (class, prefixes)) in all.into_iter().enumerate() {
+            let first = like[at].and_then(|f| out[f as usize].clone());
+            if let (None, Some(first)) = (&out[at], first) {
+                out[at] = Some(Arc::new(first.tell(class, prefixes)));
+            }
+        }
         shared.know(self);
-        out
+        out.into_iter().flatten().collect()
     }
 
-    /// What is announced of a prefix, in the order of arrival: what is known to be older first.
-    fn by_age(&self, prefix: &Prefix, same: &[(Prefix, u32, u32)]) -> Vec<(u32, u32)> {
-        let mut out: Vec<(u32, u32)> = same.iter().map(|(_, slot, route)| (*slot, *route)).collect();
+    /// What is announced of a prefix, in the order of arrival: what is known to be older first. Over a session that went down comes nothing.
+    fn by_age(&self, prefix: &Prefix, same: &[(Prefix, u32, u32)], down: &BTreeSet<u32>) -> Vec<(u32, u32)> {
+        let up = same.iter().filter(|(_, slot, _)| self.slot_half.get(*slot as usize).is_none_or(|h| !down.contains(h)));
+        let mut out: Vec<(u32, u32)> = up.map(|(_, slot, route)| (*slot, *route)).collect();
         if let Some(older) = self.network.older.as_ref().and_then(|o| o.get(prefix)) {
             let is_older = |slot: u32| {
                 let half = self.slot_half.get(slot as usize).and_then(|h| self.halves.get(*h as usize));
@@ -287,14 +322,7 @@ impl Plane<'_> {
     }
 
     pub(crate) fn has_dependents(&self) -> bool {
-        let bgp = self.network.routers.iter().filter_map(|r| r.config.bgp.as_ref());
-        bgp.into_iter().any(|b| {
-            let families = b.neighbors.values().chain(b.wider.groups.values()).filter_map(|n| n.families.get(&self.family));
-            b.wider.aggregates.iter().any(|a| a.prefix.family() == self.family)
-                || families
-                    .into_iter()
-                    .any(|f| f.wider.default_originate.is_some() || f.wider.conditional.is_some() || f.max_prefix.is_some())
-        })
+        self.nodes.iter().any(|n| n.dependents)
     }
 
     /// Works out what the present tables make of aggregates, default routes and conditions.
@@ -372,7 +400,7 @@ impl Plane<'_> {
             let state = &solution.class_of(&prefix)?.state;
             let best = state.best[router];
             let route = (best != NONE).then(|| solution.shared.routes.get(state.slots[best as usize].route))?;
-            // itself
+            // itself; next hop and MED are the same in what another destination told
             (route.attributes.next_hop != Some(hop)).then(|| route.attributes.med.unwrap_or(0))
         })
     }
@@ -387,7 +415,9 @@ impl Plane<'_> {
             let (first, _) = self.half_slots[h];
             let there = |s: &&Arc<Solved>| s.state.slots[first as usize].route != NONE;
             let accepted: usize = solution.classes.iter().filter(there).map(|s| s.prefixes.len()).sum();
-            if accepted > limit as usize {
+            // the router says how far beyond it a neighbour may go
+            let beyond = self.nodes[half.to as usize].rules.profile.beyond_limit;
+            if accepted > limit.saturating_add(beyond) as usize {
                 out.extend([h as u32, half.reverse]);
             }
         }
@@ -396,6 +426,7 @@ impl Plane<'_> {
 
     fn aggregate_of(&self, solution: &Solution, router: usize, aggregate: &config::Aggregate, out: &mut Dependent) {
         let mut contributors = Vec::new();
+        let mut sessions = BTreeSet::new();
         let mut parts = Vec::new();
         let from = solution.by_prefix.partition_point(|(p, _)| *p < aggregate.prefix);
         for (prefix, number) in &solution.by_prefix[from..] {
@@ -405,19 +436,26 @@ impl Plane<'_> {
             if !aggregate.prefix.covers(prefix) || *prefix == aggregate.prefix {
                 continue;
             }
-            let state = &solution.classes[*number as usize].state;
+            let solved = &solution.classes[*number as usize];
+            let state = &solved.state;
             let own = self.local_slot(router, Kind::Aggregate);
             // a path whose next hop is not reached contributes nothing
             let usable = |s: &u32| *s != own && self.is_usable(router, *s, state, &solution.shared);
-            let paths = self.nodes[router].slots.clone().filter(usable).map(|s| state.slots[s as usize].route);
             let before = contributors.len();
-            contributors.extend(paths.map(|r| solution.shared.routes.get(r)));
+            for slot in self.nodes[router].slots.clone().filter(usable) {
+                contributors.push(solved.route(state.slots[slot as usize].route, &solution.shared));
+                sessions.insert(self.slot_half[slot as usize]);
+            }
             if contributors.len() > before {
                 parts.push(*prefix);
             }
         }
         let Some(route) = self.aggregate(router, aggregate, &contributors) else { return };
-        out.made.entry(aggregate.prefix).or_default().push((self.local_slot(router, Kind::Aggregate), route));
+        let yields = self.yields(solution, router, aggregate, &route, &sessions);
+        let Some(route) = self.finished(router, aggregate, route) else { return };
+        if !yields {
+            out.made.entry(aggregate.prefix).or_default().push((self.local_slot(router, Kind::Aggregate), route));
+        }
         for part in parts {
             let named = aggregate.suppress_map.as_ref().is_some_and(|map| {
                 let mut any = local(Kind::Learned, Origin::Igp, None);
@@ -428,6 +466,46 @@ impl Plane<'_> {
                 out.suppressed.entry(part).or_default().insert(router);
             }
         }
+    }
+
+    /// Says whether a router makes no aggregate because it has just that from another. FRR 8.4 takes the newest path of the aggregate's prefix
+    /// for its own where ORIGIN, AS_PATH and communities are the same and the path is valid (`bgp_aggregate_install`, as seen of 8.4.4), so
+    /// it depends on what comes first: over one session the aggregate does, before its contributors; a next hop that is no neighbour is not
+    /// resolved by then.
+    fn yields(&self, solution: &Solution, router: usize, aggregate: &config::Aggregate, own: &Route, sessions: &BTreeSet<u32>) -> bool {
+        if self.yields.as_ref().is_some_and(|y| !y.contains(&router)) || !self.nodes[router].rules.profile.takes_for_own_aggregate {
+            return false;
+        }
+        let heard = self.alike(solution, router, &aggregate.prefix, own);
+        match self.yields {
+            Some(_) => !heard.is_empty(),
+            None => sessions.iter().all(|h| heard.get(h).is_some_and(|known| *known)),
+        }
+    }
+
+    /// The sessions by which a router hears an aggregate that looks like its own, and whether its next hop is a neighbour.
+    fn alike(&self, solution: &Solution, router: usize, prefix: &Prefix, own: &Route) -> BTreeMap<u32, bool> {
+        let Some(solved) = solution.class_of(prefix) else { return BTreeMap::new() };
+        let a = &own.attributes;
+        let is_same = |r: &Route| {
+            let b = &r.attributes;
+            (a.origin, &a.as_path, &a.communities, &a.large_communities) == (b.origin, &b.as_path, &b.communities, &b.large_communities)
+                && own.extended == r.extended
+        };
+        let mut out = BTreeMap::new();
+        for slot in self.nodes[router].slots.clone() {
+            let h = self.slot_half[slot as usize];
+            if h == NONE || !self.is_usable(router, slot, &solved.state, &solution.shared) {
+                continue;
+            }
+            let route = solved.route(solved.state.slots[slot as usize].route, &solution.shared);
+            if is_same(route) {
+                let hop = route.attributes.next_hop;
+                let known = self.halves.iter().any(|n| n.to as usize == router && Some(n.from_address) == hop);
+                *out.entry(h).or_default() |= known;
+            }
+        }
+        out
     }
 
     /// Makes what `default-originate` sends; with a policy only while some route of the table matches it.
@@ -457,10 +535,11 @@ impl Plane<'_> {
     /// The routes of a router's table, all or the best ones.
     fn table<'s>(&'s self, solution: &'s Solution, router: usize, best: bool) -> impl Iterator<Item = (Prefix, &'s Route)> {
         solution.by_prefix.iter().flat_map(move |(prefix, number)| {
-            let state = &solution.classes[*number as usize].state;
+            let solved = &*solution.classes[*number as usize];
+            let state = &solved.state;
             let slots = self.nodes[router].slots.clone().filter(move |s| !best || state.best[router] == *s);
             let routes = slots.map(|s| state.slots[s as usize].route).filter(|r| *r != NONE);
-            routes.map(|r| (*prefix, solution.shared.routes.get(r)))
+            routes.map(|r| (*prefix, solved.route(r, &solution.shared)))
         })
     }
 }

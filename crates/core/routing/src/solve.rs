@@ -1,35 +1,24 @@
 //! The fixed point of one destination: messages go along the sessions until nothing changes, as routers do it, one at a time.
 
 use crate::compare::{Candidate, Selection, Step};
-use crate::fabric::{Trees, UNREACHABLE};
+use crate::fabric::UNREACHABLE;
 use crate::plane::{LOCAL_SLOTS, NONE, Plane, add_path};
-use crate::route::{OWN, Renumbered, Route, Routes};
+use crate::queue::{Queue, Schedule};
+use crate::route::{OWN, Renumbered, Route};
 use crate::session::OUTSIDE;
-use crate::table::{NumberTable, hash_of};
+use crate::shared::{Carried, Shared};
+use crate::solution::Solved;
+use crate::table::hash_of;
 use crate::transfer::{Special, Stop, Transfer};
 use bgp::Prefix;
 use config::AddPathSend;
-use core::net::{IpAddr, Ipv4Addr};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
-use std::sync::Arc;
+use core::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Messages per direction after which a state is remembered, to see whether it comes again.
 const SUSPICIOUS: usize = 40;
 /// Messages per direction after which the search for a cycle is given up.
 const GIVE_UP: usize = 4_000;
-
-/// In which order routers hear of things.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Schedule {
-    /// What was sent first arrives first; routers begin in their order.
-    First,
-    /// The same, routers begin in reverse order.
-    Reverse,
-    /// What was sent last arrives first.
-    Last,
-    /// Everything under way arrives before anyone chooses.
-    Together,
-}
 
 /// A path at its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,13 +72,6 @@ impl State {
         !self.cycle.is_empty() || self.gave_up
     }
 
-    /// Takes choices and counts of a state whose routes are others at the same places.
-    pub(crate) fn chosen_as(&mut self, other: &Self) {
-        self.best.clone_from(&other.best);
-        self.said.clone_from(&other.said);
-        (self.seq, self.messages) = (other.seq, other.messages);
-    }
-
     /// Says routes and next hops by other numbers.
     pub(crate) fn renumber(&mut self, said: &Renumbered) {
         for slot in self.slots.iter_mut().filter(|s| s.route != NONE) {
@@ -99,35 +81,6 @@ impl State {
             self.self_hop = said.hop(self.self_hop);
         }
     }
-}
-
-/// What the computation of many destinations shares. A copy shares what was known when this was frozen.
-#[derive(Clone, Default)]
-pub struct Shared {
-    pub(crate) routes: Routes,
-    transfers: NumberTable,
-    /// The transfer asked for last: most often the next is the same, to another client.
-    last: Option<Carried>,
-    /// Costs of each next hop, by router.
-    pub(crate) costs: Vec<Arc<Vec<u32>>>,
-    /// What they come from.
-    pub(crate) trees: Trees,
-    candidates: Vec<Candidate>,
-    /// Who owns each next hop.
-    owners: Vec<u32>,
-    /// Next hops that routers reach by BGP itself.
-    resolved: Arc<BTreeMap<IpAddr, BTreeMap<usize, u32>>>,
-}
-
-/// What arrives of a route, as far as it does not depend on the receiver.
-#[derive(Clone)]
-struct Carried {
-    key: (u64, u64),
-    made: u32,
-    originator: Option<u32>,
-    /// Router that owns the next hop.
-    owner: u32,
-    clusters: Vec<Ipv4Addr>,
 }
 
 /// A destination: prefixes that are announced and treated alike.
@@ -145,94 +98,6 @@ pub struct Class {
     pub(crate) granted: BTreeSet<u32>,
     /// Directions on which it is not sent, because a condition does not hold.
     pub(crate) withheld: BTreeSet<u32>,
-}
-
-impl Shared {
-    /// Returns the router that owns a next hop, [`OUTSIDE`] when none or several do.
-    fn owner(&mut self, plane: &Plane<'_>, next_hop: u32) -> u32 {
-        while self.owners.len() <= next_hop as usize {
-            let address = self.routes.next_hop(self.owners.len() as u32);
-            let mut all = address.into_iter().flat_map(|a| plane.fabric.owners(a)).map(|r| r as u32);
-            let first = all.next().unwrap_or(OUTSIDE);
-            self.owners.push(first);
-        }
-        self.owners[next_hop as usize]
-    }
-
-    /// Returns the cost of a next hop for a router.
-    #[inline]
-    pub(crate) fn cost(&mut self, plane: &Plane<'_>, router: usize, next_hop: u32) -> u32 {
-        if next_hop == OWN {
-            return 0;
-        }
-        while self.costs.len() <= next_hop as usize {
-            let address = self.routes.next_hop(self.costs.len() as u32);
-            let mut costs = address.map_or_else(|| vec![0; plane.nodes.len()], |a: IpAddr| plane.fabric.costs_by(a, &mut self.trees));
-            for (router, metric) in address.and_then(|a| self.resolved.get(&a)).into_iter().flatten() {
-                if costs[*router] == UNREACHABLE {
-                    costs[*router] = *metric;
-                }
-            }
-            self.costs.push(Arc::new(costs));
-        }
-        self.costs[next_hop as usize][router]
-    }
-
-    /// Returns the cost of a next hop that was asked for before.
-    pub(crate) fn known_cost(&self, router: usize, next_hop: u32) -> u32 {
-        let known = self.costs.get(next_hop as usize).and_then(|c| c.get(router)).copied().unwrap_or(UNREACHABLE);
-        if next_hop == OWN { 0 } else { known }
-    }
-
-    /// Says which next hops routers reach by BGP itself.
-    pub(crate) fn resolve(&mut self, resolved: BTreeMap<IpAddr, BTreeMap<usize, u32>>) {
-        if *self.resolved != resolved {
-            self.resolved = Arc::new(resolved);
-            self.costs.clear();
-            self.forget_transfers();
-        }
-    }
-
-    /// Forgets what transfers made; they are worked out again where they are needed.
-    pub(crate) fn forget_transfers(&mut self) {
-        self.transfers = NumberTable::default();
-        self.last = None;
-    }
-
-    /// Puts routes and transfers below; copies share them from now on.
-    pub(crate) fn freeze(&mut self) {
-        self.routes.freeze();
-        self.transfers.freeze();
-        self.candidates = Vec::new();
-        self.last = None;
-    }
-
-    /// Takes the routes that a copy made since both were frozen; what it knows of transfers and costs is worked out again where needed.
-    pub(crate) fn absorb(&mut self, other: Self) -> Renumbered {
-        self.routes.absorb(other.routes)
-    }
-
-    /// Begins anew with costs and owners after the network below changed, from trees that hold in it.
-    pub(crate) fn rewire(&mut self, plane: &Plane<'_>, trees: Trees) {
-        self.trees = trees;
-        self.costs.clear();
-        self.owners.clear();
-        self.last = None;
-        self.know(plane);
-    }
-
-    /// Works out the costs of all next hops that are known.
-    pub(crate) fn know(&mut self, plane: &Plane<'_>) {
-        if let Some(last) = (self.routes.hops() as u32).checked_sub(1).filter(|n| *n > 0 && !plane.nodes.is_empty()) {
-            self.cost(plane, 0, last);
-        }
-    }
-
-    /// Returns the bytes that routes, remembered transfers and costs take, roughly.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.transfers.bytes() + self.routes.len() * 400 + self.costs.iter().map(|c| c.capacity() * 4).sum::<usize>()
-    }
 }
 
 impl Plane<'_> {
@@ -313,6 +178,24 @@ impl Plane<'_> {
         self.decide(router, state, shared, queue)
     }
 
+    /// Says whether a router's choice is no news to anyone and depends on nothing but the paths that it holds: it may choose when it has heard
+    /// everything. What it holds from outside or makes itself it would pass on, and among paths from outside the older one stays.
+    fn chooses_for_itself(&self, router: usize, state: &State) -> bool {
+        let node = &self.nodes[router];
+        let own = node.slots.start as usize..(node.slots.start + LOCAL_SLOTS) as usize;
+        node.listens && state.slots[own].iter().all(|s| s.route == NONE)
+    }
+
+    /// Lets those choose who were to do it when they have heard everything.
+    fn decide_late(&self, state: &mut State, shared: &mut Shared, queue: &mut Queue) {
+        for at in 0..queue.late.len() {
+            let router = queue.late[at] as usize;
+            queue.is_late[router] = false;
+            self.decide(router, state, shared, queue);
+        }
+        queue.late.clear();
+    }
+
     /// Says at which router a place is, and what it holds there when this comes to it from outside or is made there.
     pub(crate) fn held_of(&self, prefix: &Prefix, slot: u32, route: u32, shared: &mut Shared) -> (usize, u32) {
         let h = self.slot_half[slot as usize];
@@ -353,6 +236,7 @@ impl Plane<'_> {
         loop {
             let Some(h) = queue.pop() else {
                 // nothing is under way: those who waited choose
+                self.decide_late(state, shared, queue);
                 queue.patient = false;
                 let heard = core::mem::take(&mut queue.heard);
                 if heard.is_empty() {
@@ -368,6 +252,9 @@ impl Plane<'_> {
             }
             delivered += 1;
             let first = self.deliver(class, h, state, shared);
+            if delivered > suspicious {
+                self.decide_late(state, shared, queue);
+            }
             if queue.schedule == Schedule::Together {
                 let mut heard: BTreeSet<usize> = first.into_iter().collect();
                 while let Some(h) = queue.pop() {
@@ -375,11 +262,12 @@ impl Plane<'_> {
                     heard.extend(self.deliver(class, h, state, shared));
                 }
                 changed.extend(heard.into_iter().filter(|r| self.decide(*r, state, shared, queue) && delivered > suspicious));
-            } else if let Some(router) = first
-                && self.hear(router, state, shared, queue)
-                && delivered > suspicious
-            {
-                changed.push(router);
+            } else if let Some(router) = first {
+                if delivered <= suspicious && self.chooses_for_itself(router, state) {
+                    queue.postpone(router);
+                } else if self.hear(router, state, shared, queue) && delivered > suspicious {
+                    changed.push(router);
+                }
             }
             if delivered > suspicious {
                 let seen = hash_of(&(state.slots.iter().map(|s| s.route).collect::<Vec<_>>(), &state.best, queue.waiting()));
@@ -412,10 +300,9 @@ impl Plane<'_> {
             let route = self.transfer(class, h, best, state, shared);
             any |= self.put(first, route, state);
         } else {
-            let sender = self.nodes[half.from as usize].slots.clone();
             let mode = add_path(self.network, half, self.family);
             let chosen = if mode == AddPathSend::BestPerAs { Some(self.best_per_as(half.from as usize, state, shared)) } else { None };
-            for (n, slot) in sender.take(count as usize).enumerate() {
+            for (n, slot) in self.passed(h).take(count as usize).enumerate() {
                 let sent = chosen.as_ref().is_none_or(|c| c.contains(&slot));
                 let usable = sent && self.usable(half.from as usize, slot, state, shared);
                 let route = if usable { self.transfer(class, h, slot, state, shared) } else { NONE };
@@ -423,6 +310,21 @@ impl Plane<'_> {
             }
         }
         any.then_some(half.to as usize)
+    }
+
+    /// The places of a sender whose paths go over a direction that carries several, in the order of their places at the receiver.
+    fn passed(&self, h: u32) -> impl Iterator<Item = u32> + '_ {
+        let half = &self.halves[h as usize];
+        self.nodes[half.from as usize].slots.clone().filter(move |slot| match self.slot_half[*slot as usize] {
+            NONE => true,
+            into => crate::plane::passes_on(self.network, &self.halves[into as usize], half, self.family),
+        })
+    }
+
+    /// Returns the place at the sender of a direction whose path stands at the `n`-th of its places at the receiver.
+    pub(crate) fn place_behind(&self, h: u32, n: u32, state: &State) -> u32 {
+        let (_, count) = self.half_slots[h as usize];
+        if count == 1 { state.best[self.halves[h as usize].from as usize] } else { self.passed(h).nth(n as usize).unwrap_or(NONE) }
     }
 
     fn usable(&self, router: usize, slot: u32, state: &State, shared: &mut Shared) -> bool {
@@ -518,9 +420,9 @@ impl Plane<'_> {
     }
 
     /// Carries a route over a direction, with the reason where it does not arrive.
-    pub(crate) fn explain(&self, class: &Class, h: u32, slot: u32, state: &State, shared: &Shared) -> Result<Route, Stop> {
-        let half = &self.halves[h as usize];
-        let route = state.slots[slot as usize].route;
+    pub(crate) fn explain(&self, solved: &Solved, h: u32, slot: u32, shared: &Shared) -> Result<Route, Stop> {
+        let (half, class) = (&self.halves[h as usize], &solved.class);
+        let route = solved.state.slots[slot as usize].route;
         let came = self.slot_half[slot as usize];
         if came != NONE && came == half.reverse && !self.sends_back(half) {
             return Err(Stop::OwnOrigin);
@@ -528,7 +430,7 @@ impl Plane<'_> {
         if class.withheld.contains(&h) {
             return Err(Stop::Condition);
         }
-        self.both_ends(class, h, slot, shared.routes.get(route), None)
+        self.both_ends(class, h, slot, solved.route(route, shared), None)
     }
 
     /// Export at one end, import at the other; `traces` take the terms passed at each.
@@ -611,34 +513,24 @@ impl Plane<'_> {
             if held.route == NONE {
                 continue;
             }
-            let key = *shared.routes.key(held.route);
-            let cost = shared.cost(self, router, key.next_hop);
+            let next_hop = shared.routes.key(held.route).next_hop;
+            let cost = shared.cost(self, router, next_hop);
             let metric = self.metric(slot, cost);
-            if metric == UNREACHABLE || key.next_hop == state.self_hop {
+            if metric == UNREACHABLE || next_hop == state.self_hop {
                 continue;
             }
             let h = self.slot_half[slot as usize];
-            let mut candidate = Candidate {
-                slot,
-                seq: held.seq,
-                key,
-                metric,
-                sort: crate::Sort::Internal,
-                neighbour_id: 0,
-                address: 0,
-                neighbour_as: 0,
-                selected: state.best[router] == slot,
-            };
-            if h != NONE {
-                let half = &self.halves[h as usize];
-                candidate.sort = half.to_sort;
-                candidate.neighbour_id = u32::from(half.from_id);
-                candidate.address = address_number(half.from_address);
-                candidate.neighbour_as = half.from_asn.0;
+            let half = self.halves.get(h as usize).filter(|_| h != NONE);
+            let (sort, neighbour_id, address, neighbour_as) = half.map_or((crate::Sort::Internal, 0, 0, 0), |half| {
+                (half.to_sort, u32::from(half.from_id), address_number(half.from_address), half.from_asn.0)
+            });
+            let (key, selected) = (*shared.routes.key(held.route), state.best[router] == slot);
+            let candidate = Candidate { slot, seq: held.seq, key, metric, sort, neighbour_id, address, neighbour_as, selected };
+            // the list is short
+            match list.iter().rposition(|c: &Candidate| c.seq > held.seq).map_or(0, |at| at + 1) {
+                at if at == list.len() => list.push(candidate),
+                at => list.insert(at, candidate),
             }
-            // the list is short, and most often comes in order
-            let at = list.iter().rposition(|c: &Candidate| c.seq > candidate.seq).map_or(0, |at| at + 1);
-            list.insert(at, candidate);
         }
         let out = then(&node.rules, &list);
         shared.candidates = list;
@@ -670,59 +562,6 @@ fn address_number(address: IpAddr) -> u128 {
     match address {
         IpAddr::V4(a) => u128::from(u32::from(a)),
         IpAddr::V6(a) => u128::from(a),
-    }
-}
-
-/// Messages under way: directions on which something is to be said. What is said is what the sender holds when it arrives.
-pub(crate) struct Queue {
-    pub(crate) schedule: Schedule,
-    waiting: VecDeque<u32>,
-    queued: Vec<bool>,
-    /// The route that each router said last.
-    sent: Vec<u32>,
-    /// Sessions of later stages are down.
-    stage: u16,
-    /// Some routers wait until they have heard everything.
-    patient: bool,
-    /// Those of them that have heard something.
-    heard: BTreeSet<usize>,
-}
-
-impl Queue {
-    /// An empty queue.
-    pub fn new(schedule: Schedule, halves: usize) -> Self {
-        let (waiting, queued) = (VecDeque::new(), vec![false; halves]);
-        Self { schedule, waiting, queued, sent: Vec::new(), stage: u16::MAX, patient: false, heard: BTreeSet::new() }
-    }
-
-    /// The routers have said what they hold in `state`.
-    pub fn hears(&mut self, state: &State) {
-        (self.stage, self.patient) = (u16::MAX, false);
-        self.heard.clear();
-        self.sent.clear();
-        self.sent.extend(state.best.iter().map(|b| if *b == NONE { NONE } else { state.slots[*b as usize].route }));
-    }
-
-    pub fn push(&mut self, h: u32) {
-        if !core::mem::replace(&mut self.queued[h as usize], true) {
-            self.waiting.push_back(h);
-        }
-    }
-
-    pub(crate) fn pop(&mut self) -> Option<u32> {
-        let h = if self.schedule == Schedule::Last { self.waiting.pop_back() } else { self.waiting.pop_front() }?;
-        self.queued[h as usize] = false;
-        Some(h)
-    }
-
-    fn waiting(&self) -> Vec<u32> {
-        self.waiting.iter().copied().collect()
-    }
-
-    fn clear(&mut self) {
-        for h in self.waiting.drain(..) {
-            self.queued[h as usize] = false;
-        }
     }
 }
 

@@ -8,6 +8,7 @@ use bgp::{Community, ExtendedCommunity, LargeCommunity, Origin, Prefix};
 use core::net::IpAddr;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// One path of a prefix in a router's table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -84,7 +85,8 @@ impl Plane<'_> {
     /// Returns the paths of one prefix at one router, newest first as the router lists them; empty when it has none.
     pub fn rows(&self, solution: &mut Solution, router: usize, prefix: &Prefix) -> Vec<PathRow> {
         let Some(number) = solution.number_of(prefix) else { return Vec::new() };
-        let state = &solution.classes[number as usize].state;
+        let solved = Arc::clone(&solution.classes[number as usize]);
+        let state = &*solved.state;
         let best = state.best[router];
         let beside: BTreeSet<u32> = self.with_candidates(router, state, &mut solution.shared, |rules, list| {
             let at = list.iter().position(|c| c.slot == best);
@@ -102,7 +104,7 @@ impl Plane<'_> {
             let next_hop = solution.shared.routes.key(n).next_hop;
             let cost = solution.shared.cost(self, router, next_hop);
             let metric = if next_hop == state.self_hop { crate::fabric::UNREACHABLE } else { self.metric(slot, cost) };
-            let route = solution.shared.routes.get(n);
+            let route = solved.route(n, &solution.shared);
             let a = &route.attributes;
             let unspecified: IpAddr =
                 if prefix.address().is_ipv4() { core::net::Ipv4Addr::UNSPECIFIED.into() } else { core::net::Ipv6Addr::UNSPECIFIED.into() };

@@ -13,6 +13,21 @@ use core::net::{IpAddr, Ipv4Addr};
 /// Weight of what a router makes itself (FRR: BGP_ATTR_DEFAULT_WEIGHT).
 pub(crate) const LOCAL_WEIGHT: u32 = 32_768;
 
+/// The same path with the members of its sets in order, each once.
+fn sorted_sets(path: &AsPath) -> AsPath {
+    let in_order = |v: &[Asn]| v.iter().copied().collect::<std::collections::BTreeSet<Asn>>().into_iter().collect();
+    AsPath::new(
+        path.segments()
+            .iter()
+            .map(|s| match s {
+                Segment::Set(v) => Segment::Set(in_order(v)),
+                Segment::ConfedSet(v) => Segment::ConfedSet(in_order(v)),
+                sequence => sequence.clone(),
+            })
+            .collect(),
+    )
+}
+
 /// Where a router has a route from, as far as its export depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum From {
@@ -102,6 +117,8 @@ pub(crate) struct End<'n> {
     pub bgp: &'n BgpConfig,
     pub policies: &'n Policies,
     pub requires_policy: bool,
+    /// It heeds a setting by which it keeps paths from those whose AS they name.
+    pub checks_sent_paths: bool,
     pub flaps: Option<&'n crate::Flaps>,
     /// What it validates origins by; `None`: nobody asks, or it is not known.
     pub vrps: Option<Validator<'n>>,
@@ -168,7 +185,7 @@ impl<'n> Transfer<'n> {
         if let Some(soo) = settings.wider.soo.filter(|soo| route.extended.contains(soo)) {
             return Err(Stop::SiteOfOrigin(soo));
         }
-        if neighbor.wider.sender_loop_detection && route.attributes.as_path.contains(half.to_asn) {
+        if neighbor.wider.sender_loop_detection && end.checks_sent_paths && route.attributes.as_path.contains(half.to_asn) {
             return Err(Stop::Loop(half.to_asn));
         }
         let mut sent = route.clone();
@@ -198,9 +215,6 @@ impl<'n> Transfer<'n> {
         match route.next_hop {
             NextHop::NotSaid => {}
             NextHop::Own | NextHop::Address | NextHop::Unchanged => own_next_hop &= settings.export.is_some(),
-        }
-        if end.bgp.wider.graceful_shutdown {
-            add(&mut a.communities, Community::GRACEFUL_SHUTDOWN);
         }
         // policy sees the route as it is sent, and the kind it has here
         let rpki = end.vrps.and_then(|v| v.state(prefix, &sent.attributes.as_path));
@@ -232,10 +246,16 @@ impl<'n> Transfer<'n> {
             }
         }
         let a = &mut sent.attributes;
+        // behind the policy; inside an AS the preference says it, and the community is for others (FRR 8.4, `subgroup_announce_check`)
+        if end.bgp.wider.graceful_shutdown {
+            if external {
+                add(&mut a.communities, Community::GRACEFUL_SHUTDOWN);
+            } else {
+                a.local_pref = Some(0);
+            }
+        }
         if external {
             a.local_pref = None;
-        } else if a.communities.contains(&Community::GRACEFUL_SHUTDOWN) {
-            a.local_pref = Some(0);
         }
         self.only_to_customer_out(end, neighbor, &mut sent)?;
         let a = &mut sent.attributes;
@@ -326,7 +346,9 @@ impl<'n> Transfer<'n> {
                 if let Some(c) = end.bgp.wider.confederation.as_ref().filter(|c| c.identifier.0 != 0) {
                     path = path.prepend(c.identifier, 1);
                 } else if let Some(local) = neighbor.wider.local_as {
-                    if !local.replace_as {
+                    // nor a private AS where private ones are removed (as seen of FRR 8.4.4)
+                    let hidden = settings.wider.remove_private.is_some() && is_private(end.bgp.asn);
+                    if !local.replace_as && !hidden {
                         path = path.prepend(end.bgp.asn, 1);
                     }
                     path = path.prepend(local.asn, 1);
@@ -368,6 +390,10 @@ impl<'n> Transfer<'n> {
         let external = half.to_sort == Sort::External;
         let mut held = wire.clone();
         let a = &mut held.attributes;
+        // a set has no order; bgpd sorts what it reads (`assegment_normalise`), whatever took whose place in it on the way
+        if a.as_path.segments().iter().any(|s| matches!(s, Segment::Set(_) | Segment::ConfedSet(_))) {
+            a.as_path = sorted_sets(&a.as_path);
+        }
         if let Some(local) = neighbor.wider.local_as.filter(|l| !l.no_prepend) {
             a.as_path = a.as_path.prepend(local.asn, 1);
         }
@@ -380,6 +406,11 @@ impl<'n> Transfer<'n> {
         }
         if (neighbor.wider.enforce_first_as || end.bgp.wider.enforce_first_as) && external && a.as_path.neighbour() != Some(half.from_asn) {
             return Err(Stop::Filter(Side::Import, "enforce-first-as".to_owned()));
+        }
+        // RFC 5065 §5: a path with segments of a confederation from outside it is malformed, and is withdrawn (RFC 7606 §7.2)
+        let of_confederation = |s: &Segment| matches!(s, Segment::ConfedSequence(_) | Segment::ConfedSet(_));
+        if external && a.as_path.segments().iter().any(of_confederation) {
+            return Err(Stop::Filter(Side::Import, "AS_PATH with segments of a confederation".to_owned()));
         }
         let sets = |s: &Segment| matches!(s, Segment::Set(_) | Segment::ConfedSet(_));
         if end.bgp.wider.reject_as_sets && a.as_path.segments().iter().any(sets) {
@@ -505,31 +536,21 @@ fn count(path: &AsPath, asn: Asn) -> usize {
 
 /// RFC 4271 §9.1.2, RFC 5065 §4, with `allowas-in` and `local-as` (bgpd, `bgp_update`).
 fn loop_check(bgp: &BgpConfig, neighbor: &Neighbor, settings: &NeighborFamily, path: &AsPath) -> Result<(), Stop> {
-    let allowed = usize::from(settings.wider.allowas_in.unwrap_or(0));
-    if settings.wider.allowas_in_origin {
-        let last = path.segments().last();
-        let origin = if let Some(Segment::Sequence(v)) = last { v.last().copied() } else { None };
-        let elsewhere = count(path, bgp.asn).saturating_sub(usize::from(origin == Some(bgp.asn)));
-        if origin != Some(bgp.asn) && elsewhere > 0 {
-            return Err(Stop::Loop(bgp.asn));
-        }
-        return Ok(());
-    }
-    if count(path, bgp.asn) > allowed {
-        return Err(Stop::Loop(bgp.asn));
-    }
-    if let Some(c) = bgp.wider.confederation.as_ref().filter(|c| c.identifier.0 != 0)
-        && count(path, c.identifier) > allowed
-    {
-        return Err(Stop::Loop(c.identifier));
-    }
+    // `allowas-in origin` allows none elsewhere
+    let allowed = usize::from(settings.wider.allowas_in.filter(|_| !settings.wider.allowas_in_origin).unwrap_or(0));
     if let Some(local) = neighbor.wider.local_as {
         let own = if allowed > 0 { allowed } else { usize::from(!local.no_prepend) };
         if count(path, local.asn) > own {
             return Err(Stop::Loop(local.asn));
         }
     }
-    Ok(())
+    let origin = if let Some(Segment::Sequence(v)) = path.segments().last() { v.last().copied() } else { None };
+    if settings.wider.allowas_in_origin && origin == Some(bgp.asn) {
+        return Ok(());
+    }
+    let identifier = bgp.wider.confederation.as_ref().map(|c| c.identifier).filter(|i| i.0 != 0);
+    let own = [bgp.asn].into_iter().chain(identifier);
+    own.into_iter().find(|own| count(path, *own) > allowed).map_or(Ok(()), |own| Err(Stop::Loop(own)))
 }
 
 /// Private AS numbers (RFC 6996).
@@ -557,4 +578,16 @@ fn remove_private(path: &AsPath, how: config::RemovePrivate, own: Asn, neighbor:
         return crate::policy::without(path, |asn| is_private(asn) && asn != neighbor);
     }
     AsPath::default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Seen on bgpd 8.4.4: a set in which another AS took the place of one arrives in order (random network 117).
+    #[test]
+    fn sets_arrive_in_order_and_sequences_as_they_were() {
+        let path: Option<AsPath> = "65000 64501 {65000 64504 64777 64504}".parse().ok();
+        assert_eq!(path.map(|p| sorted_sets(&p).to_string()), Some("65000 64501 {64504 64777 65000}".to_owned()));
+    }
 }

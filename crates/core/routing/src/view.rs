@@ -5,11 +5,14 @@ use crate::compare::{Sort, Step};
 use crate::plane::{NONE, Plane};
 use crate::route::Route;
 use crate::session::OUTSIDE;
-use crate::solution::Solution;
-use crate::solve::{Class, Shared};
+use crate::shared::Shared;
+use crate::solution::{Solution, Solved};
+use crate::solve::Class;
 use crate::transfer::{Side, Special, Stop, Transfer};
 use bgp::{Asn, Family, Prefix};
 use core::net::IpAddr;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// One direction of a session: what `from` says, `to` hears.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,16 +34,31 @@ pub struct Direction {
 }
 
 /// A path that a router holds.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub struct Held<'s> {
     /// The direction it came by, by position; `None`: made here.
     pub over: Option<usize>,
-    /// The path after import.
-    pub route: &'s Route,
     /// Chosen.
     pub best: bool,
     /// Its next hop is reached: it takes part in the choice.
     pub usable: bool,
+    solved: &'s Solved,
+    number: u32,
+    shared: &'s Shared,
+}
+
+impl<'s> Held<'s> {
+    /// Returns the path after import. A destination that is like another says its own paths when it is first asked for one.
+    #[must_use]
+    pub fn route(&self) -> &'s Route {
+        self.solved.route(self.number, self.shared)
+    }
+
+    /// Returns the next hop; the same as that of [`Self::route`], without a path being said.
+    #[must_use]
+    pub fn next_hop(&self) -> Option<IpAddr> {
+        self.shared.routes.get(self.number).attributes.next_hop
+    }
 }
 
 impl Plane<'_> {
@@ -105,10 +123,10 @@ impl Plane<'_> {
 
     fn held_at<'s>(&self, solution: &'s Solution, class: usize, slot: u32, best: bool) -> Held<'s> {
         let h = self.slot_half[slot as usize];
-        let route = solution.shared.routes.get(solution.classes[class].state.slots[slot as usize].route);
-        let state = &solution.classes[class].state;
-        let usable = best || self.is_usable(self.router_of(slot), slot, state, &solution.shared);
-        Held { over: (h != NONE).then_some(h as usize), route, best, usable }
+        let (solved, shared) = (&*solution.classes[class], &solution.shared);
+        let (state, number) = (&solved.state, solved.state.slots[slot as usize].route);
+        let usable = best || self.is_usable(self.router_of(slot), slot, state, shared);
+        Held { over: (h != NONE).then_some(h as usize), best, usable, solved, number, shared }
     }
 
     /// Returns what goes over a direction for a destination, as the wire carries it; not back to where it came from.
@@ -127,7 +145,7 @@ impl Plane<'_> {
         if class.withheld.contains(&(direction as u32)) && !self.tripped(solution, direction) {
             return Err(Stop::Condition);
         }
-        self.would_tell(class, direction, best.route, best.over)
+        self.would_tell(class, direction, best.route(), best.over)
     }
 
     /// Returns what would go over a direction if its sender had chosen this path.
@@ -165,6 +183,13 @@ impl Plane<'_> {
 }
 
 impl Solution {
+    /// Returns one prefix of each state of rest: destinations that are alike share theirs.
+    pub fn unlike(&self) -> impl Iterator<Item = Prefix> {
+        let mut seen = BTreeSet::new();
+        let first = self.classes.iter().filter(move |c| !c.prefixes.is_empty() && seen.insert(Arc::as_ptr(&c.state)));
+        first.filter_map(|c| c.prefixes.first().copied())
+    }
+
     /// Returns the place of a prefix's destination among [`Solution::classes`].
     #[must_use]
     pub fn place_of(&self, prefix: &Prefix) -> Option<usize> {

@@ -13,8 +13,10 @@
 
 use crate::compare::{Candidate, Step};
 use crate::plane::{NONE, Plane};
+use crate::queue::{Queue, Schedule};
 use crate::session::OUTSIDE;
-use crate::solve::{Class, Queue, Schedule, Shared, State};
+use crate::shared::Shared;
+use crate::solve::{Class, State};
 use crate::table::hash_of;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -215,7 +217,7 @@ impl Plane<'_> {
         let (first, count) = self.half_slots[h as usize];
         for n in 0..count {
             let place = (first + n) as usize;
-            let sender = if count == 1 { watched.state.best[half.from as usize] } else { self.nodes[half.from as usize].slots.start + n };
+            let sender = self.place_behind(h, n, &watched.state);
             let there = watched.state.slots[place].route != NONE && sender != NONE;
             let behind = if there { watched.traces[sender as usize].clone() } else { Trace::new() };
             watched.traces[place] = if there { core::iter::once(half.to).chain(behind).collect() } else { behind };

@@ -65,10 +65,11 @@ impl fmt::Display for Difference {
 }
 
 impl Twin<'_> {
-    /// Compares the solved tables with what every router of `network` reports as best. A router that reported nothing yet is left out.
+    /// Compares the solved tables with what every router of `network` reports as best. A router that never reported a best route is left
+    /// out; one that did and reports none now agrees on nothing.
     #[must_use]
     pub fn agreement(&self, network: &Network) -> BTreeMap<DeviceId, Agreement> {
-        let reported = |d: &DeviceId| network.devices.get(d).map(|d| &d.loc_rib).filter(|rib| !rib.is_empty());
+        let reported = |d: &DeviceId| network.devices.get(d).filter(|d| d.loc_rib_told || !d.loc_rib.is_empty()).map(|d| &d.loc_rib);
         let rows = self.picture.devices.iter().enumerate().filter_map(|(i, d)| Some((d.clone(), self.compare(i, reported(d)?))));
         rows.collect()
     }

@@ -127,8 +127,8 @@ impl Passage<'_, '_> {
             let (Some(was), Some(is)) = (old.and_then(|c| self.old.solution.classes.get(c)), self.new.solution.classes.get(new)) else {
                 return BTreeSet::new();
             };
-            let before = self.old.plane.would_tell(&was.class, self.before, best.route, best.over).ok();
-            (before, self.new.plane.would_tell(&is.class, self.after, best.route, there).ok())
+            let before = self.old.plane.would_tell(&was.class, self.before, best.route(), best.over).ok();
+            (before, self.new.plane.would_tell(&is.class, self.after, best.route(), there).ok())
         };
         differences_of(a.as_ref(), b.as_ref())
     }
@@ -136,7 +136,7 @@ impl Passage<'_, '_> {
 
 /// The path that a router holds by a direction.
 fn held(solved: &Solved<'_>, router: usize, class: usize, direction: usize) -> Option<Route> {
-    solved.plane.paths(&solved.solution, router, class).find(|h| h.over == Some(direction)).map(|h| h.route.clone())
+    solved.plane.paths(&solved.solution, router, class).find(|h| h.over == Some(direction)).map(|h| h.route().clone())
 }
 
 fn named(list: &BTreeSet<Attribute>) -> String {

@@ -8,9 +8,10 @@ use bgp::{Asn, PathAttributes, Prefix};
 use bmp::View;
 use config::{BgpConfig, Neighbor, RouterConfig, edit};
 use core::net::{IpAddr, Ipv4Addr};
-use network::{AdjRib, Device, ExitSpec, Inventory, Network, SessionState, Volume};
-use preflight::{Exit, ExitFacts, Facts, Ports, Relation};
+use network::{AdjRib, Device, Inventory, Network, SessionState};
+use preflight::{Exit, Facts, PathMetric, Ports};
 use routing::{Blueprint, Feed, Older, Profile, Router};
+use rtr::Vrps;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -25,7 +26,8 @@ pub struct Picture {
     pub(crate) blueprint: Blueprint,
     pub(crate) facts: Facts,
     pub(crate) ports: Ports,
-    pub(crate) volumes: BTreeMap<(ExitId, Prefix), Volume>,
+    /// VRPs about our own space before they changed last.
+    pub(crate) vrps_before: Option<Arc<Vrps>>,
     /// Neighbours whose BGP identifier is not known: a choice that rests on it is a guess.
     pub(crate) nameless: BTreeSet<(usize, IpAddr)>,
     /// Sessions that their router reports as established.
@@ -49,9 +51,9 @@ impl Picture {
             inventory: Arc::clone(&network.inventory),
             configs: parts.iter().map(|p| Arc::clone(&p.config)).collect(),
             blueprint: Blueprint::default(),
-            facts: facts(network),
+            facts: crate::facts::facts(network),
             ports: Ports::new(),
-            volumes: network.volumes.clone(),
+            vrps_before: network.origins.before_change().map(|b| Arc::new(Vrps::new(b.vrps.iter().copied()))),
             nameless: BTreeSet::new(),
             established: BTreeSet::new(),
             unmodelled: parts.iter().flat_map(|p| unmodelled::of_config(p.id, &p.config)).collect(),
@@ -64,12 +66,33 @@ impl Picture {
             let announced = out.feeds(network, index, part, &owners);
             out.in_use(index, part, &announced, &mut older);
         }
+        out.blueprint.links = Some(Arc::new(crate::wires::wires(&out.blueprint)));
+        out.blueprint.vrps = network.origins.vrps();
         out.blueprint.older = (!older.is_empty()).then(|| Arc::new(older));
         for exit in &network.inventory.exits {
             let (Some(index), Some((first, rest))) = (out.index(&exit.device), exit.neighbors.split_first()) else { continue };
             out.ports.extend(rest.iter().map(|n| ((index, *n), *first)));
         }
         Ok(out)
+    }
+
+    /// Adds what is measured of the ways over exits, for what a change would do to delay and loss. Without it that is not known.
+    #[must_use]
+    pub fn measured(mut self, metrics: Vec<PathMetric>) -> Self {
+        self.facts.metrics = metrics;
+        self
+    }
+
+    /// Returns the network below it.
+    #[must_use]
+    pub const fn blueprint(&self) -> &Blueprint {
+        &self.blueprint
+    }
+
+    /// Returns what is known beside it.
+    #[must_use]
+    pub const fn facts(&self) -> &Facts {
+        &self.facts
     }
 
     /// Returns a device's place.
@@ -250,29 +273,4 @@ fn parts(network: &Network) -> Result<Vec<Part<'_>>, TwinError> {
 /// Says whether an instance is of our AS: by its number, or as a member of our confederation (RFC 5065).
 fn is_ours(bgp: &BgpConfig, own: Asn) -> bool {
     bgp.asn == own || bgp.wider.confederation.as_ref().is_some_and(|c| c.identifier == own)
-}
-
-/// What is known beside configurations. Absent stays unknown.
-fn facts(network: &Network) -> Facts {
-    let inventory = &network.inventory;
-    let rate = |e: &ExitSpec| Some(network.devices.get(&e.device)?.interfaces.get(&e.interface)?.rate_bps?.1);
-    let mut facts = Facts { own_as: BTreeSet::from([inventory.own_asn]), own_prefixes: inventory.own_prefixes.clone(), ..Facts::default() };
-    for exit in &inventory.exits {
-        let Some(neighbor) = exit.neighbors.first().copied() else { continue };
-        #[allow(clippy::cast_precision_loss, reason = "capacities are far below 2^52 bit/s")]
-        let members_bps = vec![exit.capacity_bps as f64];
-        let (router, load_bps) = (exit.device.to_string(), rate(exit));
-        facts.exits.push(ExitFacts { router, neighbor, members_bps, load_bps, cost_per_mbps: None, link: None });
-        facts.relations.insert(exit.remote_as, Relation::Provider);
-    }
-    for provider in &inventory.providers {
-        facts.relations.extend(provider.asns.iter().map(|asn| (*asn, Relation::Provider)));
-        facts.providers.entry(provider.name.clone()).or_default().extend(&provider.asns);
-    }
-    for ((exit, prefix), volume) in &network.volumes {
-        let Some(spec) = inventory.exit(exit) else { continue };
-        let Some(neighbor) = spec.neighbors.first().copied() else { continue };
-        facts.volumes.push(preflight::Volume { router: spec.device.to_string(), neighbor, prefix: *prefix, bps: volume.bps });
-    }
-    facts
 }

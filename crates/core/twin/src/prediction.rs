@@ -4,7 +4,7 @@ use crate::ForwardingResult;
 use action::{DeviceId, ExitId};
 use bgp::{AsPath, Prefix};
 use core::net::IpAddr;
-use preflight::{Check, Convergence, Verdict};
+use preflight::{Check, Convergence, Figure, Verdict};
 use routing::Step;
 use units::Ratio;
 
@@ -27,8 +27,14 @@ pub struct Prediction {
     pub unknown_volume: u64,
     /// What external neighbours are told otherwise.
     pub announced: Vec<AnnouncedChange>,
+    /// How the delay of what moves changes, ms, from measured paths; `None`: none of it is measured on both sides.
+    pub delay_ms: Option<Figure>,
+    /// How its loss changes, ratio; `None` as before.
+    pub loss: Option<Figure>,
     /// How long the tables take to stand, from timers; `None`: nothing changes.
     pub convergence: Option<Convergence>,
+    /// The devices in an order in which the network is sound after each; empty: only one is edited, or there is no such order.
+    pub order: Vec<DeviceId>,
     /// The checks, in order of their ids.
     pub checks: Vec<Check>,
     /// Choices among the changed prefixes that another order of events could turn.

@@ -261,9 +261,11 @@ fn inventory() -> Inventory {
                 remote_as: Asn(*remote_as),
                 neighbors: vec![a(v4), a(v6)],
                 capacity_bps: mbps * 1_000_000,
+                role: None,
             })
             .collect(),
         groups: vec![],
+        ..Inventory::empty("")
     }
 }
 

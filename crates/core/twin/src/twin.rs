@@ -72,7 +72,7 @@ impl<'p> Twin<'p> {
         let class = solved.solution.place_of(prefix)?;
         let held = solved.plane.best(&solved.solution, router, class)?;
         let step = solved.plane.step(&solved.solution, router, class)?;
-        Some(Best { source: self.source(world, router, prefix, &held), attributes: &held.route.attributes, step })
+        Some(Best { source: self.source(world, router, prefix, &held), attributes: &held.route().attributes, step })
     }
 
     fn source(&self, world: &World<'_>, router: usize, prefix: &Prefix, held: &Held<'_>) -> Source {
@@ -139,8 +139,8 @@ impl<'p> Twin<'p> {
             };
             for held in solved.plane.paths(&solved.solution, router, class).filter(|h| h.usable) {
                 if let Some(exit) = outside(&held) {
-                    let local_pref = Some(self.local_pref(router, &held.route.attributes));
-                    found.push((exit, PathAttributes { local_pref, ..held.route.attributes.clone() }));
+                    let local_pref = Some(self.local_pref(router, &held.route().attributes));
+                    found.push((exit, PathAttributes { local_pref, ..held.route().attributes.clone() }));
                 }
             }
         }
@@ -171,7 +171,7 @@ impl<'p> Twin<'p> {
             for router in self.picture.nameless.iter().map(|(r, _)| *r).collect::<BTreeSet<_>>() {
                 for (number, class) in solved.solution.classes.iter().enumerate() {
                     let step = solved.plane.step(&solved.solution, router, number);
-                    if !matches!(step, Some(Step::RouterId | Step::ClusterLength | Step::NeighbourAddress)) {
+                    if !matches!(step, Some(Step::RouterId | Step::ClusterLength | Step::ClusterLengthAsMetric | Step::NeighbourAddress)) {
                         continue;
                     }
                     let unnamed = |h: Held<'_>| {

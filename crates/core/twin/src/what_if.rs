@@ -5,11 +5,12 @@ use crate::forward::worst;
 use crate::prediction::{AnnouncedChange, DeviceChange, ExitLoad, LinkLoad, Prediction, PrefixChange, RouteView};
 use crate::unmodelled::Relevance;
 use crate::{Twin, TwinError};
-use action::{ActionType, DeviceEdits, DeviceId, ExitId};
-use bgp::Prefix;
-use config::{PolicyEdit, RouterConfig, edit};
+use action::{ActionType, DeviceEdits, DeviceId};
+use bgp::{Community, Prefix};
+use config::{PolicyEdit, RouteAction, RouterConfig, Statement, edit};
 use core::net::IpAddr;
-use preflight::load::Carrier;
+use preflight::load::{Carrier, Traffic};
+use preflight::order::{Order, safe_order};
 use preflight::{Check, CheckId, Context, Evidence, Facts, Group, Intent, Limits, Verdict, Way, World};
 use routing::Blueprint;
 use std::collections::{BTreeMap, BTreeSet};
@@ -67,14 +68,30 @@ impl Twin<'_> {
             },
             ..self.picture.facts.clone()
         };
-        let evidence = Evidence::new(&self.world, &after, &intent, Context::of(&facts));
+        let vrps = self.picture.blueprint.vrps.as_deref();
+        let valid = |prefix: &Prefix, origin| vrps?.state(prefix, Some(origin));
+        let validity = vrps.is_some().then_some(&valid as preflight::Validity<'_>);
+        // what was before is remembered of our own space; the rest stands as it is
+        let past = self.picture.vrps_before.as_deref();
+        let was_valid = |prefix: &Prefix, origin| {
+            let own = self.picture.facts.own_prefixes.iter().any(|p| p.covers(prefix));
+            if own { past?.state(prefix, Some(origin)) } else { valid(prefix, origin) }
+        };
+        let validity_before = (vrps.is_some() && past.is_some()).then_some(&was_valid as preflight::Validity<'_>);
+        let context = Context { validity, validity_before, ..Context::of(&facts) };
+        let evidence = Evidence::new(&self.world, &after, &intent, context);
         let mut checks = evidence.checks();
         alike::join(&mut checks, alike::differences(&evidence, question));
         checks.push(self.inverse(&evidence, &network, question)?);
+        let steps: Vec<&DeviceEdits> = question.edits.iter().filter(|d| !d.edits.is_empty()).collect();
+        let order = self.order(&steps, &intent, &context)?;
+        let names: Vec<String> = steps.iter().map(|d| d.device.to_string()).collect();
+        checks.extend(order.as_ref().map(|order| preflight::check::passage::passage(order, &names)));
         checks.sort_by_key(|c| c.id);
         let changed = self.changes(&after, &evidence.difference.groups);
-        let (moved_bps, unknown_volume) = self.traffic(&evidence.difference.groups);
+        let (moved_bps, unknown_volume) = Self::traffic(&evidence.traffic, &evidence.difference.groups);
         let (loads, links) = self.loads(&evidence);
+        let expected = preflight::prediction(&evidence);
         Ok(Prediction {
             known_prefixes: evidence.difference.prefixes as u64,
             blast: evidence.difference.blast,
@@ -83,13 +100,38 @@ impl Twin<'_> {
             moved_bps,
             unknown_volume,
             announced: self.announced(&evidence),
-            convergence: preflight::prediction(&evidence).convergence,
+            delay_ms: expected.delay_ms,
+            loss: expected.loss,
+            convergence: expected.convergence,
+            order: match order {
+                Some(Order::Found { order, .. }) => order.into_iter().map(|s| steps[s].device.clone()).collect(),
+                _ => Vec::new(),
+            },
             checks,
             order_dependent: self.turned(&after, &changed),
             unmodelled: self.relevant(&after),
             explanation: self.explanation(&after, &evidence.difference.groups),
             changed,
         })
+    }
+
+    /// Searches an order of devices in which the network is sound between any two of them; `None`: there are not two, or one stands twice.
+    fn order(&self, steps: &[&DeviceEdits], intent: &Intent, context: &Context<'_>) -> Result<Option<Order>, TwinError> {
+        let devices: BTreeSet<&DeviceId> = steps.iter().map(|d| &d.device).collect();
+        if steps.len() < 2 || devices.len() < steps.len() {
+            return Ok(None);
+        }
+        let order = safe_order(steps.len(), |done| {
+            // the end is what the other checks judge
+            if done.len() == steps.len() {
+                return Ok(None);
+            }
+            let part: Vec<DeviceEdits> = done.iter().map(|s| steps[*s].clone()).collect();
+            let network = self.picture.edited(&self.picture.blueprint, &part)?;
+            let between = self.world.changed(&network);
+            Ok(preflight::check::passage::wrong(&Evidence::new(&self.world, &between, intent, *context)))
+        })?;
+        Ok(Some(order))
     }
 
     /// What the change is, as far as the checks ask.
@@ -105,6 +147,9 @@ impl Twin<'_> {
             for neighbor in concerned(config, &device.edits) {
                 let port = self.picture.ports.get(&(index, neighbor)).copied();
                 intent.sessions.extend([Some(neighbor), port].into_iter().flatten().map(|n| (router.clone(), n)));
+            }
+            for (neighbor, community) in tagged(config, &device.edits) {
+                intent.communities.push((router.clone(), neighbor, community));
             }
             intent.routers.push(router);
         }
@@ -143,22 +188,15 @@ impl Twin<'_> {
     }
 
     /// Sums the measured volume of what changes its exit, and counts the prefixes without one.
-    fn traffic(&self, groups: &[Group]) -> (f64, u64) {
-        let exit = |way: &Option<Way>| way.as_ref().and_then(|w| w.exit.as_ref()).map(|e| self.picture.exit_id(e));
-        let mut leaving: BTreeSet<(ExitId, Prefix)> = BTreeSet::new();
+    fn traffic(traffic: &Traffic<'_>, groups: &[Group]) -> (f64, u64) {
+        let mut leaving: BTreeSet<(&preflight::Exit, Prefix)> = BTreeSet::new();
         for group in groups {
-            let (from, to) = (exit(&group.before), exit(&group.after));
-            if let Some(from) = from.filter(|f| Some(f) != to.as_ref()) {
-                leaving.extend(group.prefixes.iter().map(|p| (from.clone(), *p)));
+            let (from, to) = (exit_of(&group.before), exit_of(&group.after));
+            if let Some(from) = from.filter(|f| Some(*f) != to) {
+                leaving.extend(group.prefixes.iter().map(|p| (from, *p)));
             }
         }
-        // an exit that reports volumes and does not list a prefix carries none of it
-        let reports: BTreeSet<&ExitId> = self.picture.volumes.keys().map(|(exit, _)| exit).collect();
-        let volume = |key: &(ExitId, Prefix)| match self.picture.volumes.get(key) {
-            Some(volume) => Some(volume.bps),
-            None => reports.contains(&key.0).then_some(0.0),
-        };
-        let volumes = leaving.iter().map(volume);
+        let volumes = leaving.iter().map(|(exit, prefix)| traffic.volume(exit, prefix));
         volumes.fold((0.0, 0), |(bps, unknown), v| (bps + v.unwrap_or(0.0), unknown + u64::from(v.is_none())))
     }
 
@@ -269,6 +307,38 @@ impl Twin<'_> {
             }
         }
     }
+}
+
+/// Where packets leave.
+fn exit_of(way: &Option<Way>) -> Option<&preflight::Exit> {
+    way.as_ref().and_then(|w| w.exit.as_ref())
+}
+
+/// Communities that edits newly add to what neighbours outside are told. What a term of the same policy adds already is a copy, and the mark of
+/// a drain (RFC 8326) has its own rules.
+fn tagged(config: &RouterConfig, edits: &[PolicyEdit]) -> BTreeSet<(IpAddr, Community)> {
+    let adds = |statement: &Statement| -> BTreeSet<Community> {
+        let lists = statement.actions.iter().filter_map(|a| match a {
+            RouteAction::AddCommunities(list) | RouteAction::SetCommunities(list) => Some(list),
+            _ => None,
+        });
+        lists.flatten().copied().filter(|c| *c != Community::GRACEFUL_SHUTDOWN).collect()
+    };
+    let mut out = BTreeSet::new();
+    for edit in edits {
+        let (PolicyEdit::InsertStatement { policy, statement, .. } | PolicyEdit::ReplaceStatement { policy, statement }) = edit else {
+            continue;
+        };
+        let known: BTreeSet<Community> =
+            config.policy.definitions.get(policy).into_iter().flat_map(|d| &d.statements).flat_map(adds).collect();
+        let fresh: BTreeSet<Community> = adds(statement).difference(&known).copied().collect();
+        let Some(bgp) = config.bgp.as_ref().filter(|_| !fresh.is_empty()) else { continue };
+        let exports = |n: &config::Neighbor| n.families.values().any(|f| f.export.as_ref() == Some(policy));
+        for (neighbor, _) in bgp.neighbors.iter().filter(|(_, n)| n.remote_as != bgp.asn && exports(n)) {
+            out.extend(fresh.iter().map(|c| (*neighbor, *c)));
+        }
+    }
+    out
 }
 
 /// Neighbours whose sessions or policies edits touch.

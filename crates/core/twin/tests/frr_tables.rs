@@ -76,6 +76,7 @@ fn network(case: &Case) -> Network {
         providers: vec![],
         exits: vec![],
         groups: vec![],
+        ..Inventory::empty("")
     };
     let mut network = Network::new(inventory);
     for r in INSIDE {

@@ -37,6 +37,7 @@ fn picture(stream: &[u8], config: &str) -> Network {
         providers: vec![],
         exits: vec![],
         groups: vec![],
+        ..Inventory::empty("")
     });
     let mut framer = Framer::new();
     framer.push(stream);

@@ -3,6 +3,7 @@
 //! One unit per quantity in the whole program: time is [`Timestamp`] (nanoseconds, UTC) and [`core::time::Duration`], a share is a
 //! [`Ratio`] between 0 and 1 (percent exists only in display). Nothing here reads a clock; time is an argument.
 
+pub mod calendar;
 mod numbered;
 
 pub use numbered::numbered;
@@ -37,33 +38,8 @@ impl Timestamp {
     /// Reads RFC 3339 (`2026-08-12T10:15:00.5Z`, `2026-08-12 12:15:00+02:00`); `None` for anything else and for days that do not exist.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let number = |from: usize, to: usize| text.get(from..to).filter(|t| t.bytes().all(|b| b.is_ascii_digit()))?.parse::<i64>().ok();
-        let mark = |at: usize, any: &[u8]| text.as_bytes().get(at).filter(|b| any.contains(b)).map(|_| ());
-        let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
-        let (hour, minute, second) = (number(11, 13)?, number(14, 16)?, number(17, 19)?);
-        mark(4, b"-")?;
-        mark(7, b"-")?;
-        mark(10, b"Tt ")?;
-        mark(13, b":")?;
-        mark(16, b":")?;
-        let days = days(year, month, day);
-        if civil(days) != (year, month, day) || hour > 23 || minute > 59 || second > 60 {
-            return None;
-        }
-        let rest = text.get(19..)?;
-        let digits = rest.strip_prefix('.').map_or(0, |r| r.bytes().take_while(u8::is_ascii_digit).count());
-        let (fraction, zone) = if digits > 0 { (rest.get(1..1 + digits)?, rest.get(1 + digits..)?) } else { ("", rest) };
-        let nanos = format!("{:0<9.9}", fraction).parse::<i64>().ok()?;
-        let offset = match zone.as_bytes() {
-            [b'Z' | b'z'] => 0,
-            [sign @ (b'+' | b'-'), _, _, b':', _, _] => {
-                let minutes = zone.get(1..3)?.parse::<i64>().ok()? * 60 + zone.get(4..6)?.parse::<i64>().ok()?;
-                if *sign == b'+' { minutes } else { -minutes }
-            }
-            _ => return None,
-        };
-        let seconds = days * 86_400 + hour * 3600 + (minute - offset) * 60 + second;
-        seconds.checked_mul(1_000_000_000)?.checked_add(nanos).map(Self)
+        let (seconds, nanos) = calendar::rfc3339(text)?;
+        seconds.checked_mul(1_000_000_000)?.checked_add(i64::from(nanos)).map(Self)
     }
 
     /// Returns nanoseconds since the Unix epoch.
@@ -95,30 +71,9 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (secs, nanos) = (self.0.div_euclid(1_000_000_000), self.0.rem_euclid(1_000_000_000));
         let (days, sod) = (secs.div_euclid(86_400), secs.rem_euclid(86_400));
-        let (y, m, d) = civil(days);
+        let (y, m, d) = calendar::civil(days);
         write!(f, "{y:04}-{m:02}-{d:02}T{:02}:{:02}:{:02}.{nanos:09}Z", sod / 3600, sod / 60 % 60, sod % 60)
     }
-}
-
-/// Year, month and day to days since the epoch (Howard Hinnant's `days_from_civil`).
-const fn days(year: i64, month: i64, day: i64) -> i64 {
-    let y = if month <= 2 { year - 1 } else { year };
-    let era = y.div_euclid(400);
-    let yoe = y - era * 400;
-    let doy = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719_468
-}
-
-/// Days since the epoch to (year, month, day), proleptic Gregorian (Howard Hinnant's `civil_from_days`).
-fn civil(days: i64) -> (i64, i64, i64) {
-    let z = days + 719_468;
-    let era = z.div_euclid(146_097);
-    let doe = z.rem_euclid(146_097);
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    (yoe + era * 400 + i64::from(month <= 2), month, doy - (153 * mp + 2) / 5 + 1)
 }
 
 /// A share between 0 and 1. Percent exists only in display.

@@ -79,15 +79,18 @@ fn by_index(path: &Path, frames: &Frames) -> Result<Info, CaptureError> {
     })
 }
 
-/// Reads a capture to its end, checks every seal, and says what it holds.
+/// Reads a capture to its end, checks every seal and that every state kept on the way can be read, and says what it holds.
 ///
 /// # Errors
 /// [`CaptureError`] at the first damage.
 pub fn verify(path: &Path) -> Result<Info, CaptureError> {
     let mut reader = Reader::<IgnoredAny>::open(path)?.with_states();
     let (mut first, mut last, mut states, mut records) = (None, None, 0, 0);
-    for entry in &mut reader {
+    while let Some(entry) = reader.next() {
         let entry = entry?;
+        if entry.kept {
+            reader.check_kept()?;
+        }
         first.get_or_insert((entry.seq, entry.at));
         last = Some((entry.seq, entry.at));
         states += u64::from(entry.kept);

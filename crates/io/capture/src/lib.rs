@@ -1,7 +1,7 @@
 //! The ordered log of every input, as a file.
 //!
 //! ```text
-//! magic "PHCAP\r\n\x1a" · version u16 · reserved u16
+//! magic "PHCAP\r\n\x1a" · version u16 · reserved u16, zero
 //! about:   length u32 · JSON: who made it, for which site, in which shape of inputs
 //! frame*:  length u32 (compressed bytes) · length u32, every bit turned over · records u32 · seq u64, at i64 of the first record ·
 //!          at i64 of the last · seal [u8; 32] · zstd( records )
@@ -19,8 +19,10 @@
 //! Secrets never enter: configurations are stripped of them where they are read from the device.
 
 mod about;
+mod copy;
 mod index;
 mod info;
+mod names;
 mod reader;
 mod redact;
 mod replay;
@@ -28,8 +30,10 @@ mod seal;
 mod writer;
 
 pub use about::About;
+pub use copy::{Copied, copy_redacted};
 pub use index::{Frames, Place, index};
 pub use info::{Info, NO_INDEX, info, verify};
+pub use names::{Names, Pseudonyms};
 pub use reader::{Entry, Mark, Moment, Reader};
 pub use redact::redact;
 pub use replay::{Begun, Replay};
@@ -130,6 +134,18 @@ pub enum CaptureError {
     Spoilt {
         /// File.
         path: PathBuf,
+    },
+    /// A router is called like a field or a kind of the log.
+    #[error(
+        "PH-CAP-010 {path} cannot be copied without names: a router is called like a word of the log itself (one of {names}), and record {seq} could not be read with another in its place"
+    )]
+    NameIsWord {
+        /// The capture.
+        path: PathBuf,
+        /// The record that could not be copied.
+        seq: u64,
+        /// The names in question.
+        names: String,
     },
     /// A record cannot be turned into JSON.
     #[error("PH-CAP-006 record {seq} cannot be written as JSON")]

@@ -1,13 +1,14 @@
 //! Reading.
 
 use crate::seal::{self, Bond, Head};
-use crate::{ABOUT_MAX, About, CaptureError, FILE_HEADER, FRAME_MAX, MAGIC, Place, RECORD_MAX, VERSION};
+use crate::{ABOUT_MAX, About, CaptureError, FILE_HEADER, FRAME_MAX, MAGIC, OLDEST, Place, RECORD_MAX, VERSION};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use sha2::{Digest, Sha256};
 use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::marker::PhantomData;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use units::Timestamp;
 
@@ -34,6 +35,12 @@ pub(crate) fn open_head(path: &Path, file: &mut impl Read) -> Result<FileHead, C
         return Err(not());
     }
     let version = u16::from_be_bytes([head[8], head[9]]);
+    let known = (OLDEST..=VERSION).contains(&version);
+    // no seal covers them; written as zero by every version, they cannot change unnoticed
+    if let Some(at) = (10..FILE_HEADER).find(|at| known && head[*at] != 0) {
+        let why = "a byte that every version writes as zero is another: the file was changed".to_owned();
+        return Err(CaptureError::Damaged { path: path.to_owned(), offset: at as u64, why, records: 0 });
+    }
     match version {
         1 => Ok(FileHead { about: About::of_format_1(), bytes: FILE_HEADER as u64, bond: Bond::Running(Sha256::new()) }),
         2..=VERSION => {
@@ -121,6 +128,8 @@ pub struct Reader<T, R = File> {
     frame: (u64, Bond),
     content: Vec<u8>,
     position: usize,
+    /// Where the last record stands in it.
+    last: Range<usize>,
     /// What `content` holds is a kept state, and whether such are given out.
     kept: bool,
     states: bool,
@@ -198,6 +207,7 @@ impl<T: DeserializeOwned, R: Read> Reader<T, R> {
             frame: (head.bytes, head.bond.clone()),
             content: Vec::new(),
             position: 0,
+            last: 0..0,
             kept: false,
             states: false,
             bond: head.bond,
@@ -256,6 +266,25 @@ impl<T: DeserializeOwned, R: Read> Reader<T, R> {
     #[must_use]
     pub fn mark(&self) -> Mark {
         Mark { frame: self.frame.0, bond: self.frame.1.clone(), position: self.position, records: self.records, inputs: self.inputs }
+    }
+
+    /// Reads the record that was given last as the kept state that it must be.
+    pub(crate) fn check_kept(&self) -> Result<(), CaptureError> {
+        #[derive(Deserialize)]
+        struct Kept {
+            body: pilot::Input,
+        }
+        let why = match serde_json::from_slice::<Kept>(self.content.get(self.last.clone()).unwrap_or_default()) {
+            Ok(Kept { body: pilot::Input::State { .. } }) => return Ok(()),
+            Ok(_) => "it is no state".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let (path, seq, about) = (self.path.clone(), self.records.saturating_sub(1), &self.about);
+        if about.schema != pilot::INPUT_SCHEMA {
+            return Err(CaptureError::Shape { path, version: about.version.clone(), schema: about.schema, seq, why });
+        }
+        let why = format!("the state kept there cannot be read: {why}");
+        Err(CaptureError::Damaged { path, offset: self.frame.0, why, records: seq })
     }
 
     fn damaged(&mut self, why: String) -> CaptureError {
@@ -375,7 +404,8 @@ impl<T: DeserializeOwned, R: Read> Reader<T, R> {
             }
             Err(e) => return Err(self.damaged(format!("record {} cannot be read: {e}", self.records))),
         };
-        self.position += 4 + length;
+        self.last = self.position + 4..self.position + 4 + length;
+        self.position = self.last.end;
         self.records += 1;
         self.inputs += u64::from(!self.kept);
         Ok(Some(entry))

@@ -8,12 +8,12 @@
 use serde_json::Value;
 
 /// Stands where a text stood.
-const INSTEAD: &str = "(redacted)";
+pub(crate) const INSTEAD: &str = "(redacted)";
 
 /// BMP message types (RFC 7854 §4.1).
 const PEER_DOWN: u8 = 2;
 const PEER_UP: u8 = 3;
-const INITIATION: u8 = 4;
+pub(crate) const INITIATION: u8 = 4;
 const TERMINATION: u8 = 5;
 /// Common header and per-peer header, bytes.
 const PEER_HEADERS: usize = 48;
@@ -47,6 +47,8 @@ pub fn redact(input: &mut Value) -> u64 {
         Value::Object(map) => {
             // one leaf of a device: {"path": "…/description", "value": {…}}
             let leaf = map.get("path").and_then(Value::as_str).is_some_and(|p| p.ends_with("/description"));
+            // the inventory has the name of the site
+            let inventory = map.contains_key("own_asn") && map.contains_key("devices");
             let message = map.get("event").and_then(Value::as_str) == Some("message");
             let syslog = map.get("source").and_then(Value::as_str) == Some("syslog");
             // what a router said by syslog, as a state keeps it
@@ -57,6 +59,7 @@ pub fn redact(input: &mut Value) -> u64 {
                 count += match (key.as_str(), &mut *value) {
                     // what a router says of itself stands in a state too
                     ("description" | "sys_name", Value::String(text)) => replace(text),
+                    ("name", Value::String(text)) if inventory => replace(text),
                     // of a Peer Up, as a state keeps it
                     ("tlvs", Value::Array(tlvs)) => tlvs.iter_mut().map(information).sum(),
                     ("value", value) if leaf => replace_all(value),
@@ -175,6 +178,19 @@ fn tlvs(bytes: &mut [u8], mut at: usize, kinds: &[u16]) -> u64 {
         at += length;
     }
     count
+}
+
+/// Finds the value of the first information TLV of a kind, from `at` on.
+pub(crate) fn tlv(bytes: &[u8], mut at: usize, wanted: u16) -> Option<&[u8]> {
+    loop {
+        let &[a, b, c, d] = bytes.get(at..at + 4)? else { return None };
+        let (kind, length) = (u16::from_be_bytes([a, b]), usize::from(u16::from_be_bytes([c, d])));
+        let value = bytes.get(at + 4..at + 4 + length)?;
+        if kind == wanted {
+            return Some(value);
+        }
+        at += 4 + length;
+    }
 }
 
 /// Fills the names in the capabilities of one OPEN.

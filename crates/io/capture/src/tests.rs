@@ -93,6 +93,15 @@ fn every_flipped_bit_is_noticed_and_what_was_read_before_it_is_kept() {
     write(&path, &[3, 4]);
     let bytes = std::fs::read(&path).unwrap();
     let (_, first) = first_frame(&path);
+    // the head: magic, version and what is reserved
+    for at in 0..FILE_HEADER {
+        for bit in 0..8 {
+            let mut bad = bytes.clone();
+            bad[at] ^= 1 << bit;
+            std::fs::write(&path, &bad).unwrap();
+            assert!(verify(&path).is_err() && index(&path).is_err(), "bit {bit} of byte {at}");
+        }
+    }
     for at in FILE_HEADER..bytes.len() {
         for bit in 0..8 {
             let mut bad = bytes.clone();
@@ -173,6 +182,31 @@ fn the_index_is_what_reading_everything_finds() {
     std::fs::write(&path, &bytes[..bytes.len() - 1]).unwrap();
     let cut = index(&path).unwrap().unwrap();
     assert!(cut.records() == 7 && cut.lost_tail > 0);
+}
+
+#[test]
+fn a_kept_state_that_cannot_be_read_is_damage_although_its_seal_fits() {
+    let (_dir, path) = folder();
+    for (body, why) in [("7", "the state kept there cannot be read"), (r#"{"input":"tick"}"#, "it is no state")] {
+        let _ = std::fs::remove_file(&path);
+        let mut writer = Writer::create(&path).unwrap();
+        writer.append(1, Timestamp::from_nanos(0), &"x").unwrap();
+        writer.flush().unwrap();
+        writer.keep_anything(1, &format!(r#"{{"seq":1,"at":0,"body":{body}}}"#));
+        writer.finish().unwrap();
+        let offset = index(&path).unwrap().unwrap().frames[1].offset;
+        let error = verify(&path).unwrap_err();
+        assert!(matches!(&error, CaptureError::Damaged { offset: o, records: 1, .. } if *o == offset), "{error:?}");
+        assert!(error.to_string().contains(why), "{error}");
+        // the inputs beside it are whole
+        assert_eq!(Reader::<String>::open(&path).unwrap().map(|e| e.unwrap().body).collect::<Vec<_>>(), ["x"]);
+    }
+    // a real one
+    let _ = std::fs::remove_file(&path);
+    let mut writer = Writer::create(&path).unwrap();
+    writer.keep_state(1, Timestamp::from_nanos(0), pilot::Pilot::default().state()).unwrap();
+    writer.finish().unwrap();
+    assert_eq!(verify(&path).map(|i| i.states).unwrap(), 1);
 }
 
 /// A capture as builds of format 1 wrote it.

@@ -210,6 +210,15 @@ impl Writer {
         std::mem::replace(&mut self.file, file)
     }
 
+    /// Keeps as a state what is none.
+    #[cfg(test)]
+    pub(crate) fn keep_anything(&mut self, seq: u64, json: &str) {
+        let length = u32::try_from(json.len()).unwrap().to_be_bytes();
+        let at = Timestamp::from_nanos(0);
+        self.frame(1, true, seq, (at, at), &[&length[..], json.as_bytes()].concat()).unwrap();
+        self.records += 1;
+    }
+
     #[cfg(test)]
     pub(crate) fn heal(&mut self) {
         self.step_back();

@@ -74,8 +74,18 @@ pub(crate) fn read(text: &str) -> Vec<Line> {
 }
 
 fn is_of_top(line: &str) -> bool {
-    let starts =
-        ["ip ", "ipv6 ", "access-list ", "hostname ", "log ", "debug ", "bgp community-list", "bgp as-path", "bgp large-community-list"];
+    let starts = [
+        "frr ",
+        "ip ",
+        "ipv6 ",
+        "access-list ",
+        "hostname ",
+        "log ",
+        "debug ",
+        "bgp community-list",
+        "bgp as-path",
+        "bgp large-community-list",
+    ];
     starts.iter().any(|s| line.starts_with(s)) && !line.starts_with("ip address")
 }
 
@@ -174,6 +184,15 @@ mod tests {
     #[test]
     fn nothing_typed_changes_nothing() {
         assert_eq!(config::frr::parse(&typed(&[])), config::frr::parse(TEXT));
+    }
+
+    #[test]
+    fn version_and_profile_stay_where_they_stand() {
+        let text = format!("frr version 8.4.4\nfrr defaults datacenter\n{TEXT}frr version 8.4.4\nfrr defaults datacenter\n");
+        let lines = ["router bgp 1", "neighbor 10.0.0.2 shutdown"].map(str::to_owned);
+        let after = amended(&text, &lines);
+        assert!(config::frr::parse(&after).bgp.unwrap().best_path.deterministic_med, "{after}");
+        assert!(after.lines().filter(|l| l.starts_with("frr ")).eq(text.lines().filter(|l| l.starts_with("frr "))), "{after}");
     }
 
     #[test]

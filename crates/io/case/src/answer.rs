@@ -3,10 +3,13 @@
 use crate::Case;
 use crate::beside::Beside;
 use bgp::{Family, Prefix};
-use routing::{Anomaly, Arrival, OrderDependent, PathRow, Plane, Schedule};
+use routing::{Anomaly, Arrival, OrderDependent, PathRow, Plane, Schedule, Tables};
 use serde::Serialize;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
+
+/// Prefixes that are named in place of one that is not there.
+const NEAR: usize = 4;
 
 /// A prefix with its paths.
 #[derive(Clone, Debug, Serialize)]
@@ -45,6 +48,8 @@ pub struct Answer {
     pub routers: BTreeMap<String, RouterTables>,
     /// Every destination came to rest.
     pub converged: bool,
+    /// Destinations that depend on each other did not come to rest: aggregates, default routes, conditions, next hops that BGP reaches.
+    pub restless: bool,
     /// Choices that another order of arrival makes otherwise.
     pub order_dependent: Vec<OrderDependent>,
     /// Destinations without rest.
@@ -83,11 +88,28 @@ pub fn solve_in(case: &Case, arrival: &Arrival) -> Answer {
     solved(case, &Beside::default(), Some(arrival))
 }
 
+/// Returns the tables of a case for every other order of arrival that may matter, each family for itself.
+#[must_use]
+pub fn in_other_orders(case: &Case) -> Vec<(Family, Tables)> {
+    let blueprint = case.blueprint();
+    let mut out = Vec::new();
+    for family in [Family::Ipv4Unicast, Family::Ipv6Unicast] {
+        let plane = Plane::new(&blueprint, family);
+        let solution = plane.solve_all(Schedule::First);
+        for other in plane.in_other_orders(&solution) {
+            // what comes at once stands in the list in one order or the other
+            out.extend(Schedule::ALL.map(|s| (family, other.tables(&mut other.solve_all(s)))));
+        }
+    }
+    out
+}
+
 fn solved(case: &Case, beside: &Beside, arrival: Option<&Arrival>) -> Answer {
     let blueprint = case.blueprint_with(beside);
     let mut out = Answer {
         routers: BTreeMap::new(),
         converged: true,
+        restless: false,
         order_dependent: Vec::new(),
         oscillation: None,
         anomalies: Vec::new(),
@@ -115,6 +137,7 @@ fn solved(case: &Case, beside: &Beside, arrival: Option<&Arrival>) -> Answer {
         if !circles.is_empty() {
             out.oscillation.get_or_insert_default().extend(circles);
         }
+        out.restless |= solution.restless;
         out.converged &= out.oscillation.is_none() && !solution.restless;
         out.rounds = out.rounds.max(solution.rounds);
         out.messages += plane.messages(&solution);
@@ -137,6 +160,46 @@ fn solved(case: &Case, beside: &Beside, arrival: Option<&Arrival>) -> Answer {
 }
 
 impl Answer {
+    /// Keeps what concerns one prefix, or one router, in the tables and in what is said beside them; what is not modelled stays, wherever it
+    /// stands: it may matter everywhere.
+    pub fn keep(&mut self, prefix: Option<Prefix>, router: Option<&str>) {
+        let here = |name: &str| router.is_none_or(|r| r == name);
+        let this = |p: &Prefix| prefix.is_none_or(|wanted| wanted == *p);
+        self.routers.retain(|name, _| here(name));
+        self.routers.values_mut().flat_map(BTreeMap::values_mut).for_each(|rows| rows.retain(|p, _| this(p)));
+        self.order_dependent.retain(|o| here(&o.router) && this(&o.prefix));
+        let around = |routers: &[String]| router.is_none() || routers.iter().any(|r| here(r));
+        if let Some(circles) = &mut self.oscillation {
+            circles.retain(|o| this(&o.prefix) && around(&o.routers));
+        }
+        self.oscillation = self.oscillation.take().filter(|circles| !circles.is_empty());
+        self.anomalies.retain(|a| around(&a.routers) && a.prefixes.iter().any(this));
+        self.absent_sessions.retain(|a| here(&a.router));
+    }
+
+    /// Returns the routers that have a prefix.
+    #[must_use]
+    pub fn holders(&self, prefix: &Prefix) -> Vec<&str> {
+        let has = |tables: &RouterTables| tables.values().any(|rows| rows.contains_key(prefix));
+        self.routers.iter().filter(|(_, tables)| has(tables)).map(|(name, _)| name.as_str()).collect()
+    }
+
+    /// Returns prefixes of the tables that are near one: what covers it and what it covers, else its neighbours in order.
+    #[must_use]
+    pub fn near(&self, prefix: &Prefix) -> Vec<Prefix> {
+        let all: BTreeSet<Prefix> = self.routers.values().flat_map(BTreeMap::values).flat_map(BTreeMap::keys).copied().collect();
+        let family = || all.iter().filter(|p| p.family() == prefix.family());
+        let mut near: Vec<Prefix> = family().filter(|p| p.covers(prefix) || prefix.covers(p)).copied().collect();
+        // the closest of them in length
+        near.sort_by_key(|p| (p.length().abs_diff(prefix.length()), *p));
+        if near.is_empty() {
+            near.extend(family().rfind(|p| *p < prefix));
+            near.extend(family().find(|p| *p > prefix));
+        }
+        near.truncate(NEAR);
+        near
+    }
+
     /// Writes the tables as text, `>` before the best path, `=` before others that are used.
     ///
     /// # Errors
@@ -186,6 +249,12 @@ impl Answer {
         }
         for o in self.oscillation.iter().flatten() {
             writeln!(out, "{}: no stable state: the choices of {} go round in a circle", o.prefix, o.routers.join(", "))?;
+        }
+        if self.restless {
+            writeln!(
+                out,
+                "no stable state: aggregates, default routes, conditions or next hops that BGP itself reaches keep changing each other"
+            )?;
         }
         for anomaly in &self.anomalies {
             writeln!(out, "{anomaly}")?;

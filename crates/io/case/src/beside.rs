@@ -1,10 +1,11 @@
 //! What `case.json` tells beside the network itself: facts for the checks, origin validation data, tables of a size.
 
+use crate::saved::Outside;
 use crate::{Case, CaseError};
 use bgp::{Asn, Prefix};
 use config::BgpNetwork;
 use core::net::IpAddr;
-use preflight::Facts;
+use preflight::{Facts, Structure};
 use routing::Blueprint;
 use rtr::{Vrp, Vrps};
 use serde::de::Error as _;
@@ -39,7 +40,7 @@ fn payloads<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Arc<Vrps>>, D::
 
 /// Prefixes that a router announces besides its configuration: the first `count` of `length` inside `within`.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "GeneratedFile")]
 pub struct Generated {
     /// Router.
     pub router: String,
@@ -49,6 +50,36 @@ pub struct Generated {
     pub length: u8,
     /// How many.
     pub count: usize,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct GeneratedFile {
+    router: String,
+    within: Prefix,
+    length: u8,
+    count: usize,
+}
+
+impl TryFrom<GeneratedFile> for Generated {
+    type Error = String;
+
+    /// Refuses what would make fewer prefixes than it says.
+    fn try_from(file: GeneratedFile) -> Result<Self, String> {
+        let GeneratedFile { router, within, length, count } = file;
+        let bits = if within.address().is_ipv4() { 32 } else { 128 };
+        let Some(below) = length.checked_sub(within.length()).filter(|_| length <= bits) else {
+            return Err(format!("no prefix of length {length} lies within \"{within}\"; lengths are {} to {bits}", within.length()));
+        };
+        let fit = 1_usize.checked_shl(u32::from(below)).unwrap_or(usize::MAX);
+        if count > fit {
+            return Err(format!("count {count}: only {fit} prefixes of length {length} lie within \"{within}\""));
+        }
+        if count > GENERATED_MAX {
+            return Err(format!("count {count} within \"{within}\": at most {GENERATED_MAX} are made"));
+        }
+        Ok(Self { router, within, length, count })
+    }
 }
 
 /// What `case.json` tells beside the network.
@@ -65,6 +96,9 @@ pub struct Beside {
     pub vrps_before: Option<Arc<Vrps>>,
     /// `generated`.
     pub generated: Vec<Generated>,
+    /// What neighbours outside announce, from the file beside `case.json`.
+    #[serde(skip)]
+    pub outside: Outside,
 }
 
 impl Beside {
@@ -74,12 +108,14 @@ impl Beside {
     /// [`CaseError`], with the file.
     pub fn load(dir: &Path) -> Result<Self, CaseError> {
         let (told, _) = crate::told(dir, crate::BASES_MAX)?;
-        serde_json::from_value(told).map_err(|source| CaseError::Json { path: dir.join("case.json"), source })
+        let beside: Self = serde_json::from_value(told).map_err(|source| CaseError::Json { path: dir.join("case.json"), source })?;
+        Ok(Self { outside: Outside::load(dir)?, ..beside })
     }
 
     /// Puts the generated prefixes and what origin validation goes by into a network.
     pub fn fill(&self, network: &mut Blueprint) {
         Self::announce(&self.generated, network);
+        self.outside.fill(network);
         network.vrps.clone_from(&self.vrps);
     }
 
@@ -145,6 +181,12 @@ impl Case {
         beside.fill(&mut out);
         out
     }
+
+    /// Returns the graph of the case's sessions that are up; nothing is solved for it.
+    #[must_use]
+    pub fn structure(&self, beside: &Beside) -> Structure {
+        Structure::of_network(&self.blueprint_with(beside))
+    }
 }
 
 #[cfg(test)]
@@ -162,6 +204,19 @@ mod tests {
         assert_eq!(made("198.18.0.0/15", 16, 9), ["198.18.0.0/16", "198.19.0.0/16"]);
         assert_eq!(made("2001:db8::/32", 48, 2), ["2001:db8::/48", "2001:db8:1::/48"]);
         assert_eq!((made("::/0", 0, 2), made("0.0.0.0/0", 0, 2)), (vec!["::/0".to_owned()], vec!["0.0.0.0/0".to_owned()]));
+    }
+
+    #[test]
+    fn what_would_make_fewer_prefixes_than_it_says_is_refused() {
+        let of = |within: &str, length: u8, count: usize| {
+            let text = format!(r#"{{"router":"r1","within":"{within}","length":{length},"count":{count}}}"#);
+            serde_json::from_str::<Generated>(&text).map_err(|e| e.to_string())
+        };
+        assert!(of("198.18.0.0/15", 24, 512).is_ok() && of("::/0", 128, GENERATED_MAX).is_ok());
+        assert!(of("198.18.0.0/15", 14, 1).unwrap_err().contains("no prefix of length 14 lies within \"198.18.0.0/15\""));
+        assert!(of("198.18.0.0/15", 33, 1).unwrap_err().contains("lengths are 15 to 32"));
+        assert!(of("198.18.0.0/15", 24, 513).unwrap_err().contains("count 513: only 512 prefixes of length 24"));
+        assert!(of("2001:db8::/32", 64, GENERATED_MAX + 1).unwrap_err().contains("at most"));
     }
 
     #[test]

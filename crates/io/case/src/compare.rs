@@ -1,6 +1,7 @@
 //! Our tables against those that FRR showed.
 
-use crate::answer::Answer;
+use crate::Case;
+use crate::answer::{self, Answer};
 use crate::frr::{Shown, ShownPath, ShownPrefix};
 use bgp::Prefix;
 use routing::PathRow;
@@ -80,6 +81,8 @@ pub struct Different {
     pub what: Vec<String>,
     /// We said that it depends on the order of arrival.
     pub told: bool,
+    /// It equals our row in another order of arrival; found by [`meet`].
+    pub met: bool,
 }
 
 impl Different {
@@ -102,6 +105,23 @@ pub fn tables(answer: &Answer, shown: &BTreeMap<String, Shown>) -> (usize, Vec<D
     (rows, out)
 }
 
+/// Marks the rows that were told as dependent on order and are, path by path, ours in another order of arrival.
+pub fn meet(case: &Case, shown: &BTreeMap<String, Shown>, different: &mut [Different]) {
+    if !different.iter().any(|d| d.told) {
+        return;
+    }
+    let orders = answer::in_other_orders(case);
+    for d in different.iter_mut().filter(|d| d.told) {
+        let there = shown.get(&d.router).and_then(|s| row_of(s, &d.prefix)).filter(|s| !s.paths.is_empty());
+        let mut ours =
+            orders.iter().filter(|(family, _)| *family == d.prefix.family()).map(|(_, tables)| tables.get(&d.router)?.get(&d.prefix));
+        d.met = ours.any(|row| match (row, there) {
+            (Some(row), Some(there)) => differences(row, there).is_empty(),
+            (row, there) => row.is_none() && there.is_none(),
+        });
+    }
+}
+
 fn table(answer: &Answer, router: &str, family: &str, detail: &BTreeMap<String, ShownPrefix>, out: &mut Vec<Different>) -> usize {
     let none = BTreeMap::new();
     let ours = answer.routers.get(router).and_then(|t| t.get(family)).unwrap_or(&none);
@@ -116,7 +136,7 @@ fn table(answer: &Answer, router: &str, family: &str, detail: &BTreeMap<String, 
         };
         if !what.is_empty() {
             let told = answer.order_dependent.iter().any(|o| o.router == router && o.prefix == *prefix);
-            out.push(Different { router: router.to_owned(), prefix: *prefix, what, told });
+            out.push(Different { router: router.to_owned(), prefix: *prefix, what, told, met: false });
         }
     }
     prefixes.len()

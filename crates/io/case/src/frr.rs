@@ -109,6 +109,27 @@ pub struct ShownBest {
     pub reason: Option<String>,
 }
 
+impl Shown {
+    /// Reads `show bgp … unicast json detail` of FRR 8.4, IPv4 and then IPv6: under `routes` a list for each prefix, of which the first element
+    /// is its heading.
+    ///
+    /// # Errors
+    /// Where it is no such JSON.
+    pub fn read(text: &str) -> Result<Self, serde_json::Error> {
+        let mut shown = Self::default();
+        let values = serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>();
+        for (value, detail) in values.zip([&mut shown.detail, &mut shown.detail_v6]) {
+            let value = value?;
+            for (prefix, list) in value.get("routes").and_then(|r| r.as_object()).into_iter().flatten() {
+                let paths = list.as_array().into_iter().flatten().filter(|p| p.get("aspath").is_some());
+                let paths = paths.map(|p| serde_json::from_value(p.clone())).collect::<Result<_, _>>()?;
+                detail.insert(prefix.clone(), ShownPrefix { paths });
+            }
+        }
+        Ok(shown)
+    }
+}
+
 impl ShownPath {
     /// Returns the neighbour; `None` for what the router made itself.
     #[must_use]

@@ -575,5 +575,5 @@ fn write(mut n: Network, core: &[String], outside: &[String]) -> Case {
         text.push_str("exit\n");
         routers.push((name.clone(), Text { files: vec![("frr.conf".to_owned(), text)] }));
     }
-    Case { routers, links: n.links, steps: Vec::new() }
+    Case { routers, links: n.links, steps: Vec::new(), profiles: Default::default() }
 }

@@ -1,7 +1,8 @@
 //! A network in a directory.
 //!
 //! `case.json` names routers, wires (a switch and the routers on it, in interface order, or as `router:interface`) and configuration files;
-//! configurations stand under `configs/<router>/`, each router's in the language of its software, which is told by content. [`Case::load`] reads it, [`Case::blueprint`] makes a network of it, [`answer`](mod@answer) prints what the routers
+//! configurations stand under `configs/<router>/`, each router's in the language of its software, which is told by content; `profiles` names
+//! another decision process than that software's (`{"r1": "ios"}`). [`Case::load`] reads it, [`Case::blueprint`] makes a network of it, [`answer`](mod@answer) prints what the routers
 //! make of it, and [`frr`] reads tables that real routers showed.
 
 pub mod amend;
@@ -14,6 +15,7 @@ pub mod frr;
 pub mod generate;
 pub mod live;
 pub mod order;
+pub mod saved;
 pub mod scale;
 mod show;
 pub mod space;
@@ -81,6 +83,16 @@ pub enum CaseError {
         /// File and what was tried.
         source: config::ReadError,
     },
+    /// A decision profile that is not known, or of a router that is not there.
+    #[error("{path}: profiles: {router}: {why}")]
+    Profile {
+        /// The file.
+        path: PathBuf,
+        /// Router.
+        router: String,
+        /// What is wrong.
+        why: String,
+    },
     /// More than is read.
     #[error("{path}: {what} is more than {limit}")]
     TooMuch {
@@ -127,6 +139,8 @@ struct Description {
     config_files: BTreeMap<String, Vec<String>>,
     #[serde(default)]
     steps: Vec<Step>,
+    #[serde(default)]
+    profiles: BTreeMap<String, String>,
 }
 
 /// A router's configuration as files.
@@ -145,6 +159,8 @@ pub struct Case {
     pub links: BTreeMap<String, Vec<String>>,
     /// Steps.
     pub steps: Vec<Step>,
+    /// Names of decision processes ([`Profile::NAMED`]) of routers that decide otherwise than the software their configuration is written for.
+    pub profiles: BTreeMap<String, String>,
 }
 
 fn read(path: &Path) -> Result<String, CaseError> {
@@ -199,6 +215,15 @@ impl Case {
                 return Err(CaseError::NoRouter { path, link: link.clone(), router: router.to_owned() });
             }
         }
+        for (router, name) in &description.profiles {
+            let known = || Profile::NAMED.map(|(n, _)| n).join(", ");
+            let why = match Profile::named(name) {
+                _ if !description.routers.contains(router) => "is not among `routers`".to_owned(),
+                None => format!("{name:?} is no profile; there are {}", known()),
+                Some(_) => continue,
+            };
+            return Err(CaseError::Profile { path, router: router.clone(), why });
+        }
         let mut routers = Vec::new();
         for name in &description.routers {
             let folders = dirs.iter().map(|d| d.join("configs").join(name));
@@ -216,7 +241,7 @@ impl Case {
             config::read(&text.files).map_err(|source| CaseError::Vendor { path: folder, router: name.clone(), source })?;
             routers.push((name.clone(), text));
         }
-        Ok(Self { routers, links: description.links, steps: description.steps })
+        Ok(Self { routers, links: description.links, steps: description.steps, profiles: description.profiles })
     }
 
     /// Makes a network of it. The router's n-th link, in the order of the links' names, is its interface `<router>-eth<n-1>` unless the link
@@ -238,7 +263,8 @@ impl Case {
         }
         let router = |(name, text): &(String, Text)| {
             let config = text.parse();
-            let profile = Profile::of(config.vendor);
+            let named = self.profiles.get(name).and_then(|p| Profile::named(p));
+            let profile = named.unwrap_or_else(|| Profile::of(config.vendor));
             Router { name: name.clone(), config: Arc::new(config), profile }
         };
         Blueprint {

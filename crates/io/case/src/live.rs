@@ -1,6 +1,6 @@
 //! A case on real FRR in network namespaces of its own.
 
-use crate::frr::{Shown, ShownPrefix};
+use crate::frr::Shown;
 use crate::space::{Owner, Ran, run};
 use crate::{Case, Text};
 use core::net::IpAddr;
@@ -262,7 +262,7 @@ impl<'s> Live<'s> {
         let mut tables = BTreeMap::new();
         for name in &self.names {
             let text = self.ask_all(name, &["show bgp ipv4 unicast json detail", "show bgp ipv6 unicast json detail"])?;
-            tables.insert(name.clone(), read(&text)?);
+            tables.insert(name.clone(), Shown::read(&text).map_err(|e| LiveError(format!("table: {e}")))?);
         }
         Ok((tables, unfinished))
     }
@@ -301,21 +301,4 @@ impl<'s> Live<'s> {
             std::thread::sleep(LOOK_EVERY);
         }
     }
-}
-
-/// Reads `show bgp … unicast json detail` of FRR 8.4, IPv4 and then IPv6: under `routes` a list for each prefix, of which the first element is
-/// its heading.
-fn read(text: &str) -> Result<Shown, LiveError> {
-    let wrong = |e: serde_json::Error| LiveError(format!("table: {e}"));
-    let mut shown = Shown::default();
-    let values = serde_json::Deserializer::from_str(text).into_iter::<serde_json::Value>();
-    for (value, detail) in values.zip([&mut shown.detail, &mut shown.detail_v6]) {
-        let value = value.map_err(wrong)?;
-        for (prefix, list) in value.get("routes").and_then(|r| r.as_object()).into_iter().flatten() {
-            let paths = list.as_array().into_iter().flatten().filter(|p| p.get("aspath").is_some());
-            let paths = paths.map(|p| serde_json::from_value(p.clone())).collect::<Result<_, _>>().map_err(wrong)?;
-            detail.insert(prefix.clone(), ShownPrefix { paths });
-        }
-    }
-    Ok(shown)
 }

@@ -138,11 +138,12 @@ impl<'n> Bench<'n> {
             let after = self.plane.changed(&fork);
             let mut solution = after.solve_after(&self.plane, &self.base, self.threads);
             let moved = self.plane.moves(&self.base, &after, &solution);
-            if let Some((first, prefix)) = moved.first().and_then(|m| Some((m, m.prefixes.first()?))).filter(|_| explains) {
-                std::hint::black_box(after.explain_choice(&mut solution, first.router, prefix));
+            if let Some((router, prefix)) = moved.first().and_then(|m| Some((m.routers.first()?, m.prefixes.first()?))).filter(|_| explains)
+            {
+                std::hint::black_box(after.explain_choice(&mut solution, *router, prefix));
             }
             let took = ms(begun);
-            let changed = moved.iter().map(|m: &Move| m.prefixes.len()).sum();
+            let changed = moved.iter().map(|m: &Move| m.routers.len() * m.prefixes.len()).sum();
             best = WhatIf { ms: best.ms.min(took), fork_ms: best.fork_ms.min(fork_ms), changed, ..best };
         }
         best

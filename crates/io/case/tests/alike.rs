@@ -4,9 +4,11 @@
 
 use bgp::{AsPath, Family, Prefix};
 use case::scale::Scenario;
-use config::{Condition, ListEntry, PolicyDefinition, PolicyResult, PrefixEntry, PrefixSet, RouteAction, Statement, WiderCondition};
+use config::{
+    Aggregate, Condition, ListEntry, PolicyDefinition, PolicyResult, PrefixEntry, PrefixSet, RouteAction, Statement, WiderCondition,
+};
 use routing::{Blueprint, PathRow, Plane, Schedule, Solution};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 const V4: Family = Family::Ipv4Unicast;
@@ -109,6 +111,51 @@ fn what_is_said_after_another_is_what_a_prefix_has_alone() {
         assert_eq!(on_top.unrest(&both), [], "{name}");
     }
     assert!(compared >= 70, "{compared}");
+}
+
+/// Of destinations that are alike one is looked at, and what moved is said of all.
+#[test]
+fn what_moved_is_what_differs_prefix_by_prefix() {
+    moved_is_what_differs(&network());
+    // an aggregate takes a second round, in which destinations have other numbers
+    let mut base = network();
+    let router = base.feeds[3].router;
+    let prefix = "100.0.0.0/18".parse().unwrap();
+    let aggregate =
+        Aggregate { prefix, summary_only: false, as_set: false, matching_med_only: false, origin: None, policy: None, suppress_map: None };
+    Arc::make_mut(&mut base.routers[router].config).bgp.as_mut().unwrap().wider.aggregates.push(aggregate);
+    assert!(Plane::new(&base, V4).solve_all(Schedule::First).rounds > 1);
+    moved_is_what_differs(&base);
+}
+
+fn moved_is_what_differs(base: &Blueprint) {
+    let plane = Plane::new(base, V4);
+    let solution = plane.solve_all(Schedule::First);
+    let mut found = 0;
+    for (name, change) in CHANGES {
+        let mut fork = base.clone();
+        change(&mut fork);
+        let after = plane.changed(&fork);
+        let changed = after.solve_after(&plane, &solution, 1);
+        // and from there on: what was told is gone on from
+        let mut further = fork.clone();
+        CHANGES[6].1(&mut further);
+        let on_top = after.changed(&further);
+        let both = on_top.solve_after(&after, &changed, 1);
+        for (old, was, new, is) in
+            [(&plane, &solution, &after, &changed), (&after, &changed, &on_top, &both), (&plane, &solution, &on_top, &both)]
+        {
+            let moves = old.moves(was, new, is);
+            let said: BTreeSet<(usize, Prefix)> =
+                moves.iter().flat_map(|m| m.prefixes.iter().flat_map(|p| m.routers.iter().map(|r| (*r, *p)))).collect();
+            let differs = |router: usize, p: &Prefix| old.choice(was, router, p) != new.choice(is, router, p);
+            let wanted: BTreeSet<(usize, Prefix)> =
+                was.prefixes().flat_map(|p| (0..base.routers.len()).filter(move |r| differs(*r, &p)).map(move |r| (r, p))).collect();
+            assert_eq!(said, wanted, "{name}");
+            found += said.len();
+        }
+    }
+    assert!(found > 1_000, "{found}");
 }
 
 /// Destinations are shared out among threads, and those that are alike may fall to several of them.

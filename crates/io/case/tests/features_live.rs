@@ -19,6 +19,7 @@ fn network(routers: &[(&str, String)], links: &[(&str, &[&str])]) -> Case {
         routers: routers.iter().map(|(n, t)| ((*n).to_owned(), text(t))).collect(),
         links: links.iter().map(|(n, r)| ((*n).to_owned(), r.iter().map(|r| (*r).to_owned()).collect())).collect(),
         steps: Vec::new(),
+        profiles: Default::default(),
     }
 }
 
@@ -336,6 +337,54 @@ fn a_route_over_its_own_next_hop_stays_out_of_force() {
         println!("{shown}");
         assert!(line("203.0.113.0/24").starts_with("B>"), "{shown}");
         assert!(!line("10.9.0.0/16").starts_with("B>"), "{shown}");
+    });
+}
+
+/// `frr defaults datacenter`: an eBGP session without policy passes routes, and MEDs are compared within neighbour ASes first. The same router
+/// with the traditional profile refuses both; an old `frr version` opens sessions and announces what it has no route to.
+#[test]
+fn profile_and_version_set_the_defaults() {
+    // r1 hears 203.0.113.0/24 from AS 65002 twice (MED 30 and 10) and from AS 65003; which of them wins in a row of pairs differs from
+    // what wins by groups in some order of arrival, so that the oldest does not decide
+    let r1 = |top: &str| {
+        let neighbors: String = [("12", 65002), ("13", 65003), ("14", 65002)]
+            .iter()
+            .map(|(link, asn)| format!(" neighbor 10.1.{link}.2 remote-as {asn}\n neighbor 10.1.{link}.2 timers connect 1\n"))
+            .collect();
+        top.to_owned()
+            + &port("r1-eth0", "10.1.12.1/24")
+            + &port("r1-eth1", "10.1.13.1/24")
+            + &port("r1-eth2", "10.1.14.1/24")
+            + "router bgp 65001\n bgp router-id 1.1.1.1\n bgp bestpath compare-routerid\n"
+            + &neighbors
+            + " address-family ipv4 unicast\n  network 198.51.100.0/24\n exit-address-family\nexit\n"
+    };
+    let r = |n: u32, asn: u32, id: u32, med: u32| {
+        port(&format!("r{n}-eth0"), &format!("10.1.1{n}.2/24"))
+            + &format!("route-map OUT permit 10\n set metric {med}\nexit\n")
+            + &bgp(
+                asn,
+                &format!("{id}.{id}.{id}.{id}"),
+                &[(&format!("10.1.1{n}.1"), "65001")],
+                "",
+                &format!("  network 203.0.113.0/24\n  neighbor 10.1.1{n}.1 route-map OUT out\n"),
+            )
+    };
+    let links: &[(&str, &[&str])] = &[("s12", &["r1", "r2"]), ("s13", &["r1", "r3"]), ("s14", &["r1", "r4"])];
+    let whole =
+        |top: &str| network(&[("r1", r1(top)), ("r2", r(2, 65002, 2, 30)), ("r3", r(3, 65003, 3, 0)), ("r4", r(4, 65002, 4, 10))], links);
+    agrees("dc", &whole("frr version 8.4.4\nfrr defaults datacenter\nip route 198.51.100.0/24 blackhole\n"), |live, ours| {
+        let best = row(ours, "r1", "203.0.113.0/24").unwrap().iter().find(|p| p.best).unwrap();
+        assert_eq!(best.from.unwrap().to_string(), "10.1.13.2", "MED 10 wins in AS 65002, and its router id is above that of r3");
+        assert!(ours.order_dependent.is_empty() && ours.unmodelled.is_empty(), "{:?} {:?}", ours.order_dependent, ours.unmodelled);
+        assert!(live.ask("r1", "show running-config").unwrap().contains("frr defaults datacenter"));
+    });
+    agrees("trad", &whole("frr version 8.4.4\nfrr defaults traditional\nip route 198.51.100.0/24 blackhole\n"), |_, ours| {
+        assert!(row(ours, "r1", "203.0.113.0/24").is_none() && row(ours, "r2", "198.51.100.0/24").is_none());
+    });
+    agrees("old", &whole("frr version 7.3\nfrr defaults traditional\n"), |_, ours| {
+        assert_eq!(ours.unmodelled, ["r1: line 1: frr version 7.3: decided as 8.4 does"]);
+        assert!(row(ours, "r2", "198.51.100.0/24").is_some());
     });
 }
 

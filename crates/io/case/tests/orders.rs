@@ -37,6 +37,7 @@ fn elders() -> Case {
         routers: routers.map(|(name, t)| (name.to_owned(), text(t))).to_vec(),
         links: (1..=3).map(link).collect::<BTreeMap<_, _>>(),
         steps: Vec::new(),
+        profiles: Default::default(),
     }
 }
 

@@ -63,6 +63,7 @@ fn case() -> Case {
         routers: [("r1", R1), ("x", X), ("y", Y), ("z", Z)].map(|(n, t)| (n.to_owned(), text(t))).into(),
         links: links.into_iter().map(|(n, r)| (n.to_owned(), r.map(str::to_owned).into())).collect(),
         steps: Vec::new(),
+        profiles: Default::default(),
     }
 }
 

@@ -127,7 +127,7 @@ fn network(first: &(&str, [&str; 4]), second: &(&str, [&str; 4])) -> Case {
         ("ispb".to_owned(), provider("ispb", 5678, &[("172.31.2.1", "172.31.2.0"), ("172.31.3.1", "172.31.3.0")], 9)),
         ("ispc".to_owned(), provider("ispc", 9012, &[("172.31.4.1", "172.31.4.0")], 1)),
     ];
-    Case { routers, links, steps: Vec::new() }
+    Case { routers, links, steps: Vec::new(), profiles: Default::default() }
 }
 
 /// A row as all vendors must have it. What they do otherwise is left out: a missing MED is 0 in every vendor's comparison, weights are
@@ -226,6 +226,52 @@ fn what_is_no_configuration_is_refused_by_file() {
     let error = put(&junos, &eos).unwrap_err();
     assert!(error.contains("b.conf is Arista EOS, a.conf is Junos"), "{error}");
     assert!(put("hostname r1\ninterface eth0\n ip address 192.0.2.1/24\n", "router bgp 1\n").is_ok(), "what is like FRR is FRR");
+    std::fs::remove_dir_all(&folder).unwrap();
+}
+
+/// `profiles` of case.json: the same lines, decided as other software does; names and routers that are not known are told with the file.
+#[test]
+fn a_router_decides_by_the_profile_that_its_case_names() {
+    let folder = std::env::temp_dir().join(format!("pilothouse-profiles-{}", std::process::id()));
+    let put = |router: &str, text: &str| {
+        std::fs::create_dir_all(folder.join("configs").join(router)).unwrap();
+        std::fs::write(folder.join("configs").join(router).join("frr.conf"), text).unwrap();
+    };
+    let r1 = "interface r1-eth0\n ip address 10.0.1.1/24\ninterface r1-eth1\n ip address 10.0.2.1/24\nroute-map HEAVY permit 10\n set weight 100\nrouter bgp 65000\n bgp router-id 9.9.9.9\n no bgp ebgp-requires-policy\n neighbor 10.0.1.2 remote-as 65001\n neighbor 10.0.2.2 remote-as 65002\n neighbor 10.0.1.2 route-map HEAVY in\n";
+    put("r1", r1);
+    for (n, prepend) in [(1, " set as-path prepend 65001\n"), (2, "")] {
+        put(
+            &format!("x{n}"),
+            &format!(
+                "interface x{n}-eth0\n ip address 10.0.{n}.2/24\nroute-map OUT permit 10\n{prepend}router bgp 6500{n}\n bgp router-id {n}.{n}.{n}.{n}\n no bgp ebgp-requires-policy\n no bgp network import-check\n neighbor 10.0.{n}.1 remote-as 65000\n neighbor 10.0.{n}.1 route-map OUT out\n network 203.0.113.0/24\n"
+            ),
+        );
+    }
+    let load = |profiles: &str| {
+        let links = r#"{"s1": ["r1", "x1"], "s2": ["r1", "x2"]}"#;
+        let told = format!(r#"{{"routers": ["r1", "x1", "x2"], "links": {links}{profiles}}}"#);
+        std::fs::write(folder.join("case.json"), told).unwrap();
+        Case::load(&folder)
+    };
+    let best = |profiles: &str| {
+        let ours = answer::solve(&load(profiles).unwrap());
+        let paths = &ours.routers["r1"]["ipv4_unicast"][&"203.0.113.0/24".parse().unwrap()].paths;
+        let best = paths.iter().find(|p| p.best).unwrap();
+        (best.from.unwrap().to_string(), best.reason.unwrap())
+    };
+    assert_eq!(best(""), ("10.0.1.2".to_owned(), "weight"));
+    assert_eq!(best(r#", "profiles": {"r1": "ios"}"#), ("10.0.1.2".to_owned(), "weight"));
+    assert_eq!(best(r#", "profiles": {"r1": "nokia"}"#), ("10.0.2.2".to_owned(), "as_path_length"));
+    let refused = |profiles: &str| load(profiles).unwrap_err().to_string();
+    let error = refused(r#", "profiles": {"r1": "iox"}"#);
+    let path = folder.join("case.json").display().to_string();
+    assert_eq!(error, format!("{path}: profiles: r1: \"iox\" is no profile; there are frr, eos, junos, iosxr, ios, nokia, openconfig"));
+    let error = refused(r#", "profiles": {"r9": "ios"}"#);
+    assert_eq!(error, format!("{path}: profiles: r9: is not among `routers`"));
+    // a case that is written keeps them
+    let case = load(r#", "profiles": {"r1": "nokia"}"#).unwrap();
+    case::diff::store(&case, &folder).unwrap();
+    assert_eq!(Case::load(&folder).unwrap().profiles, case.profiles);
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

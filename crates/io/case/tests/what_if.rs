@@ -33,6 +33,7 @@ fn case() -> Case {
         routers: routers.into_iter().map(|(n, t)| (n.to_owned(), text(t))).collect(),
         links: links.into_iter().map(|(n, r)| (n.to_owned(), r.into_iter().map(str::to_owned).collect())).collect(),
         steps: Vec::new(),
+        profiles: Default::default(),
     }
 }
 
@@ -94,6 +95,63 @@ fn lines_are_tried_as_they_would_be_typed() {
     assert_eq!(how, Verdict::Warn, "what others lose through us is told");
     let nothing = effect(r#"{"action":"NO_ACTION"}"#);
     assert!(nothing.moved.is_empty() && nothing.passes());
+}
+
+/// Neighbours with ways of their own to r0; from the n-th on each prefers that of the next in the circle. When all of two do, two states are
+/// stable; when all of three do, none is.
+fn rim(size: u32, from: u32) -> Case {
+    let text = |t: String| Text { files: vec![("frr.conf".to_owned(), t)] };
+    let mut r0 =
+        "router bgp 65000\n bgp router-id 9.9.9.9\n no bgp ebgp-requires-policy\n no bgp network import-check\n network 203.0.113.0/24\n"
+            .to_owned();
+    let (mut ports, mut routers, mut links) = (String::new(), Vec::new(), std::collections::BTreeMap::new());
+    links.insert("rim".to_owned(), (1..=size).map(|n| format!("r{n}")).collect());
+    for n in 1..=size {
+        ports += &format!("interface r0-eth{}\n ip address 10.1.{n}.1/24\n", n - 1);
+        r0 += &format!(" neighbor 10.1.{n}.2 remote-as {}\n", 65000 + n);
+        let mut t = format!(
+            "interface r{n}-eth0\n ip address 10.1.30.{n}/24\ninterface r{n}-eth1\n ip address 10.1.{n}.2/24\nip as-path access-list SHORT permit ^[0-9]+_65000$\nroute-map HIGH permit 10\n match as-path SHORT\n set local-preference 200\nroute-map HIGH deny 20\nrouter bgp {asn}\n bgp router-id {n}.{n}.{n}.{n}\n no bgp ebgp-requires-policy\n neighbor 10.1.{n}.1 remote-as 65000\n",
+            asn = 65000 + n
+        );
+        for other in (1..=size).filter(|o| *o != n) {
+            t += &format!(" neighbor 10.1.30.{other} remote-as {}\n", 65000 + other);
+        }
+        if n >= from {
+            t += &format!(" address-family ipv4 unicast\n  neighbor 10.1.30.{} route-map HIGH in\n", n % size + 1);
+        }
+        routers.push((format!("r{n}"), text(t)));
+        links.insert(format!("s{n}"), vec!["r0".to_owned(), format!("r{n}")]);
+    }
+    routers.insert(0, ("r0".to_owned(), text(ports + &r0)));
+    Case { routers, links, steps: Vec::new(), profiles: Default::default() }
+}
+
+#[test]
+fn a_change_that_ends_the_one_state_of_rest_is_told_with_its_wheel() {
+    let line = |r: u32, next: u32| {
+        let typed = format!(r#"["router bgp {}","address-family ipv4 unicast","neighbor 10.1.30.{next} route-map HIGH in"]"#, 65000 + r);
+        format!(r#"{{"router":"r{r}","config":{typed}}}"#)
+    };
+    let of = |case: Case, change: String| {
+        let before = case::answer::solve(&case);
+        assert!(before.anomalies.is_empty() && before.converged, "stable before: {:?}", before.anomalies);
+        let effect = case.effect(&serde_json::from_str(&change).unwrap()).unwrap();
+        (effect.moved.is_empty(), verdict(&effect, CheckId::K03))
+    };
+    let (still, (how, why)) = of(rim(2, 2), line(1, 2));
+    assert_eq!((still, how), (true, Verdict::Warn), "no choice moves, and is not the only one any more: {why}");
+    let row = "203.0.113.0/24: 2 states of rest, the order of arrival decides (DISAGREE)";
+    assert!(why.starts_with(row) && why.contains("; state 1: "), "{why}");
+    assert!(why.contains("wheel: r1 prefers r1-r2 and on by r2 to its own r1-r0 (local_pref); r2 prefers r2-r1 and on"), "{why}");
+    let (still, (how, why)) = of(rim(2, 3), format!("[{},{}]", line(1, 2), line(2, 1)));
+    assert_eq!((still, how), (false, Verdict::Warn), "{why}");
+    assert!(why.starts_with(row) && why.contains("r1: 203.0.113.0/24: the choice depends on the order of arrival"), "{why}");
+    let (_, (how, why)) = of(rim(3, 2), line(1, 2));
+    assert_eq!(how, Verdict::Block, "{why}");
+    assert!(
+        why.starts_with("203.0.113.0/24: no state of rest: the choices of r1, r2, r3 go round in a circle (BAD GADGET); wheel: r1 prefers"),
+        "{why}"
+    );
 }
 
 #[test]

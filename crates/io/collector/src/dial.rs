@@ -1,8 +1,9 @@
 //! One gNMI subscription, kept alive.
 
 use crate::backoff::Backoff;
+use crate::capabilities::{self, Capabilities};
 use crate::clock::now_ns;
-use crate::encoding;
+use crate::encoding::{self, Encodings};
 use crate::error::CollectError;
 use crate::fit::{fit, is_about_the_request};
 use crate::health_watch::HealthWatch;
@@ -13,19 +14,18 @@ use crate::target::{Connection, PING_EVERY, Target};
 use core::time::Duration;
 use gnmi::{Model, Profile, ProfileError};
 use gnmi_wire::wire::g_nmi_client::GNmiClient;
-use gnmi_wire::wire::{self, Encoding, subscribe_response::Response};
+use gnmi_wire::wire::{self, subscribe_response::Response};
 use network::{GnmiEvent, Observation};
+use std::collections::BTreeSet;
 use std::time::Instant;
 use tokio::sync::mpsc;
-use tokio_stream::StreamExt;
+use tokio_stream::{StreamExt, StreamMap};
 use tonic::transport::Channel;
 use tonic::{Code, Status, Streaming};
 use tracing::{debug, info, warn};
 
-/// Longest wait for Capabilities and for the first answer to Subscribe (a Go server sends no headers before the first message).
+/// Longest wait for the first answer to Subscribe (a Go server sends no headers before the first message).
 const ANSWER_MAX: Duration = Duration::from_secs(20);
-/// Models of a target that are looked at: EOS names 120.
-const MODELS_MAX: usize = 4096;
 /// Characters of a server's message that are shown.
 const WORDS_MAX: usize = 300;
 /// Slowest pings: servers written in Go end connections that ping more often than every five minutes while they have nothing to say.
@@ -87,11 +87,18 @@ struct Dialler {
     warnings: Vec<String>,
 }
 
+/// Rows of one encoding, and the stream that tells of them.
+type Opened = (Vec<usize>, Streaming<wire::SubscribeResponse>);
+
 /// What a session is about, once the target has said what it can.
 struct Session {
     client: GNmiClient<Channel>,
     rows: Rows,
-    wire_encoding: Encoding,
+    encodings: Encodings,
+    /// The rows of each stream: one an encoding, or one an encoding and origin.
+    parts: Vec<Vec<usize>>,
+    /// Streams that have not told everything yet.
+    unsynced: BTreeSet<usize>,
     watch: HealthWatch,
     repairs: RepairNews,
     heard: Instant,
@@ -110,19 +117,22 @@ impl Dialler {
             );
             self.warnings.push(text);
         }
-        let (profile, offered) = self.capabilities(&mut client).await?;
+        let Capabilities { models, offered } = capabilities::ask(&self.target, &mut client).await?;
+        let profile = self.take_profile(&models)?;
         let proven = encoding::prove(&self.target, &mut client, &profile, &encoding::candidates(&profile, &offered)).await?;
         self.warnings.extend(proven.warning);
-        let wire_encoding = subscription::wire_encoding(proven.encoding);
+        let encodings = Encodings::new(proven.encoding, offered);
+        self.warnings.extend(encodings.warning(&profile));
         let mut rows = self.rows.take().filter(|r| *r.profile() == profile).unwrap_or_else(|| Rows::new(profile));
-        let stream = self.stream(&mut client, &mut rows, wire_encoding).await?;
+        let (parts, streams) = self.streams(&mut client, &mut rows, &encodings).await?.into_iter().unzip::<_, _, Vec<_>, Vec<_>>();
         self.rows = Some(rows.clone());
         self.warnings.extend(rows.warnings());
         self.open = true;
         info!(device = %self.target.device, encoding = proven.encoding.name(), profile = %rows.profile().name, "gNMI subscription opened");
-        let watch = HealthWatch::new(&self.target, &client, &rows, wire_encoding, now_ns());
+        let watch = HealthWatch::new(&self.target, &client, &rows, &encodings, now_ns());
         let repairs = RepairNews::new(&rows.profile().repairs, proven.encoding);
-        let mut session = Session { client, rows, wire_encoding, watch, repairs, heard: Instant::now() };
+        let unsynced = (0..parts.len()).collect();
+        let mut session = Session { client, rows, encodings, parts, unsynced, watch, repairs, heard: Instant::now() };
         let certificates = Some(GnmiEvent::Certificates { certificates }).filter(|_| self.target.has_tls());
         let mut opening: Vec<GnmiEvent> = certificates.into_iter().chain([GnmiEvent::Connected]).collect();
         for text in core::mem::take(&mut self.warnings) {
@@ -137,7 +147,7 @@ impl Dialler {
         if session.rows.profile().updates_only && self.initial(&mut session, synced).await?.is_none() {
             return Ok(());
         }
-        let end = self.follow(stream, &mut session, synced).await;
+        let end = self.follow(streams, &mut session, synced).await;
         self.silence = session.heard.elapsed();
         if let Some(rest) = session.repairs.rest() {
             self.say(rest).await;
@@ -145,25 +155,31 @@ impl Dialler {
         end
     }
 
-    /// Hands on what the stream says, and judges it.
+    /// Hands on what the streams say, and judges it.
     async fn follow(
         &self,
-        mut stream: Streaming<wire::SubscribeResponse>,
+        streams: Vec<Streaming<wire::SubscribeResponse>>,
         session: &mut Session,
         synced: &mut bool,
     ) -> Result<(), CollectError> {
+        let mut all = StreamMap::new();
+        for (number, stream) in streams.into_iter().enumerate() {
+            // the end of one is the end of the session
+            all.insert(number, stream.map(Some).chain(tokio_stream::once(None)));
+        }
         loop {
             // what has arrived is read before anything is called late
             let next = tokio::select! {
                 biased;
                 () = self.tx.closed() => return Ok(()),
-                next = stream.message() => Some(next),
+                next = all.next() => Some(next),
                 () = session.watch.due() => None,
             };
             if let Some(next) = next {
-                let response = next.map_err(|s| self.refused("Subscribe", &s))?;
-                let Some(response) = response else { return Err(CollectError::Ended { device: self.target.device.clone() }) };
-                if self.hand_on(response, session, synced).await.is_none() {
+                let ended = || CollectError::Ended { device: self.target.device.clone() };
+                let Some((number, Some(response))) = next else { return Err(ended()) };
+                let response = response.map_err(|s| self.refused("Subscribe", &s))?;
+                if self.hand_on(number, response, session, synced).await.is_none() {
                     return Ok(());
                 }
                 if !session.watch.overdue() {
@@ -182,23 +198,28 @@ impl Dialler {
     /// Reads the initial values by ONCE beside a stream that tells updates only. What changes meanwhile waits in the stream and comes after.
     async fn initial(&self, session: &mut Session, synced: &mut bool) -> Result<Option<()>, CollectError> {
         const WHAT: &str = "Subscribe ONCE";
-        let request = subscription::once(session.rows.profile(), &session.rows.asked(&session.rows.taken()), session.wire_encoding);
-        let request = self.target.request(tokio_stream::once(request).chain(tokio_stream::pending()))?;
-        let answer = self.in_time(WHAT, session.client.subscribe(request)).await?;
-        let mut stream = answer.map_err(|s| self.refused(WHAT, &s))?.into_inner();
-        while let Some(response) = self.in_time(WHAT, stream.message()).await?.map_err(|s| self.refused(WHAT, &s))? {
-            let is_last = response.response == Some(Response::SyncResponse(true));
-            if self.hand_on(response, session, synced).await.is_none() {
-                return Ok(None);
-            }
-            if is_last {
-                break;
+        for number in 0..session.parts.len() {
+            let rows = session.parts.get(number).map(|part| session.rows.asked(part)).unwrap_or_default();
+            let Some(encoding) = rows.first().map(|row| session.encodings.on_wire(row)) else { continue };
+            let request = subscription::once(session.rows.profile(), &rows, encoding);
+            let request = self.target.request(tokio_stream::once(request).chain(tokio_stream::pending()))?;
+            let answer = self.in_time(WHAT, session.client.subscribe(request)).await?;
+            let mut stream = answer.map_err(|s| self.refused(WHAT, &s))?.into_inner();
+            while let Some(response) = self.in_time(WHAT, stream.message()).await?.map_err(|s| self.refused(WHAT, &s))? {
+                let is_last = response.response == Some(Response::SyncResponse(true));
+                if self.hand_on(number, response, session, synced).await.is_none() {
+                    return Ok(None);
+                }
+                if is_last {
+                    break;
+                }
             }
         }
         Ok(Some(()))
     }
 
-    async fn hand_on(&self, response: wire::SubscribeResponse, session: &mut Session, synced: &mut bool) -> Option<()> {
+    /// Hands on what the stream with this number said.
+    async fn hand_on(&self, number: usize, response: wire::SubscribeResponse, session: &mut Session, synced: &mut bool) -> Option<()> {
         session.heard = Instant::now();
         match response.response? {
             Response::Update(wire) => {
@@ -216,27 +237,17 @@ impl Dialler {
                 }
             }
             Response::SyncResponse(true) => {
+                session.watch.synced(session.parts.get(number).map(Vec::as_slice).unwrap_or_default());
+                session.unsynced.remove(&number);
+                // what stood before is swept when all of them have told what there is
+                if !session.unsynced.is_empty() {
+                    return Some(());
+                }
                 *synced = true;
-                session.watch.synced();
                 self.say(GnmiEvent::Synced).await
             }
             // deprecated in gNMI 0.7 and of no use since; the stream's status tells
             _ => Some(()),
-        }
-    }
-
-    /// Asks what the target can do: its profile, and the encodings that it offers. Some cannot even say so; they get the default.
-    async fn capabilities(&mut self, client: &mut GNmiClient<Channel>) -> Result<(Profile, Vec<i32>), CollectError> {
-        let request = self.target.request(wire::CapabilityRequest::default())?;
-        match self.in_time("Capabilities", client.capabilities(request)).await? {
-            Ok(answer) => {
-                let answer = answer.into_inner();
-                let model = |m: wire::ModelData| Model { name: m.name, organisation: m.organization };
-                let models: Vec<Model> = answer.supported_models.into_iter().take(MODELS_MAX).map(model).collect();
-                Ok((self.take_profile(&models)?, answer.supported_encodings))
-            }
-            Err(status) if status.code() == Code::Unimplemented => Ok((self.take_profile(&[])?, Vec::new())),
-            Err(status) => Err(self.refused("Capabilities", &status)),
         }
     }
 
@@ -257,43 +268,52 @@ impl Dialler {
         chosen.map_err(|source| CollectError::Profile { device: self.target.device.clone(), source })
     }
 
-    /// Opens the stream; what the target refuses of it is found and asked for in another way, and the rest stays as it is.
-    async fn stream(
+    /// Opens the streams; what the target refuses of them is found and asked for in another way, and the rest stays as it is.
+    async fn streams(
         &mut self,
         client: &mut GNmiClient<Channel>,
         rows: &mut Rows,
-        encoding: Encoding,
-    ) -> Result<Streaming<wire::SubscribeResponse>, CollectError> {
+        encodings: &Encodings,
+    ) -> Result<Vec<Opened>, CollectError> {
         let device = self.target.device.clone();
         let (code, message) = match self.suspect.take() {
             Some(refusal) => refusal,
-            None => match self.subscribe(client, rows, encoding).await {
+            None => match self.subscribe(client, rows, encodings).await {
                 Err(CollectError::Refused { code, message, .. }) if is_about_the_request(code) => (code, message),
                 other => return other,
             },
         };
-        if !fit(&self.target, client, rows, encoding).await? {
-            rows.target_defined(&message);
+        if !fit(&self.target, client, rows, encodings).await? {
+            // each is taken alone: it is the mixture that it dislikes
+            if rows.set_apart(&message) {
+                let apart = self.subscribe(client, rows, encodings).await;
+                let Err(CollectError::Refused { code, message, .. }) = &apart else { return apart };
+                if !is_about_the_request(*code) {
+                    return apart;
+                }
+                rows.target_defined(message);
+            } else {
+                rows.target_defined(&message);
+            }
         }
         if rows.taken().is_empty() {
             return Err(CollectError::Refused { device, operation: "Subscribe", code, message });
         }
-        self.subscribe(client, rows, encoding).await
+        self.subscribe(client, rows, encodings).await
     }
 
-    async fn subscribe(
-        &self,
-        client: &mut GNmiClient<Channel>,
-        rows: &Rows,
-        encoding: Encoding,
-    ) -> Result<Streaming<wire::SubscribeResponse>, CollectError> {
-        let request = subscription::stream(rows.profile(), &rows.asked(&rows.taken()), encoding);
-        // the request side stays open: a target may end the stream when it closes
-        let request = self.target.request(tokio_stream::once(request).chain(tokio_stream::pending()))?;
-        match self.in_time("Subscribe", client.subscribe(request)).await? {
-            Ok(answer) => Ok(answer.into_inner()),
-            Err(status) => Err(self.refused("Subscribe", &status)),
+    async fn subscribe(&self, client: &mut GNmiClient<Channel>, rows: &Rows, encodings: &Encodings) -> Result<Vec<Opened>, CollectError> {
+        let mut opened = Vec::new();
+        for (encoding, part) in rows.groups(encodings) {
+            let request = subscription::stream(rows.profile(), &rows.asked(&part), encoding);
+            // the request side stays open: a target may end the stream when it closes
+            let request = self.target.request(tokio_stream::once(request).chain(tokio_stream::pending()))?;
+            match self.in_time("Subscribe", client.subscribe(request)).await? {
+                Ok(answer) => opened.push((part, answer.into_inner())),
+                Err(status) => return Err(self.refused("Subscribe", &status)),
+            }
         }
+        Ok(opened)
     }
 
     async fn in_time<T>(&self, operation: &'static str, answer: impl Future<Output = T>) -> Result<T, CollectError> {

@@ -26,6 +26,64 @@ pub(crate) struct Proven {
     pub(crate) warning: Option<String>,
 }
 
+/// In which encoding each row is asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Encodings {
+    /// The one that was proven.
+    usual: Encoding,
+    /// What the target offers, as numbers on the wire; empty: it does not say.
+    offered: Vec<i32>,
+}
+
+impl Encodings {
+    pub(crate) const fn new(usual: Encoding, offered: Vec<i32>) -> Self {
+        Self { usual, offered }
+    }
+
+    /// Returns the row's own encoding where the target offers it, else the one that was proven.
+    fn of(&self, row: &Subscription) -> Encoding {
+        row.encoding.filter(|own| is_offered(&self.offered, *own)).unwrap_or(self.usual)
+    }
+
+    /// Returns the same as its number on the wire.
+    pub(crate) fn on_wire(&self, row: &Subscription) -> wire::Encoding {
+        subscription::wire_encoding(self.of(row))
+    }
+
+    /// Returns rows by encoding, in the order in which these are asked for first. An encoding is one of a whole list (gNMI specification
+    /// §3.5.1.2): each group is a stream of its own. With `apart`, an origin is one of a group too.
+    pub(crate) fn groups(&self, profile: &Profile, rows: &[usize], apart: bool) -> Vec<(wire::Encoding, Vec<usize>)> {
+        let mut groups: Vec<((wire::Encoding, &str), Vec<usize>)> = Vec::new();
+        for row in rows {
+            let Some(asked) = profile.subscriptions.get(*row) else { continue };
+            let kind = (self.on_wire(asked), if apart { asked.origin.as_str() } else { "" });
+            match groups.iter_mut().find(|(k, _)| *k == kind) {
+                Some((_, group)) => group.push(*row),
+                None => groups.push((kind, vec![*row])),
+            }
+        }
+        groups.into_iter().map(|((encoding, _), group)| (encoding, group)).collect()
+    }
+
+    /// Says which rows are not asked for in the encoding that they name.
+    pub(crate) fn warning(&self, profile: &Profile) -> Option<String> {
+        let other = |s: &&Subscription| s.encoding.is_some_and(|own| own != self.of(s));
+        let one = |s: &Subscription| format!("{} for {}", s.encoding.map_or("", Encoding::name), s.path);
+        let named: Vec<String> = profile.subscriptions.iter().filter(other).map(one).collect();
+        (!named.is_empty()).then(|| {
+            format!(
+                "PH-COLL-055: the target does not offer the encodings that its profile names ({}); {} is used",
+                named.join(", "),
+                self.usual.name()
+            )
+        })
+    }
+}
+
+fn is_offered(offered: &[i32], encoding: Encoding) -> bool {
+    offered.is_empty() || offered.contains(&i32::from(subscription::wire_encoding(encoding)))
+}
+
 /// What a path gave in an encoding.
 enum Found {
     /// A value that we read.
@@ -39,8 +97,7 @@ enum Found {
 /// Returns the encodings to try: those of the profile first, then what else we read; only what is offered, where the target says so.
 pub(crate) fn candidates(profile: &Profile, offered: &[i32]) -> Vec<Encoding> {
     let others = Encoding::ALL.into_iter().filter(|e| !profile.encodings.contains(e));
-    let is_offered = |e: &Encoding| offered.is_empty() || offered.contains(&i32::from(subscription::wire_encoding(*e)));
-    profile.encodings.iter().copied().chain(others).filter(is_offered).collect()
+    profile.encodings.iter().copied().chain(others).filter(|e| is_offered(offered, *e)).collect()
 }
 
 /// Finds the first candidate in which the target delivers a value.
@@ -146,6 +203,46 @@ mod tests {
             [Encoding::Proto, Encoding::JsonIetf, Encoding::Ascii]
         );
         assert_eq!(of("cisco_nxos", &[]).first(), Some(&Encoding::Json));
+    }
+
+    #[test]
+    fn rows_with_encodings_of_their_own_go_to_streams_of_their_own() {
+        let row =
+            |path: &str, encoding: &str| format!("[[subscription]]\nset = \"s\"\npath = \"{path}\"\nmode = \"on_change\"\n{encoding}");
+        let text = ["title = \"x\"\nis_default = true\nencodings = [\"json_ietf\"]\nports = [1]\n".to_owned()].into_iter().chain([
+            row("/a", ""),
+            row("/b", "encoding = \"ascii\"\n"),
+            row("/c", ""),
+            row("/d", "encoding = \"proto\"\n"),
+            row("/e", "encoding = \"ascii\"\n"),
+        ]);
+        let profile = Profile::parse("x", &text.collect::<String>()).unwrap();
+        let of = |offered: &[Wire]| Encodings::new(Encoding::JsonIetf, offered.iter().map(|e| i32::from(*e)).collect());
+        let all: Vec<usize> = (0..5).collect();
+        let silent = of(&[]);
+        assert_eq!(silent.groups(&profile, &all, false), [(Wire::JsonIetf, vec![0, 2]), (Wire::Ascii, vec![1, 4]), (Wire::Proto, vec![3])]);
+        assert_eq!(silent.groups(&profile, &[4, 3], false), [(Wire::Ascii, vec![4]), (Wire::Proto, vec![3])]);
+        assert_eq!(silent.warning(&profile), None);
+        let without_proto = of(&[Wire::JsonIetf, Wire::Ascii]);
+        assert_eq!(without_proto.groups(&profile, &all, false), [(Wire::JsonIetf, vec![0, 2, 3]), (Wire::Ascii, vec![1, 4])]);
+        let said = without_proto.warning(&profile).unwrap();
+        assert!(said.starts_with("PH-COLL-055") && said.ends_with("(PROTO for /d); JSON_IETF is used"), "{said}");
+        assert_eq!(
+            profile.proof().iter().map(|s| s.path.to_string()).collect::<Vec<_>>(),
+            ["/a", "/c"],
+            "rows of the usual encoding prove it"
+        );
+    }
+
+    #[test]
+    fn origins_are_apart_where_a_target_does_not_mix_them() {
+        let all = Profile::all().unwrap();
+        let profile = Profile::choose(&all, &[], Some("cisco_nxos")).unwrap();
+        let rows: Vec<usize> = (0..profile.subscriptions.len()).collect();
+        let (native, openconfig): (Vec<usize>, Vec<usize>) = rows.iter().partition(|row| profile.subscriptions[**row].origin.is_empty());
+        let encodings = Encodings::new(Encoding::Json, vec![]);
+        assert_eq!(encodings.groups(profile, &rows, false), [(Wire::Json, rows.clone())]);
+        assert_eq!(encodings.groups(profile, &rows, true), [(Wire::Json, openconfig), (Wire::Json, native)]);
     }
 
     #[test]

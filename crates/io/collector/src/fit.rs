@@ -1,13 +1,14 @@
 //! Which rows of a subscription the target refuses, found by asking for halves, and each of them in a way that it takes.
 
 use crate::dial::refused;
+use crate::encoding::Encodings;
 use crate::error::CollectError;
 use crate::rows::Rows;
 use crate::subscription;
 use crate::target::Target;
 use core::time::Duration;
 use gnmi_wire::wire::g_nmi_client::GNmiClient;
-use gnmi_wire::wire::{self, Encoding, subscribe_response::Response};
+use gnmi_wire::wire::{self, subscribe_response::Response};
 use tokio_stream::StreamExt as _;
 use tonic::Code;
 use tonic::transport::Channel;
@@ -15,8 +16,8 @@ use tracing::debug;
 
 /// A stream that was not refused by then is taken; a Go server says nothing before its first message.
 const TAKEN_AFTER: Duration = Duration::from_secs(3);
-/// Requests of one search: 64 rows, each refused three times, and the halves above them.
-const REQUESTS_MAX: usize = 320;
+/// Requests of one search: 64 rows, each refused three times as a whole and three times in part, and the halves above them.
+const REQUESTS_MAX: usize = 512;
 /// Longest search.
 const SEARCH_MAX: Duration = Duration::from_secs(120);
 
@@ -35,14 +36,15 @@ pub(crate) async fn fit(
     target: &Target,
     client: &mut GNmiClient<Channel>,
     rows: &mut Rows,
-    encoding: Encoding,
+    encodings: &Encodings,
 ) -> Result<bool, CollectError> {
     let search = async {
-        let mut parts = vec![rows.taken()];
+        // the last part is asked for first
+        let mut parts: Vec<Vec<usize>> = rows.groups(encodings).into_iter().rev().map(|(_, part)| part).collect();
         let mut changed = false;
         for _ in 0..REQUESTS_MAX {
             let Some(part) = parts.pop() else { break };
-            let Some(words) = refusal(target, client, rows, &part, encoding).await? else { continue };
+            let Some(words) = refusal(target, client, rows, &part, encodings).await? else { continue };
             debug!(device = %target.device, rows = ?part, words, "a part of the subscription is refused");
             if let [row] = part.as_slice() {
                 changed = true;
@@ -60,15 +62,17 @@ pub(crate) async fn fit(
     tokio::time::timeout(SEARCH_MAX, search).await.map_err(late)?
 }
 
-/// Asks for some rows; returns the target's words when it refuses.
+/// Asks for some rows of one encoding; returns the target's words when it refuses.
 async fn refusal(
     target: &Target,
     client: &mut GNmiClient<Channel>,
     rows: &Rows,
     part: &[usize],
-    encoding: Encoding,
+    encodings: &Encodings,
 ) -> Result<Option<String>, CollectError> {
-    let request = subscription::stream(rows.profile(), &rows.asked(part), encoding);
+    let asked = rows.asked(part);
+    let Some(first) = asked.first() else { return Ok(None) };
+    let request = subscription::stream(rows.profile(), &asked, encodings.on_wire(first));
     let request = target.request(tokio_stream::once(request).chain(tokio_stream::pending()))?;
     let answer = async {
         let mut stream = client.subscribe(request).await?.into_inner();

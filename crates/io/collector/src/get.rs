@@ -1,13 +1,16 @@
 //! gNMI Get and Subscribe ONCE: reading what a target holds now.
 
+use crate::capabilities::{self, Capabilities};
 use crate::dial::refused;
 use crate::error::CollectError;
 use crate::target::Target;
+use crate::{encoding, subscription};
 use core::time::Duration;
 use gnmi::health::Extent;
-use gnmi::{Notification, Path};
+use gnmi::{Model, Notification, Path, Profile};
 use gnmi_wire::wire::g_nmi_client::GNmiClient;
-use gnmi_wire::wire::{self, Encoding, subscribe_response::Response};
+use gnmi_wire::wire::{self, subscribe_response::Response};
+use tonic::Code;
 use tonic::transport::Channel;
 
 /// Longest wait for the whole answer.
@@ -26,23 +29,43 @@ pub enum DataType {
     State,
 }
 
-/// Reads paths from a target in one Get, JSON_IETF.
+/// Reads paths from a target in one Get: in the first encoding that its profile prefers and it offers, as a stream is asked for. One that it
+/// announces and refuses (Junos: "Encoding 4 not supported") is followed by the next.
 ///
 /// # Errors
-/// The transport's and the target's own; [`CollectError::Unanswered`].
+/// The transport's and the target's own, of the first encoding where it refuses them all; [`CollectError::Unanswered`];
+/// [`CollectError::Encoding`] when it offers none that is read; [`CollectError::Profile`].
 pub async fn get(target: &Target, paths: &[Path], origin: &str, data: DataType) -> Result<Vec<Notification>, CollectError> {
     let data = match data {
         DataType::All => wire::get_request::DataType::All,
         DataType::Config => wire::get_request::DataType::Config,
         DataType::State => wire::get_request::DataType::State,
     };
-    let request = wire::GetRequest {
-        path: paths.iter().map(|p| gnmi_wire::path_to_wire(p, origin)).collect(),
-        r#type: data.into(),
-        encoding: Encoding::JsonIetf.into(),
-        ..wire::GetRequest::default()
-    };
-    get_with(target, &mut target.connect().await?, request).await
+    let mut client = target.connect().await?;
+    let Capabilities { models, offered } = capabilities::ask(target, &mut client).await?;
+    let mut first = None;
+    for encoding in encoding::candidates(&profile(target, &models)?, &offered) {
+        let request = wire::GetRequest {
+            path: paths.iter().map(|p| gnmi_wire::path_to_wire(p, origin)).collect(),
+            r#type: data.into(),
+            encoding: subscription::wire_encoding(encoding).into(),
+            ..wire::GetRequest::default()
+        };
+        match get_with(target, &mut client, request).await {
+            Err(refusal @ CollectError::Refused { code: Code::Unimplemented | Code::InvalidArgument, .. }) => {
+                first.get_or_insert(refusal);
+            }
+            other => return other,
+        }
+    }
+    Err(first.unwrap_or_else(|| CollectError::Encoding { device: target.device.clone() }))
+}
+
+/// Returns the operator's profile, or the one that the models point to where that does not exist: the stream says so, with a warning.
+fn profile(target: &Target, models: &[Model]) -> Result<Profile, CollectError> {
+    let all = target.profiles()?;
+    let chosen = Profile::choose(&all, models, target.profile.as_deref()).or_else(|_| Profile::choose(&all, models, None));
+    chosen.cloned().map_err(|source| CollectError::Profile { device: target.device.clone(), source })
 }
 
 pub(crate) async fn get_with(

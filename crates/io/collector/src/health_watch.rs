@@ -1,5 +1,6 @@
 //! Drives [`gnmi::health`] for one open stream: the clock, the reading of quiet paths, and when to tell.
 
+use crate::encoding::Encodings;
 use crate::error::CollectError;
 use crate::rows::Rows;
 use crate::target::Target;
@@ -7,8 +8,8 @@ use crate::{get, subscription};
 use core::time::Duration;
 use gnmi::health::{Answer, Extent, Health, State, Told};
 use gnmi::{Notification, Profile};
+use gnmi_wire::wire;
 use gnmi_wire::wire::g_nmi_client::GNmiClient;
-use gnmi_wire::wire::{self, Encoding};
 use network::{GnmiEvent, SubscriptionHealth, SubscriptionState};
 use std::time::Instant;
 use tokio::task::JoinSet;
@@ -45,10 +46,9 @@ pub(crate) struct HealthWatch {
     target: Target,
     client: GNmiClient<Channel>,
     profile: Profile,
-    encoding: Encoding,
+    encodings: Encodings,
     /// How each row is asked for, where that is not what the profile says.
     instead: Vec<Option<String>>,
-    taken: Vec<usize>,
     health: Health,
     told: Told,
     reads: JoinSet<Read>,
@@ -62,7 +62,7 @@ pub(crate) struct HealthWatch {
 }
 
 impl HealthWatch {
-    pub(crate) fn new(target: &Target, client: &GNmiClient<Channel>, rows: &Rows, encoding: Encoding, now_ns: i64) -> Self {
+    pub(crate) fn new(target: &Target, client: &GNmiClient<Channel>, rows: &Rows, encodings: &Encodings, now_ns: i64) -> Self {
         let profile = rows.effective();
         let mut health = Health::new(&profile.subscriptions, now_ns);
         rows.left_out().for_each(|(row, words)| health.refused(row, words, now_ns));
@@ -70,9 +70,8 @@ impl HealthWatch {
             target: target.clone(),
             client: client.clone(),
             instead: (0..profile.subscriptions.len()).map(|row| rows.instead(row)).collect(),
-            taken: rows.taken(),
             profile,
-            encoding,
+            encodings: encodings.clone(),
             health,
             told: Told::default(),
             reads: JoinSet::new(),
@@ -96,9 +95,9 @@ impl HealthWatch {
         self.told.apply(notification);
     }
 
-    /// The target has told all that there is.
-    pub(crate) fn synced(&mut self) {
-        self.health.synced(self.taken.iter().copied());
+    /// The target has told all that there is of these rows.
+    pub(crate) fn synced(&mut self, rows: &[usize]) {
+        self.health.synced(rows.iter().copied());
     }
 
     /// Returns when something is due, or an answer came.
@@ -116,8 +115,9 @@ impl HealthWatch {
         let now = self.now();
         for row in self.health.tick(now) {
             let Some(asked) = self.profile.subscriptions.get(row) else { continue };
-            let once = subscription::once(&self.profile, [asked], self.encoding);
-            let request = (!asked.is_rib()).then(|| subscription::get(&self.profile, asked, self.encoding));
+            let encoding = self.encodings.on_wire(asked);
+            let once = subscription::once(&self.profile, [asked], encoding);
+            let request = (!asked.is_rib()).then(|| subscription::get(&self.profile, asked, encoding));
             let (target, client, profile) = (self.target.clone(), self.client.clone(), self.profile.clone());
             self.reads.spawn(async move { (row, read(&target, client, &profile, request, once).await, Looks::First) });
         }
@@ -130,11 +130,11 @@ impl HealthWatch {
 
     fn take(&mut self, (row, read, looks): Read) {
         let Some(asked) = self.profile.subscriptions.get(row) else { return };
-        let path = asked.canonical.as_ref().unwrap_or(&asked.path);
+        let paths = asked.told_at();
         let answer = match &read {
-            Ok((found, extent)) => self.told.compare(path, found, *extent),
+            Ok((found, extent)) => self.told.compare(&paths, found, *extent),
             // nothing there is what it told, if it took back what it had told
-            Err(Answer::Nothing) => self.told.compare(path, &[], Extent::Whole),
+            Err(Answer::Nothing) => self.told.compare(&paths, &[], Extent::Whole),
             Err(answer) => answer.clone(),
         };
         if looks == Looks::First && matches!(answer, Answer::Changed | Answer::Nothing) {
@@ -154,6 +154,7 @@ impl HealthWatch {
                 State::Waiting => SubscriptionState::Waiting,
                 State::Alive => SubscriptionState::Alive,
                 State::Quiet => SubscriptionState::Quiet,
+                State::Absent => SubscriptionState::Absent,
                 State::Silent { since, reason } => {
                     SubscriptionState::Silent { since: Timestamp::from_nanos(*since), reason: reason.to_string() }
                 }

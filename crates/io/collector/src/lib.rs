@@ -9,6 +9,7 @@ mod address;
 mod backoff;
 mod bmp_listener;
 mod bmp_session;
+mod capabilities;
 mod certificate;
 mod clock;
 mod dial;

@@ -11,7 +11,7 @@ use gnmi_wire::proto::gnmi_ext;
 use gnmi_wire::wire::g_nmi_server::{GNmi, GNmiServer};
 use gnmi_wire::wire::subscription_list::Mode as ListMode;
 use gnmi_wire::wire::{self, Encoding, SubscriptionMode, typed_value::Value as Wire};
-use network::{Freshness, GnmiEndpoint, Observation, ProbeKey, SubscriptionHealth, TlsPolicy};
+use network::{Freshness, GnmiEndpoint, Observation, ProbeKey, SessionState, SubscriptionHealth, TlsPolicy};
 use peer::{Watch, inventory};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -43,6 +43,8 @@ struct Picky {
     delivers: BTreeMap<i32, Delivers>,
     /// Words for a row that it does not take.
     refuses: fn(&wire::Subscription, &str) -> Option<&'static str>,
+    /// Words for a list that it does not take as a whole.
+    refuses_list: fn(&wire::SubscriptionList) -> Option<&'static str>,
     /// Leaves that it has.
     holds: Vec<(&'static str, &'static str)>,
     /// Leaves that it tells in a stream, where these are others.
@@ -58,6 +60,7 @@ impl Default for Picky {
             announced: vec![Encoding::JsonIetf],
             delivers: BTreeMap::new(),
             refuses: |_, _| None,
+            refuses_list: |_| None,
             holds: vec![
                 ("/system/state/hostname", "edge-1"),
                 ("/interfaces/interface[name=eth0]/state/oper-status", "UP"),
@@ -153,6 +156,9 @@ impl GNmi for Picky {
         self.asked.lock().unwrap().push(first);
         let streamed = list.mode == i32::from(ListMode::Stream);
         if streamed && let Some(words) = list.subscription.iter().find_map(|s| (self.refuses)(s, &path_of(s))) {
+            return Err(Status::invalid_argument(words));
+        }
+        if streamed && let Some(words) = (self.refuses_list)(&list) {
             return Err(Status::invalid_argument(words));
         }
         let leaves = self.tells.as_ref().filter(|_| streamed).unwrap_or(&self.holds);
@@ -393,14 +399,73 @@ async fn a_table_that_is_not_told_any_more_is_silent_with_its_reason() {
     assert_eq!(row(&watch, "/bgp/rib").state.reason(), Some("the value changed and was not told"));
 }
 
-/// openconfig's fake_server prints what it receives: the words are on the wire, and a foreign decoder reads them.
+/// The `rack` profile with a row that names another encoding.
+fn mixed(dir: &Path) -> std::path::PathBuf {
+    let path = dir.join("mixed.toml");
+    let text = "title = \"mixed\"\nmodels = [\"none\"]\nencodings = [\"json_ietf\"]\nports = [1]\n\
+                [[subscription]]\nset = \"a\"\npath = \"/interfaces/interface[name=*]/state/oper-status\"\nmode = \"on_change\"\n\
+                [[subscription]]\nset = \"b\"\npath = \"/interfaces/interface[name=*]/state/counters\"\nmode = \"sample\"\n\
+                interval_ms = 2000\nencoding = \"ascii\"\n";
+    std::fs::write(&path, text).unwrap();
+    path
+}
+
+/// An encoding is one of a whole list: a row that names another one gets a stream of its own, and the sync is that of both.
 #[tokio::test]
-async fn a_foreign_target_reads_what_is_asked_of_it() {
-    let Some(program) = peer::program("fake_server") else { return };
+async fn a_row_with_an_encoding_of_its_own_comes_in_a_stream_of_its_own() {
     let dir = tempfile::tempdir().unwrap();
+    let delivers = [(i32::from(Encoding::Ascii), Delivers::Values(ascii))];
+    let announced = vec![Encoding::JsonIetf, Encoding::Ascii];
+    let picky = Arc::new(Picky { announced, delivers: delivers.into(), ..Picky::default() });
+    let (mut watch, _) = dialled(endpoint(serve(&picky).await.to_string(), "mixed"), Some(&mixed(dir.path())));
+    let told = |d: &network::Device| {
+        let told = d.interfaces.get("eth0").is_some_and(|i| i.oper_up == Some(true) && i.errors.input.map(|(_, n)| n) == Some(7));
+        synced(d) && told
+    };
+    watch.until("the values of both streams", told).await;
+    let asked = |l: &wire::SubscriptionList| (l.encoding, l.subscription.iter().map(path_of).collect::<Vec<_>>());
+    let streams: Vec<_> = picky.lists(ListMode::Stream).iter().map(asked).collect();
+    let expected = [
+        (i32::from(Encoding::JsonIetf), vec!["/interfaces/interface[name=*]/state/oper-status".to_owned()]),
+        (i32::from(Encoding::Ascii), vec!["/interfaces/interface[name=*]/state/counters".to_owned()]),
+    ];
+    assert_eq!(streams, expected);
+    assert_eq!(watch.r1().gnmi_session.warnings, [] as [String; 0]);
+    let syncs = |w: &Watch| w.seen.iter().filter(|o| matches!(o, Observation::Gnmi { event: network::GnmiEvent::Synced, .. })).count();
+    assert_eq!(syncs(&watch), 1, "one sync for both");
+    watch.until("a word on each row", |d| d.gnmi_session.subscriptions.iter().filter(|s| s.synced).count() == 2).await;
+    drop(watch);
+    // a target that does not offer it is asked in the usual one, and that is said
+    let plain = Arc::new(Picky::default());
+    let (mut watch, _) = dialled(endpoint(serve(&plain).await.to_string(), "mixed"), Some(&mixed(dir.path())));
+    watch.until("the values", told).await;
+    assert_eq!(plain.lists(ListMode::Stream).len(), 1);
+    let warnings = watch.r1().gnmi_session.warnings.concat();
+    assert!(warnings.contains("PH-COLL-055") && warnings.contains("ASCII for /interfaces/interface[name=*]/state/counters"), "{warnings}");
+}
+
+/// The end of one of two streams is the end of the session; after the next one both are there again, and what is not told again is gone.
+#[tokio::test]
+async fn the_end_of_one_stream_ends_both_and_they_begin_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let announced = vec![Encoding::JsonIetf, Encoding::Ascii];
+    let delivers: BTreeMap<i32, Delivers> = [(i32::from(Encoding::Ascii), Delivers::Values(ascii))].into();
+    // the second stream that is opened hangs up
+    let picky = Arc::new(Picky { announced, delivers, hangs_up: AtomicUsize::new(2), ..Picky::default() });
+    let (mut watch, _) = dialled(endpoint(serve(&picky).await.to_string(), "mixed"), Some(&mixed(dir.path())));
+    while connections(&watch) < 2 {
+        watch.step().await;
+    }
+    watch.until("both again", |d| synced(d) && d.gnmi_session.connected && d.interfaces.contains_key("eth0")).await;
+    assert_eq!(picky.lists(ListMode::Stream).len(), 4);
+    assert_eq!(watch.r1().interfaces["eth0"].errors.input.map(|(_, n)| n), Some(7));
+}
+
+/// openconfig's fake_server, which prints every request that it receives, and how a profile of this name dials it; its log is in `dir`.
+fn fake(program: std::path::PathBuf, dir: &Path, profile: &str) -> (peer::Peer, GnmiEndpoint) {
     let key = rcgen::KeyPair::generate().unwrap();
     let certificate = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).unwrap().self_signed(&key).unwrap();
-    let file = |name: &str| dir.path().join(name);
+    let file = |name: &str| dir.join(name);
     std::fs::write(file("server.crt"), certificate.pem()).unwrap();
     std::fs::write(file("server.key"), key.serialize_pem()).unwrap();
     let script = "target:\"r1\"\nclient_type:GRPC_GNMI\ndisable_eof:true\ndisable_sync:true\nfixed:{\n responses:{update:{timestamp:1 \
@@ -411,14 +476,29 @@ async fn a_foreign_target_reads_what_is_asked_of_it() {
     let mut command = std::process::Command::new(program);
     command.arg("-config").arg(file("script.pb.txt")).args(["-text", "-logtostderr", "-v", "1", "-allow_no_client_auth"]);
     command.args(["-port", &port.to_string()]).arg("-server_crt").arg(file("server.crt")).arg("-server_key").arg(file("server.key"));
-    let _server = peer::Peer::start(&mut command, &file("log"));
+    let server = peer::Peer::start(&mut command, &file("log"));
     let tls = TlsPolicy::Verify { ca_file: file("server.crt").display().to_string(), server_name: "localhost".to_owned(), client: None };
-    let endpoint = GnmiEndpoint { tls, ..endpoint(format!("127.0.0.1:{port}"), "rack") };
+    (server, GnmiEndpoint { tls, ..endpoint(format!("127.0.0.1:{port}"), profile) })
+}
+
+/// What it was asked. Go's text form puts one space or two after a colon, differently in each build.
+fn asked_of_fake(dir: &Path) -> Vec<String> {
+    let log = std::fs::read_to_string(dir.join("log")).unwrap();
+    // what it answered stands in lines of its own
+    let queries = log.lines().filter_map(|line| line.split_once("received initial query:"));
+    queries.map(|(_, query)| query.split_whitespace().collect()).collect()
+}
+
+/// openconfig's fake_server prints what it receives: the words are on the wire, and a foreign decoder reads them.
+#[tokio::test]
+async fn a_foreign_target_reads_what_is_asked_of_it() {
+    let Some(program) = peer::program("fake_server") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (_server, endpoint) = fake(program, dir.path(), "rack");
     let (mut watch, _) = dialled(endpoint, Some(&own(dir.path(), "[1]")));
     watch.until("the interface", |d| d.interfaces.get("eth1").is_some_and(|i| i.oper_up == Some(true))).await;
-    // Go's text form puts one space or two after a colon, differently in each build
-    let log: String = std::fs::read_to_string(file("log")).unwrap().split_whitespace().collect();
-    let stream = log.split("receivedinitialquery:").find(|q| q.contains("updates_only:true")).unwrap_or_else(|| panic!("{log}"));
+    let asked = asked_of_fake(dir.path());
+    let stream = asked.iter().find(|q| q.contains("updates_only:true")).unwrap_or_else(|| panic!("{asked:?}"));
     for words in [
         "heartbeat_interval:90000000000",
         "heartbeat_interval:60000000000",
@@ -429,6 +509,22 @@ async fn a_foreign_target_reads_what_is_asked_of_it() {
     ] {
         assert!(stream.contains(words), "{words}: {stream}");
     }
+}
+
+/// Two streams over one connection, each with its encoding, as a foreign decoder reads them.
+#[tokio::test]
+async fn a_foreign_target_is_asked_in_two_encodings_by_two_streams() {
+    let Some(program) = peer::program("fake_server") else { return };
+    let dir = tempfile::tempdir().unwrap();
+    let (_server, endpoint) = fake(program, dir.path(), "mixed");
+    let (mut watch, _) = dialled(endpoint, Some(&mixed(dir.path())));
+    watch.until("the interface and the sync", |d| synced(d) && d.interfaces.get("eth1").is_some_and(|i| i.oper_up == Some(true))).await;
+    // a stream's mode is the first of its kind and not printed
+    let asked: Vec<String> = asked_of_fake(dir.path()).into_iter().filter(|q| !q.contains("mode:ONCE")).collect();
+    let of = |encoding: &str, own: &str, other: &str| {
+        asked.iter().filter(|q| q.contains(&format!("encoding:{encoding}")) && q.contains(own) && !q.contains(other)).count()
+    };
+    assert_eq!((of("JSON_IETF", "oper-status", "counters"), of("ASCII", "counters", "oper-status"), asked.len()), (1, 1, 2), "{asked:#?}");
 }
 
 /// Values in PROTO when PROTO is asked for; not asked for without need.
@@ -442,4 +538,62 @@ async fn the_profiles_first_encoding_is_kept_where_it_delivers() {
     assert_eq!(watch.r1().gnmi_session.warnings, [] as [String; 0]);
     let once = picky.lists(ListMode::Once);
     assert_eq!(once.iter().map(|l| (l.encoding, l.subscription.len())).collect::<Vec<_>>(), [(i32::from(Encoding::Proto), 1)]);
+}
+
+const DEFAULT: &str = "/network-instances/network-instance[name=default]/protocols/protocol[identifier=BGP][name=BGP]/bgp/neighbors\
+    /neighbor[neighbor-address=192.0.2.1]/state/session-state";
+const BLUE: &str = "/network-instances/network-instance[name=blue]/protocols/protocol[identifier=BGP][name=BGP]/bgp/neighbors\
+    /neighbor[neighbor-address=192.0.2.1]/state/session-state";
+
+/// One address in two network instances is two sessions.
+#[tokio::test]
+async fn sessions_of_all_network_instances_are_watched_and_kept_apart() {
+    let picky = Arc::new(Picky { holds: vec![(DEFAULT, "ESTABLISHED"), (BLUE, "ACTIVE")], ..Picky::default() });
+    let (mut watch, _) = dialled(endpoint(serve(&picky).await.to_string(), "openconfig"), None);
+    watch.until("the sync", synced).await;
+    let address = "192.0.2.1".parse().unwrap();
+    let device = watch.r1();
+    assert_eq!(device.sessions[&address].state, SessionState::Established);
+    assert_eq!(device.instance_sessions[&("blue".to_owned(), address)].state, SessionState::Active);
+    assert_eq!(device.gnmi_session.warnings, [] as [String; 0]);
+}
+
+#[tokio::test]
+async fn a_target_that_takes_no_wildcard_there_is_asked_for_the_default_instance() {
+    let refuses = |_: &wire::Subscription, path: &str| path.contains("network-instance[name=*]").then_some("one instance only");
+    let picky = Arc::new(Picky { refuses, holds: vec![(DEFAULT, "ESTABLISHED"), (BLUE, "ACTIVE")], ..Picky::default() });
+    let (mut watch, _) = dialled(endpoint(serve(&picky).await.to_string(), "openconfig"), None);
+    watch.until("the sync", synced).await;
+    let device = watch.r1();
+    assert_eq!(device.sessions[&"192.0.2.1".parse().unwrap()].state, SessionState::Established);
+    assert!(device.instance_sessions.is_empty());
+    let warnings = device.gnmi_session.warnings.join("\n");
+    let named = ["PH-COLL-042", "one instance only", "; ON_CHANGE of /network-instances/network-instance[name=default]"];
+    assert!(named.iter().all(|words| warnings.contains(words)) && !warnings.contains("PH-COLL-043"), "{warnings}");
+    watch.until("its health", |d| !d.gnmi_session.subscriptions.is_empty()).await;
+    let instead: Vec<_> = watch.r1().gnmi_session.subscriptions.iter().filter(|s| s.set == "bgp").map(|s| s.path.clone()).collect();
+    assert!(instead.iter().all(|path| path.contains("network-instance[name=default]")) && instead.len() == 1, "{instead:?}");
+}
+
+/// NX-OS has CPU and memory in its own tree only; where it does not mix that with OpenConfig's, both are read.
+#[tokio::test]
+async fn origins_that_a_target_does_not_mix_come_in_streams_of_their_own() {
+    let refuses_list = |list: &wire::SubscriptionList| {
+        let mut origins = list.subscription.iter().map(|s| s.path.as_ref().map_or("", |p| p.origin.as_str()));
+        let first = origins.next();
+        origins.any(|o| Some(o) != first).then_some("origins may not be mixed")
+    };
+    let holds =
+        vec![("/interfaces/interface[name=eth1/1]/state/oper-status", "UP"), ("/System/procsys-items/syscpusummary-items/idle", "74.0")];
+    let picky = Arc::new(Picky { refuses_list, holds, ..Picky::default() });
+    let (mut watch, _) = dialled(endpoint(serve(&picky).await.to_string(), "cisco_nxos"), None);
+    watch.until("the sync", synced).await;
+    let device = watch.r1();
+    assert_eq!(device.interfaces["eth1/1"].oper_up, Some(true));
+    assert!(device.cpu.is_some_and(|cpu| (cpu - 0.26).abs() < 1e-9), "{:?}", device.cpu);
+    let warnings = device.gnmi_session.warnings.join("\n");
+    assert!(
+        warnings.contains("PH-COLL-056") && warnings.contains("origins may not be mixed") && !warnings.contains("PH-COLL-042"),
+        "{warnings}"
+    );
 }

@@ -35,6 +35,7 @@ fn inventory() -> Inventory {
         providers: vec![],
         exits: vec![],
         groups: vec![],
+        ..Inventory::empty("")
     }
 }
 

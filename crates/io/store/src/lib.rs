@@ -15,7 +15,7 @@ mod telemetry;
 pub use folder::lock_holder;
 pub use ledger::{count_audit, read_audit, read_audit_of};
 pub use retention::{BYTES_MAX, DISK_RESERVE, KEEP_MINUTE, KEEP_QUARTER, KEEP_RAW, Kept, Retention};
-pub use series::{Bucket, Level, Point, SeriesReader, Written};
+pub use series::{Bucket, Level, Point, SERIES_MAX, SeriesReader, Written};
 pub use state::{StoredSetting, read_settings};
 pub use telemetry::{Telemetry, TopicPlaces};
 

@@ -21,7 +21,7 @@ pub const KEEP_MINUTE: Duration = Duration::from_secs(30 * 86_400);
 /// Quarters of an hour are held for 400 days: a year, and the month to compare it with.
 pub const KEEP_QUARTER: Duration = Duration::from_secs(400 * 86_400);
 /// Bytes that the series may take.
-pub const BYTES_MAX: u64 = 512 << 20;
+pub const BYTES_MAX: u64 = 2 << 30;
 /// Bytes of the disk that are left to the ledger: below it the series give back what they can.
 pub const DISK_RESERVE: u64 = 256 << 20;
 
@@ -111,6 +111,9 @@ fn all(db: &mut Connection, now: Timestamp, retention: &Retention, free: u64) ->
         let forgotten = forget(db, level, before, &mut kept.settled)?;
         add(&mut kept.thinned, Level::ALL.iter().position(|l| *l == level).unwrap_or(0), forgotten);
     }
+    if kept.aged.iter().chain(&kept.thinned).any(|n| *n > 0) {
+        forget_names(db)?;
+    }
     give_back(db)?;
     kept.used_bytes = used(db)?;
     Ok(kept)
@@ -190,15 +193,23 @@ fn forget(db: &mut Connection, level: Level, before: i64, settled: &mut u64) -> 
     let mut forgotten = 0;
     for id in series {
         forgotten += match level {
-            Level::Raw => transaction.execute("DELETE FROM point WHERE series = ?1 AND at_ns < ?2", (id, before))?,
+            Level::Raw => transaction.prepare_cached("DELETE FROM point WHERE series = ?1 AND at_ns < ?2")?.execute((id, before))?,
             Level::Minute | Level::Quarter => {
                 let sql = "DELETE FROM bucket WHERE series = ?1 AND level_s = ?2 AND at_ns < ?3";
-                transaction.execute(sql, (id, level.seconds(), before))?
+                transaction.prepare_cached(sql)?.execute((id, level.seconds(), before))?
             }
         };
     }
     transaction.commit()?;
     Ok(u64::try_from(forgotten).unwrap_or(u64::MAX))
+}
+
+/// Forgets series of which nothing is held at any level any more: their places are for new ones ([`crate::SERIES_MAX`]).
+fn forget_names(db: &Connection) -> rusqlite::Result<usize> {
+    let sql = "DELETE FROM series WHERE id NOT IN (SELECT series FROM dirty) \
+               AND NOT EXISTS (SELECT 1 FROM point p WHERE p.series = series.id) \
+               AND NOT EXISTS (SELECT 1 FROM bucket b WHERE b.series = series.id)";
+    db.prepare_cached(sql)?.execute([])
 }
 
 /// Returns which level gives way, and up to when: the finest that holds more than the least, else the finest that holds anything.

@@ -7,6 +7,9 @@ use std::path::Path;
 use std::time::Duration;
 use units::Timestamp;
 
+/// Series held at once, those included that get no points any more: a name takes room as long as anything is held of it.
+pub const SERIES_MAX: u32 = 20_000;
+
 /// One point of one series.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Point {
@@ -79,6 +82,8 @@ pub struct Written {
     pub points: u64,
     /// Points refused: not a number, before 1970, or older than what is still held point by point.
     pub refused: u64,
+    /// Points of new series that found no room: [`SERIES_MAX`] are held already.
+    pub crowded: u64,
 }
 
 pub(crate) fn fail(doing: &'static str) -> impl Fn(rusqlite::Error) -> StoreError {
@@ -101,8 +106,9 @@ fn write_all(db: &mut Connection, points: &[Point]) -> rusqlite::Result<Written>
     let oldest = horizon(&transaction, Level::Raw)?;
     let mut written = Written::default();
     {
-        let mut series = transaction
-            .prepare_cached("INSERT INTO series (measurement, tags) VALUES (?1, ?2) ON CONFLICT DO UPDATE SET tags = tags RETURNING id")?;
+        let mut held: u32 = transaction.query_row("SELECT count(*) FROM series", [], |r| r.get(0))?;
+        let mut known = transaction.prepare_cached("SELECT id FROM series WHERE measurement = ?1 AND tags = ?2")?;
+        let mut series = transaction.prepare_cached("INSERT INTO series (measurement, tags) VALUES (?1, ?2) RETURNING id")?;
         let mut point = transaction.prepare_cached("INSERT OR REPLACE INTO point (series, at_ns, value) VALUES (?1, ?2, ?3)")?;
         let mut dirty = transaction.prepare_cached("INSERT OR IGNORE INTO dirty (level_s, at_ns, series) VALUES (?1, ?2, ?3)")?;
         for p in points {
@@ -110,7 +116,17 @@ fn write_all(db: &mut Connection, points: &[Point]) -> rusqlite::Result<Written>
                 written.refused += 1;
                 continue;
             }
-            let id: i64 = series.query_row((&p.measurement, &p.tags), |r| r.get(0))?;
+            let id: i64 = match known.query_row((&p.measurement, &p.tags), |r| r.get(0)).optional()? {
+                Some(id) => id,
+                None if held >= SERIES_MAX => {
+                    written.crowded += 1;
+                    continue;
+                }
+                None => {
+                    held += 1;
+                    series.query_row((&p.measurement, &p.tags), |r| r.get(0))?
+                }
+            };
             point.execute((id, p.at.nanos(), p.value))?;
             dirty.execute((Level::Minute.seconds(), start(p.at.nanos(), Level::Minute), id))?;
             written.points += 1;

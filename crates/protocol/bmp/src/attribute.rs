@@ -33,6 +33,14 @@ impl Seen {
         (if code < 128 { low } else { high }) >> (code % 128) & 1 != 0
     }
 
+    /// The same without a code.
+    pub const fn without(self, code: u8) -> Self {
+        let [mut low, mut high] = self.0;
+        let half = if code < 128 { &mut low } else { &mut high };
+        *half &= !(1 << (code % 128));
+        Self([low, high])
+    }
+
     pub const fn len(self) -> u32 {
         let [low, high] = self.0;
         low.count_ones() + high.count_ones()
@@ -102,9 +110,9 @@ impl<'a> Attributes<'a> {
     pub fn read(mut r: Reader<'a>, manner: Manner<'_>) -> Self {
         let mut out = Self::default();
         while !r.is_empty() {
-            let at = r.offset();
+            let (at, whole) = (r.offset(), r);
             let Ok((flags, kind, value)) = header(&mut r) else {
-                out.fault(at, Bad::withdraw("the attributes do not end where they should (RFC 7606 §4)"));
+                out.cut_off(whole);
                 break;
             };
             if !out.seen.insert(kind) {
@@ -118,6 +126,12 @@ impl<'a> Attributes<'a> {
             match flags_of(kind) {
                 Some(wanted) if flags & (OPTIONAL | TRANSITIVE) != wanted => {
                     out.fault(at, Bad::withdraw(format!("{} has flags 0x{flags:02x} (RFC 7606 §3 c)", name(kind))));
+                    // what is to be withdrawn must be known (RFC 7606 §3 j); whether it can be read shows where NLRI are
+                    match kind {
+                        code::MP_REACH => out.reach = Some(value),
+                        code::MP_UNREACH => out.unreach = Some(value),
+                        _ => {}
+                    }
                 }
                 _ => {
                     if matches!(kind, code::LOCAL_PREF | code::ORIGINATOR_ID | code::CLUSTER_LIST) {
@@ -134,6 +148,27 @@ impl<'a> Attributes<'a> {
             out.discard_internal();
         }
         out
+    }
+
+    /// Notes an attribute that is longer than what is left. Of one with NLRI as much is read as is there; the rest is lost, and only a
+    /// reset would tell it again.
+    fn cut_off(&mut self, mut r: Reader<'a>) {
+        let at = r.offset();
+        let flags = r.u8("the attribute flags").unwrap_or_default();
+        let kind = r.u8("the attribute type").unwrap_or_default();
+        self.seen.insert(kind);
+        let field = match kind {
+            code::MP_REACH => &mut self.reach,
+            code::MP_UNREACH => &mut self.unreach,
+            _ => return self.fault(at, Bad::withdraw("the attributes do not end where they should (RFC 7606 §4)")),
+        };
+        let length = if flags & EXTENDED_LENGTH != 0 { r.u16("").is_ok() } else { r.u8("").is_ok() };
+        // where it stands twice, the first counts
+        if length && field.is_none() {
+            *field = Some(r);
+        }
+        let what = format!("{} does not end where it should: not all of its prefixes are known (RFC 7606 §3 j, §4)", name(kind));
+        self.fault(at, Bad(Action::SessionReset, what));
     }
 
     /// Takes out what an external neighbour must not send; neighbours within a confederation may (RFC 5065 §5).
@@ -158,9 +193,10 @@ impl<'a> Attributes<'a> {
         }
     }
 
-    /// Returns the first fault that costs the routes.
+    /// Returns the fault that costs the routes: the first of the strongest (RFC 7606 §3 h).
     pub fn costly(&self) -> Option<&Fault> {
-        self.faults.iter().find(|f| matches!(f.action, Action::TreatAsWithdraw | Action::SessionReset))
+        let of = |action| self.faults.iter().find(move |f| f.action == action);
+        of(Action::SessionReset).or_else(|| of(Action::TreatAsWithdraw))
     }
 
     pub fn fault_at(&mut self, offset: usize, action: Action, error: String) {

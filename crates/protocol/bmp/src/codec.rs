@@ -7,7 +7,7 @@ use crate::nlri::Writing;
 use crate::peer::{Peer, PeerKind, View};
 use crate::repair::{Repair, Switched};
 use bgp::{Asn, Family};
-use core::net::IpAddr;
+use core::net::{IpAddr, Ipv4Addr};
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,11 +29,16 @@ struct PeerKey {
     kind: PeerKind,
     distinguisher: Distinguisher,
     address: IpAddr,
+    /// BGP identifier of a Loc-RIB. Its address is always 0, and two instances of a router may have no distinguisher: the identifier alone
+    /// tells them apart (RFC 9069 §4.1). A neighbour is known by its address, and FRR 8.4.4 sends 0.0.0.0 with its Peer Down (seen).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    loc_rib: Option<Ipv4Addr>,
 }
 
 impl PeerKey {
-    const fn of(peer: &Peer) -> Self {
-        Self { kind: peer.kind, distinguisher: peer.distinguisher, address: peer.address }
+    fn of(peer: &Peer) -> Self {
+        let loc_rib = (peer.view == View::LocRib).then_some(peer.bgp_id);
+        Self { kind: peer.kind, distinguisher: peer.distinguisher, address: peer.address, loc_rib }
     }
 }
 
@@ -58,6 +63,8 @@ pub struct PeerContext {
     pub up: bool,
     /// AS of the router that sends.
     pub own_asn: Option<Asn>,
+    /// The view holds what a neighbour of another AS sent, before policy: some attributes are discarded there (RFC 7606 §7.5, §7.9, §7.10).
+    pub external: bool,
     /// IPv4 and IPv6 unicast NLRI carry path identifiers.
     add_path: [bool; 2],
     /// An OPEN says so, or that they do not.
@@ -116,6 +123,7 @@ impl Codec {
         PeerContext {
             up: self.is_up(peer),
             own_asn,
+            external: self.is_external(peer),
             add_path: both.map(|w| matches!(w, Writing::AddPath | Writing::Agreed)),
             sure: both.map(|w| w != Writing::Unknown),
             doubtful: both.map(|w| matches!(w, Writing::Agreed | Writing::LeftOut)),
@@ -167,9 +175,21 @@ impl Codec {
         }
     }
 
+    /// Returns the key under which a peer is known. A state saved before identifiers were part of it has a Loc-RIB without.
+    fn key(&self, peer: &Peer) -> PeerKey {
+        let key = PeerKey::of(peer);
+        let before = PeerKey { loc_rib: None, ..key };
+        if !self.peers.contains_key(&key) && self.peers.contains_key(&before) { before } else { key }
+    }
+
+    fn state(&self, peer: &Peer) -> Option<&PeerState> {
+        self.peers.get(&self.key(peer))
+    }
+
     /// Notes a Peer Down and returns what was odd about it.
     pub(crate) fn peer_down(&mut self, peer: &Peer) -> Option<Repair> {
-        match self.peers.get_mut(&PeerKey::of(peer)) {
+        let key = self.key(peer);
+        match self.peers.get_mut(&key) {
             Some(state) if state.up => {
                 state.up = false;
                 None
@@ -177,19 +197,20 @@ impl Codec {
             Some(_) => Some(Repair::PeerDownRepeated),
             None => {
                 if self.peers.len() < MAX_PEERS {
-                    self.peers.insert(PeerKey::of(peer), PeerState::default());
+                    self.peers.insert(key, PeerState::default());
                 }
-                Some(Repair::PeerDownBeforePeerUp)
+                // not corrected, it is a Peer Down like any other
+                Some(Repair::PeerDownBeforePeerUp).filter(|r| self.repairs.makes(*r))
             }
         }
     }
 
     pub(crate) fn is_up(&self, peer: &Peer) -> bool {
-        self.peers.get(&PeerKey::of(peer)).is_some_and(|s| s.up)
+        self.state(peer).is_some_and(|s| s.up)
     }
 
     pub(crate) fn writing(&self, peer: &Peer, family: AfiSafi) -> Writing {
-        let Some(state) = self.peers.get(&PeerKey::of(peer)).filter(|s| s.up) else { return Writing::Unknown };
+        let Some(state) = self.state(peer).filter(|s| s.up) else { return Writing::Unknown };
         let agreed = match peer.view {
             View::AdjRibInPre | View::AdjRibInPost => &state.add_path_in,
             // a Loc-RIB peer has the same OPEN twice (RFC 9069 §4.2)
@@ -213,14 +234,15 @@ impl Codec {
 
     /// Notes what NLRI showed that can be read in one way only.
     pub(crate) fn shown(&mut self, peer: &Peer, family: AfiSafi, numbered: bool) {
-        let Some(state) = self.peers.get_mut(&PeerKey::of(peer)) else { return };
+        let key = self.key(peer);
+        let Some(state) = self.peers.get_mut(&key) else { return };
         let (is, is_not) = if numbered { (&mut state.numbered, &mut state.left_out) } else { (&mut state.left_out, &mut state.numbered) };
         is_not.remove(&(peer.view, family));
         is.insert((peer.view, family));
     }
 
     pub(crate) fn own_asn(&self, peer: &Peer) -> Option<Asn> {
-        self.peers.get(&PeerKey::of(peer)).and_then(|s| s.own_asn).or(self.own_asn)
+        self.state(peer).and_then(|s| s.own_asn).or(self.own_asn)
     }
 }
 

@@ -164,7 +164,12 @@ pub fn attributes(a: &PathAttributes, extra: &MonitoredExtra) -> Value {
 
 fn statistics(m: &Statistics) -> Value {
     let counters: Vec<Value> = m.counters.iter().map(counter).collect();
-    json!({"type": "statistics", "counters": counters, "repairs": repairs(&m.repairs)})
+    let mut out = json!({"type": "statistics", "counters": counters, "repairs": repairs(&m.repairs)});
+    if let Some(fields) = out.as_object_mut() {
+        let unread: Vec<Value> = m.unread.iter().map(|u| json!({"type": u.kind, "name": u.name, "raw": hex(&u.raw)})).collect();
+        optional(fields, "unread", (!unread.is_empty()).then(|| unread.into()));
+    }
+    out
 }
 
 fn counter(c: &Counter) -> Value {
@@ -250,17 +255,8 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|b| format!("{b:02x}")).collect()
 }
 
-/// Spells nanoseconds since the Unix epoch as RFC 3339 in UTC (days to dates by Howard Hinnant's `civil_from_days`).
+/// Spells nanoseconds since the Unix epoch as RFC 3339 in UTC.
 #[must_use]
 pub fn rfc3339(nanos: i64) -> String {
-    let (seconds, fraction) = (nanos.div_euclid(1_000_000_000), nanos.rem_euclid(1_000_000_000));
-    let (days, of_day) = (seconds.div_euclid(86_400), seconds.rem_euclid(86_400));
-    let z = days + 719_468;
-    let (era, doe) = (z.div_euclid(146_097), z.rem_euclid(146_097));
-    let yoe = (doe - doe / 1460 + doe / 36_524 - doe / 146_096) / 365;
-    let doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
-    let mp = (5 * doy + 2) / 153;
-    let month = if mp < 10 { mp + 3 } else { mp - 9 };
-    let (year, day) = (yoe + era * 400 + i64::from(month <= 2), doy - (153 * mp + 2) / 5 + 1);
-    format!("{year:04}-{month:02}-{day:02}T{:02}:{:02}:{:02}.{fraction:09}Z", of_day / 3600, of_day / 60 % 60, of_day % 60)
+    units::Timestamp::from_nanos(nanos).to_string()
 }

@@ -41,7 +41,7 @@ pub use family::AfiSafi;
 pub use frame::{Frame, FrameError, FrameRef, Framer, MAX_MESSAGE_BYTES, MIN_MESSAGE_BYTES};
 pub use message::{
     Counter, DownReason, Evpn, Initiation, Labelled, LabelledNlri, Message, Mirroring, MonitoredExtra, Nlri, Notification, PeerDown,
-    PeerUp, RouteMonitoring, Statistics, Termination, Tlv,
+    PeerUp, RouteMonitoring, Statistics, Termination, Tlv, UnreadStatistic,
 };
 pub use open::{AddPath, Capability, Open};
 pub use outline::{Bits, BitsOf, Outline, sent_at};

@@ -232,6 +232,9 @@ pub struct Statistics {
     pub peer: Peer,
     /// The counters, in wire order.
     pub counters: Vec<Counter>,
+    /// Statistics of a length that no counter has, in wire order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unread: Vec<UnreadStatistic>,
     /// Corrections.
     pub repairs: Vec<Repair>,
 }
@@ -247,6 +250,17 @@ pub struct Counter {
     pub family: Option<AfiSafi>,
     /// Value.
     pub value: u64,
+}
+
+/// A statistic whose value is no counter (RFC 7854 §4.8: 4, 8 or 3 + 8 bytes), kept raw.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UnreadStatistic {
+    /// Type number.
+    pub kind: u16,
+    /// Name, as of a [`Counter`].
+    pub name: String,
+    /// Its bytes.
+    pub raw: Vec<u8>,
 }
 
 /// Initiation (RFC 7854 §4.3).

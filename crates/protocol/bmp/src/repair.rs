@@ -5,7 +5,7 @@ use core::str::FromStr;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// A correction, always shown with what it corrected.
+/// A correction, always shown with what it corrected; or, where it says "a note", only the name of what was odd.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Repair {
@@ -15,11 +15,12 @@ pub enum Repair {
     TwoOctetAsPath,
     /// AS_PATH with 4-octet AS numbers under a header that says 2.
     FourOctetAsPath,
-    /// A Peer Down for a peer that never was up in this session (FRR 8.4.4, seen).
+    /// A Peer Down for a peer that never was up in this session (FRR 8.4.4 sends one for each peer that is not up yet when it connects,
+    /// seen): it ends no session, and the state of the peer stays as others told it.
     PeerDownBeforePeerUp,
-    /// A second Peer Down without a Peer Up between (FRR 8.4.4, seen).
+    /// A second Peer Down without a Peer Up between (FRR 8.4.4, seen). A note.
     PeerDownRepeated,
-    /// Routes of a peer without its Peer Up (FRR 8.4.4 sends local routes under peer 0.0.0.0, seen).
+    /// Routes of a peer without its Peer Up (FRR 8.4.4 sends local routes under peer 0.0.0.0, seen). A note.
     RoutesWithoutPeerUp,
     /// NLRI read with path identifiers although no OPEN was seen that agreed on them (RFC 7911 §4): nothing else made sense.
     AddPathGuessed,
@@ -30,10 +31,12 @@ pub enum Repair {
     AddPathMissing,
     /// A route after policy without next hop; it is kept, its next hop stays absent.
     NextHopMissing,
-    /// An IPv6 address under a header without the V flag (RFC 7854 §4.2).
+    /// An IPv6 address under a header without the V flag (RFC 7854 §4.2). A note: it cannot be an IPv4 address.
     Ipv6FlagMissing,
-    /// A statistic that no registry knows (FRR 8.4.4 sends 65531, seen); kept as a number.
+    /// A statistic that no registry knows (FRR 8.4.4 sends 65531, seen); kept as a number. A note.
     UnknownStatistic(u16),
+    /// A statistic whose length is none of a counter (RFC 7854 §4.8); kept raw. A note.
+    StatisticLength(u16),
 }
 
 impl fmt::Display for Repair {
@@ -51,15 +54,17 @@ impl fmt::Display for Repair {
             Self::NextHopMissing => "next_hop_missing",
             Self::Ipv6FlagMissing => "ipv6_flag_missing",
             Self::UnknownStatistic(number) => return write!(f, "unknown_statistic_{number}"),
+            Self::StatisticLength(number) => return write!(f, "statistic_length_{number}"),
         })
     }
 }
 
-/// Corrections that change what is read, and can be switched off; the others only name what was odd.
-const SWITCHABLE: [Repair; 7] = [
+/// Corrections that change what is read or kept, and can be switched off; the others are notes of what was odd.
+const SWITCHABLE: [Repair; 8] = [
     Repair::FrrOwnAsInFront,
     Repair::TwoOctetAsPath,
     Repair::FourOctetAsPath,
+    Repair::PeerDownBeforePeerUp,
     Repair::AddPathGuessed,
     Repair::LocRibAddPath,
     Repair::AddPathMissing,
@@ -69,7 +74,7 @@ const SWITCHABLE: [Repair; 7] = [
 /// A name that is no switchable correction.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no correction that can be switched off; there are frr_own_as_in_front, two_octet_as_path, four_octet_as_path, add_path_guessed, loc_rib_add_path, add_path_missing, next_hop_missing"
+    "{0:?} is no correction that can be switched off; there are frr_own_as_in_front, two_octet_as_path, four_octet_as_path, peer_down_before_peer_up, add_path_guessed, loc_rib_add_path, add_path_missing, next_hop_missing"
 )]
 pub struct NoRepair(pub String);
 

@@ -3,7 +3,9 @@
 use crate::codec::Codec;
 use crate::error::{Action, DecodeError};
 use crate::family::AfiSafi;
-use crate::message::{Counter, DownReason, Initiation, Mirroring, Notification, PeerDown, PeerUp, Statistics, Termination, Tlv};
+use crate::message::{
+    Counter, DownReason, Initiation, Mirroring, Notification, PeerDown, PeerUp, Statistics, Termination, Tlv, UnreadStatistic,
+};
 use crate::open::{Open, bgp_message};
 use crate::peer::{self, Peer};
 use crate::reader::Reader;
@@ -49,20 +51,26 @@ fn notification(r: &mut Reader<'_>) -> Result<Notification, DecodeError> {
 pub(crate) fn statistics(r: &mut Reader<'_>, peer: Peer) -> Result<Statistics, DecodeError> {
     let count = r.u32("the number of statistics")?;
     let mut repairs: Vec<Repair> = peer.repair.into_iter().collect();
-    let mut counters = Vec::new();
-    while !r.is_empty() && counters.len() < MAX_COUNTERS {
+    let (mut counters, mut unread) = (Vec::new(), Vec::new());
+    while !r.is_empty() && counters.len() + unread.len() < MAX_COUNTERS {
         let (kind, mut value) = r.tlv("a statistic")?;
         let name = statistic_name(kind);
         if name == UNKNOWN {
             repairs.push(Repair::UnknownStatistic(kind));
         }
-        counters.extend(counter(kind, name, &mut value)?);
+        match counter(kind, name, &mut value)? {
+            Some(counter) => counters.push(counter),
+            None => {
+                repairs.push(Repair::StatisticLength(kind));
+                unread.push(UnreadStatistic { kind, name: name.to_owned(), raw: value.rest().to_vec() });
+            }
+        }
     }
-    if counters.is_empty() && count > 0 {
+    if counters.is_empty() && unread.is_empty() && count > 0 {
         let what = format!("{count} statistics are announced, none is there (RFC 7854 §4.8)");
         return Err(DecodeError::new(r.offset(), Action::MessageDiscard, what));
     }
-    Ok(Statistics { peer, counters, repairs })
+    Ok(Statistics { peer, counters, unread, repairs })
 }
 
 /// A counter (4 bytes), a gauge (8), or a gauge per family (3 + 8); `None` for other lengths.

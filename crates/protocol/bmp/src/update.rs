@@ -43,14 +43,22 @@ pub(crate) fn read(
     let mut found = Attributes::read(attributes, manner);
     fields.collect(&mut out, found.unreach.map(unreach).transpose(), false);
     fields.collect(&mut out, Ok(Some((AfiSafi::IPV4_UNICAST, found.path.next_hop, plain))), true);
-    fields.collect(&mut out, found.reach.map(reach).transpose(), true);
+    let reach = found.reach.map(reach).transpose();
+    let announced = !plain.is_empty() || reach.as_ref().is_ok_and(|routes| routes.as_ref().is_some_and(|(.., nlri)| !nlri.is_empty()));
+    fields.collect(&mut out, reach, true);
     if let Some(error) = fields.broken {
-        return Err(salvaged(out, error.offset, error.action, error.what));
+        // an attribute that was cut off is why its last prefix is
+        let cut = found.costly().filter(|f| f.action == Action::SessionReset && f.offset < error.offset);
+        let (offset, what) = cut.map_or((error.offset, error.what), |f| (f.offset, f.error.clone()));
+        return Err(salvaged(out, offset, Action::SessionReset, what));
     }
     mandatory(&mut found, &mut out, !plain.is_empty(), attributes.offset(), codec);
     out.end_of_rib = end_of_rib(&out, attributes.is_empty(), &found);
     if let Some(fault) = found.costly() {
-        return Err(salvaged(out, fault.offset, fault.action, fault.error.clone()));
+        // attributes of routes that are nowhere: theirs may be what was read wrongly, and nothing would be withdrawn (RFC 7606 §5.2)
+        let lost = !announced && found.seen.without(code::MP_UNREACH).len() > 0;
+        let action = if lost { Action::SessionReset } else { fault.action };
+        return Err(salvaged(out, fault.offset, action, fault.error.clone()));
     }
     out.repairs.append(&mut found.repairs);
     take_own_as_off(&mut found, &mut out, codec);

@@ -138,6 +138,81 @@ fn a_bad_prefix_costs_what_stands_behind_it_and_no_more() {
     assert_eq!((error.action, withdrawn(error)), (Action::SessionReset, vec!["198.51.100.0/24".to_owned()]));
 }
 
+/// What a bad UPDATE costs: the words, the action, the prefixes that it withdraws.
+fn cost(attributes: &[u8], nlri: &[u8]) -> (String, Action, Vec<String>) {
+    let error = decode(&monitoring(0, &update(&[], attributes, nlri))).unwrap_err();
+    let salvage = error.salvage.unwrap();
+    assert!(salvage.announce.is_empty() && salvage.end_of_rib.is_none());
+    (error.what, error.action, salvage.withdraw.iter().map(|n| n.prefix.to_string()).collect())
+}
+
+/// 2001:db8::/32 by way of one next hop.
+fn six() -> Vec<u8> {
+    [&[0, 2, 1, 16][..], &[0x20; 16], &[0, 32, 0x20, 1, 0xd, 0xb8]].concat()
+}
+
+#[test]
+fn wrong_flags_of_an_attribute_with_nlri_withdraw_its_prefixes() {
+    // transitive, which neither is
+    let (what, action, withdrawn) = cost(&[good().concat(), attribute(0xC0, 14, &six())].concat(), &NLRI);
+    assert_eq!((what.as_str(), action), ("MP_REACH_NLRI has flags 0xc0 (RFC 7606 §3 c)", Action::TreatAsWithdraw));
+    assert_eq!(withdrawn, ["203.0.113.0/24", "2001:db8::/32"]);
+    let alone = [&good()[..2], &[attribute(0xC0, 14, &six())]].concat().concat();
+    assert_eq!((cost(&alone, &[]).1, cost(&alone, &[]).2), (Action::TreatAsWithdraw, vec!["2001:db8::/32".to_owned()]));
+    let gone = attribute(0x40, 15, &[0, 2, 1, 32, 0x20, 1, 0xd, 0xb8]);
+    let (what, action, withdrawn) = cost(&gone, &[]);
+    assert_eq!((what.as_str(), action), ("MP_UNREACH_NLRI has flags 0x40 (RFC 7606 §3 c)", Action::TreatAsWithdraw));
+    assert_eq!(withdrawn, ["2001:db8::/32"]);
+    // and when nothing can be made of it, nobody knows what to withdraw
+    for bad in [&[0, 2, 1][..], &[0, 2, 1, 5, 1, 2, 3, 4, 5, 0, 16, 0x20, 1], &[]] {
+        let (_, action, withdrawn) = cost(&[good().concat(), attribute(0xC0, 14, bad)].concat(), &NLRI);
+        assert_eq!((action, withdrawn), (Action::SessionReset, vec!["203.0.113.0/24".to_owned()]), "{bad:?}");
+    }
+}
+
+#[test]
+fn an_attribute_with_nlri_that_is_cut_off_withdraws_what_is_there_and_says_that_more_is_lost() {
+    // two prefixes, the second without its last byte
+    let reach = attribute(0x80, 14, &[&six()[..], &[32, 0x20, 1, 0xd, 0xb9]].concat());
+    let cut = [good().concat(), reach[..reach.len() - 1].to_vec()].concat();
+    let (what, action, withdrawn) = cost(&cut, &NLRI);
+    let words = "MP_REACH_NLRI does not end where it should: not all of its prefixes are known (RFC 7606 §3 j, §4)";
+    assert_eq!((what.as_str(), action), (words, Action::SessionReset));
+    assert_eq!(withdrawn, ["203.0.113.0/24", "2001:db8::/32"]);
+    // between two prefixes it looks whole
+    let cut = [good().concat(), reach[..reach.len() - 5].to_vec()].concat();
+    assert_eq!(cost(&cut, &[]), (words.to_owned(), Action::SessionReset, vec!["2001:db8::/32".to_owned()]));
+    for rest in 0..reach.len() - 1 {
+        let (_, action, withdrawn) = cost(&[good().concat(), reach[..rest + 1].to_vec()].concat(), &NLRI);
+        // one byte does not say whose it was
+        assert_eq!(action, if rest == 0 { Action::TreatAsWithdraw } else { Action::SessionReset }, "{rest}");
+        assert_eq!(withdrawn[0], "203.0.113.0/24");
+    }
+    let gone = [0x90, 15, 0, 200, 0, 2, 1, 32, 0x20, 1, 0xd, 0xb8];
+    let (what, action, withdrawn) = cost(&gone, &[]);
+    assert!(what.starts_with("MP_UNREACH_NLRI does not end"), "{what}");
+    assert_eq!((action, withdrawn), (Action::SessionReset, vec!["2001:db8::/32".to_owned()]));
+}
+
+#[test]
+fn a_fault_that_would_withdraw_nothing_is_no_treat_as_withdraw() {
+    // a length that is wrong swallows MP_REACH_NLRI
+    let swallowed = [&good()[0][..], &[0xC0, 8, 200], &attribute(0x80, 14, &six())].concat();
+    let (what, action, withdrawn) = cost(&swallowed, &[]);
+    assert_eq!((what.as_str(), action), ("the attributes do not end where they should (RFC 7606 §4)", Action::SessionReset));
+    assert!(withdrawn.is_empty());
+    // with routes to withdraw it is one, and so where MP_REACH_NLRI stands in front
+    assert_eq!(cost(&swallowed, &NLRI).1, Action::TreatAsWithdraw);
+    let front = [&attribute(0x80, 14, &six())[..], &good()[0], &[0xC0, 8, 200, 1]].concat();
+    assert_eq!((cost(&front, &[]).1, cost(&front, &[]).2), (Action::TreatAsWithdraw, vec!["2001:db8::/32".to_owned()]));
+    // what costs an attribute only costs no more without routes
+    assert!(decode(&monitoring(0, &update(&NLRI, &attribute(0x40, 6, &[1]), &[]))).is_ok());
+    // of several faults the strongest counts (RFC 7606 §3 h)
+    let reach = attribute(0x80, 14, &six());
+    let both = [attribute(0x40, 1, &[7]), reach.clone(), reach].concat();
+    assert_eq!((cost(&both, &[]).1, cost(&both, &[]).2), (Action::SessionReset, vec!["2001:db8::/32".to_owned()]));
+}
+
 #[test]
 fn missing_attributes_and_broken_lists_are_told_apart() {
     let lacking = |code: u8| {

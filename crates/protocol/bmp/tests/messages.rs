@@ -49,6 +49,23 @@ fn mirrored_messages_stay_raw() {
 }
 
 #[test]
+fn a_statistic_of_an_odd_length_is_kept_raw_and_named() {
+    let values = [&[0, 7, 0, 2, 1, 2][..], &[0, 0, 0, 4, 0, 0, 0, 9], &[0xFF, 0xFB, 0, 0]].concat();
+    let bytes = wire::message(1, &[&wire::peer(0, [10, 0, 0, 2], 65002)[..], &[0, 0, 0, 3], &values].concat());
+    let message = bmp::decode(&bytes, &mut Codec::default()).unwrap();
+    let Message::Statistics(m) = &message else { panic!("{message:?}") };
+    assert_eq!((m.counters.len(), m.counters[0].value), (1, 9));
+    let unread: Vec<(u16, &str, &[u8])> = m.unread.iter().map(|u| (u.kind, u.name.as_str(), &u.raw[..])).collect();
+    assert_eq!(unread, [(7, "adj_rib_in_routes", &[1, 2][..]), (65531, "unknown", &[])]);
+    let json = bmp::json::message(&message, 0);
+    assert_eq!(json["repairs"], serde_json::json!(["statistic_length_7", "unknown_statistic_65531", "statistic_length_65531"]));
+    assert_eq!(json["unread"][0], serde_json::json!({"type": 7, "name": "adj_rib_in_routes", "raw": "0102"}));
+    // alone it is no empty report
+    let alone = wire::message(1, &[&wire::peer(0, [10, 0, 0, 2], 65002)[..], &[0, 0, 0, 1, 0, 7, 0, 2, 1, 2]].concat());
+    assert!(bmp::decode(&alone, &mut Codec::default()).is_ok());
+}
+
+#[test]
 fn every_registered_statistic_has_its_name() {
     let statistic = |kind: u16, value: &[u8]| {
         let length = u16::try_from(value.len()).unwrap().to_be_bytes();

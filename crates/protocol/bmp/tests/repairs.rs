@@ -169,6 +169,64 @@ fn peers_that_go_down_out_of_turn_are_named() {
 }
 
 #[test]
+fn a_peer_down_before_its_peer_up_is_taken_as_it_is_when_that_is_switched_off() {
+    let off = bmp::Switched::off(["peer_down_before_peer_up".parse().unwrap()]);
+    let mut codec = Codec::default().with_repairs(off);
+    assert!(bmp::decode(&wire::peer_down(4, &[]), &mut codec).unwrap().repairs().is_empty());
+    assert_eq!(bmp::decode(&wire::peer_down(4, &[]), &mut codec).unwrap().repairs(), [Repair::PeerDownRepeated]);
+    // notes are no corrections
+    for note in ["peer_down_repeated", "routes_without_peer_up", "ipv6_flag_missing", "unknown_statistic_9", "statistic_length_9"] {
+        assert!(note.parse::<Repair>().is_err(), "{note}");
+    }
+}
+
+/// A Loc-RIB message under another BGP identifier.
+fn identified(mut bytes: Vec<u8>, id: u8) -> Vec<u8> {
+    bytes[6] = 3;
+    bytes[16..32].fill(0);
+    bytes[36..40].copy_from_slice(&[10, 0, 0, id]);
+    bytes
+}
+
+#[test]
+fn two_loc_ribs_without_distinguisher_are_two_peers() {
+    let both = [69, 4, 0, 1, 1, 3];
+    let opened = |more: &[u8]| wire::open(65001, &[wire::four_octet(65001), more.to_vec()].concat());
+    let numbered = opened(&both);
+    let mut codec = Codec::default();
+    bmp::decode(&identified(wire::peer_up(&numbered, &numbered), 1), &mut codec).unwrap();
+    bmp::decode(&identified(wire::peer_up(&opened(&[]), &opened(&[])), 2), &mut codec).unwrap();
+    let told = |id| identified(monitoring(0, &update(&[], &good().concat(), &[&[0, 0, 0, 7][..], &NLRI].concat())), id);
+    let m = routes(&told(1), &mut codec);
+    assert_eq!((m.announce[0].path_id, m.repairs.len()), (Some(7), 0));
+    assert_eq!(routes(&told(2), &mut codec).repairs, [Repair::LocRibAddPath], "what one agreed on is not the other's");
+    // the end of one is not that of the other
+    assert!(bmp::decode(&identified(wire::peer_down(6, &[]), 2), &mut codec).unwrap().repairs().is_empty());
+    let m = routes(&told(1), &mut codec);
+    assert_eq!((m.announce[0].path_id, m.repairs.len()), (Some(7), 0));
+    assert_eq!(routes(&told(2), &mut codec).repairs, [Repair::RoutesWithoutPeerUp, Repair::AddPathGuessed]);
+    let again = bmp::decode(&identified(wire::peer_down(6, &[]), 2), &mut codec).unwrap();
+    assert_eq!(again.repairs(), [Repair::PeerDownRepeated]);
+    // a state that was saved before is read on
+    let mut saved = serde_json::to_value(&codec).unwrap();
+    let peers = saved["peers"].as_array_mut().unwrap();
+    peers.retain(|p| p[1]["up"] == true);
+    assert!(peers[0][0].as_object_mut().unwrap().remove("loc_rib").is_some());
+    let mut codec: Codec = serde_json::from_value(saved).unwrap();
+    assert!(routes(&told(1), &mut codec).repairs.is_empty());
+}
+
+/// FRR 8.4.4 sends a Peer Down with identifier 0.0.0.0 for a peer that was up under its own (data/lab/bmp-raw).
+#[test]
+fn a_neighbour_is_known_by_its_address_whatever_identifier_it_comes_with() {
+    let mut codec = up(&[], &[]);
+    let mut bytes = wire::peer_down(4, &[]);
+    bytes[36..40].fill(0);
+    assert!(bmp::decode(&bytes, &mut codec).unwrap().repairs().is_empty());
+    assert_eq!(routes(&path(&[65002]), &mut codec).repairs, [Repair::RoutesWithoutPeerUp]);
+}
+
+#[test]
 fn a_codec_is_saved_and_read_again() {
     let both = [69, 4, 0, 1, 1, 3];
     let codec = up(&both, &both);

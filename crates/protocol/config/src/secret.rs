@@ -31,6 +31,14 @@ const ANNOUNCING: [&str; 19] = [
     "hello-password",
 ];
 
+/// Says whether a leaf of this name holds a secret, as YANG models name theirs.
+#[must_use]
+pub fn is_named(leaf: &str) -> bool {
+    ANNOUNCING.contains(&leaf)
+        || leaf.starts_with("password")
+        || ["-password", "-secret", "secret-key", "password-hashed", "community-string", "auth-key"].iter().any(|end| leaf.ends_with(end))
+}
+
 /// Hides the secrets of a configuration; says how many there were.
 #[must_use]
 pub fn hide(text: &str) -> (Cow<'_, str>, usize) {

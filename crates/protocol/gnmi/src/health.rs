@@ -3,6 +3,7 @@
 //! ```text
 //! sample:     Waiting/Alive ── 1.5 × interval without a message ──► Silent
 //! on change:  30 s without a message ──► asked ── same value ──► Quiet ── 30 s ──► asked …
+//!                                          ├── nothing there, nothing ever told ──► Absent ── 30 s ──► asked …
 //!                                          └── changed, nothing there, failed, 10 s without an answer ──► Silent ── 30 s ──► asked …
 //! any message ──► Alive
 //! ```
@@ -31,6 +32,8 @@ pub enum State {
     Alive,
     /// Nothing came, and nothing had to: what the target holds is what it told.
     Quiet,
+    /// Nothing ever came, and there is nothing at the path: the device has no such thing, or the path or an instance in it does not fit it.
+    Absent,
     /// It should have told something and did not.
     Silent {
         /// Since when that is known, nanoseconds.
@@ -73,6 +76,8 @@ pub enum Reason {
 pub enum Answer {
     /// What was told last.
     Same,
+    /// Nothing, and nothing is missed: none was told, or all of it was taken back.
+    Empty,
     /// Something else.
     Changed,
     /// Nothing.
@@ -97,8 +102,8 @@ pub struct Row {
     pub set: String,
     /// What it asks for.
     pub path: Path,
-    /// OpenConfig's path for it, where the first is native.
-    canonical: Option<Path>,
+    /// Where its answers stand in OpenConfig's words.
+    told_at: Vec<Path>,
     cadence: Cadence,
     /// When the last message came, nanoseconds.
     pub last: Option<i64>,
@@ -155,7 +160,7 @@ impl Row {
     }
 
     fn concerns(&self, path: &Path) -> bool {
-        [Some(&self.path), self.canonical.as_ref()].into_iter().flatten().any(|own| own.covers(path) || path.covers(own))
+        core::iter::once(&self.path).chain(&self.told_at).any(|own| own.covers(path) || path.covers(own))
     }
 }
 
@@ -177,7 +182,7 @@ impl Health {
         let row = |s: &Subscription| Row {
             set: s.set.clone(),
             path: s.path.clone(),
-            canonical: s.canonical.clone(),
+            told_at: s.told_at(),
             cadence: cadence(s),
             last: None,
             proven: now,
@@ -259,10 +264,10 @@ impl Health {
         let Some(row) = self.rows.get_mut(row).filter(|r| r.asked_until.is_some()) else { return };
         row.asked_until = None;
         match answer {
-            Answer::Same => (row.proven, row.state) = (now, State::Quiet),
+            // nobody can tell a device without such a thing from a path that does not fit the device: that is said, and is no fault
+            Answer::Empty | Answer::Nothing if row.last.is_none() => (row.proven, row.state) = (now, State::Absent),
+            Answer::Same | Answer::Empty => (row.proven, row.state) = (now, State::Quiet),
             Answer::Changed => row.silent(Reason::Changed, now),
-            // it never told anything, and there is nothing to tell: a node without such a path
-            Answer::Nothing if row.last.is_none() => (row.proven, row.state) = (now, State::Quiet),
             Answer::Nothing => row.silent(Reason::Nothing, now),
             Answer::Failed(words) => row.silent(Reason::Failed(words), now),
         }

@@ -52,6 +52,7 @@ const TABLE: &[(&str, LeafType)] = &[
     ("control/memory/*", LeafType::Uint),
     ("state/memory/available", LeafType::Uint),
     ("state/memory/utilized", LeafType::Uint),
+    ("state/memory/free", LeafType::Uint), // no leaf of OpenConfig's: profiles map a native one to it
     ("system/state/boot-time", LeafType::Uint),
     ("system/state/up-time", LeafType::Uint),
     ("state/temperature/interval", LeafType::Uint),

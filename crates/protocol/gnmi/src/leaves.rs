@@ -22,6 +22,12 @@ const KEYS: &[(&str, &[&str])] = &[
     ("property", &["name"]),
     ("cpu", &["index"]),
     ("control", &["slot"]),
+    ("linecard", &["slot"]),
+    ("power-supply", &["id"]),
+    ("channel", &["index"]),
+    // IOS-XR: system-monitoring/cpu-utilization, memory-summary/nodes/node
+    ("cpu-utilization", &["node-name"]),
+    ("node", &["node-name"]),
     ("attr-set", &["index"]),
     ("community", &["index"]),
 ];

@@ -60,6 +60,30 @@ impl Mode {
     }
 }
 
+/// What a native number counts, where OpenConfig counts something else: memory in bytes (openconfig-system.yang:1139-1169,
+/// openconfig-platform.yang:810), load of a processor in percent in use (openconfig-system.yang:1323).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// 1024 bytes.
+    Kibibytes,
+    /// 1024 × 1024 bytes.
+    Mebibytes,
+    /// Percent of the time in which a processor had nothing to do, 0–100.
+    PercentIdle,
+}
+
+/// A native leaf below a subscription's path, and OpenConfig's for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mapped {
+    /// Native path, with wildcards.
+    pub path: Path,
+    /// OpenConfig's path; its wildcards take the values of the native ones, in order.
+    pub canonical: Path,
+    /// What the native number counts; `None`: what OpenConfig's does.
+    pub unit: Option<Unit>,
+}
+
 /// One path that is subscribed to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Subscription {
@@ -69,6 +93,8 @@ pub struct Subscription {
     pub origin: String,
     /// Path, with wildcards.
     pub path: Path,
+    /// A part of the path that is asked for where the target refuses it as a whole: one network instance where it does not take all of them.
+    pub or_path: Option<Path>,
     /// Mode.
     pub mode: Mode,
     /// Interval of [`Mode::Sample`] in milliseconds; 0 in the other modes.
@@ -77,12 +103,17 @@ pub struct Subscription {
     pub heartbeat_interval_ms: u64,
     /// Unchanged samples are left out.
     pub suppress_redundant: bool,
-    /// OpenConfig's path for it where this one is native; its wildcards take the values of the native ones, in order.
+    /// Encoding in which this path is asked for, in a stream of its own; `None`: the one that is proven of the profile's.
+    pub encoding: Option<Encoding>,
+    /// OpenConfig's path for it where this one is native; its wildcards take the values of the native ones, in order. A wildcard may be a
+    /// part of a key (`control-*`): what the platform tells by its list has a name of its own in OpenConfig's one list of components.
     pub canonical: Option<Path>,
     /// Native words and OpenConfig's, in values and in keys.
     pub values: BTreeMap<String, String>,
     /// Native names of leaves below the path, and OpenConfig's.
     pub leaves: BTreeMap<String, String>,
+    /// Leaves below the path that have paths or units of their own; they count before [`Self::canonical`].
+    pub mapped: Vec<Mapped>,
 }
 
 impl Subscription {
@@ -90,6 +121,13 @@ impl Subscription {
     #[must_use]
     pub fn is_rib(&self) -> bool {
         self.canonical.as_ref().unwrap_or(&self.path).names().any(|n| n == "rib")
+    }
+
+    /// Returns where its answers stand once they are in OpenConfig's words: patterns, the one for the path as a whole first.
+    #[must_use]
+    pub fn told_at(&self) -> Vec<Path> {
+        let own = self.canonical.as_ref().unwrap_or(&self.path);
+        core::iter::once(own).chain(self.mapped.iter().map(|m| &m.canonical)).map(mapping::pattern).collect()
     }
 }
 
@@ -106,6 +144,8 @@ pub struct Profile {
     pub models: Vec<String>,
     /// It is taken where no other fits.
     pub is_default: bool,
+    /// Nothing in Capabilities tells it: it is taken where the operator says so.
+    pub is_by_hand: bool,
     /// Encodings in order of preference.
     pub encodings: Vec<Encoding>,
     /// Ports to try, in order.
@@ -124,6 +164,8 @@ pub struct Profile {
     pub repairs: Vec<Repair>,
     /// What is asked for.
     pub subscriptions: Vec<Subscription>,
+    /// Sets of [`Profile::SETS`] that are not asked for, and why.
+    pub without: BTreeMap<String, String>,
 }
 
 /// A model that a target supports (`ModelData`).
@@ -183,18 +225,24 @@ pub enum ProfileError {
 }
 
 /// The embedded files.
-const FILES: [(&str, &str); 8] = [
+const FILES: [(&str, &str); 9] = [
     ("arista_eos", include_str!("../profiles/arista_eos.toml")),
     ("cisco_iosxr", include_str!("../profiles/cisco_iosxr.toml")),
     ("cisco_nxos", include_str!("../profiles/cisco_nxos.toml")),
     ("juniper_junos", include_str!("../profiles/juniper_junos.toml")),
     ("nokia_srlinux", include_str!("../profiles/nokia_srlinux.toml")),
     ("openconfig", include_str!("../profiles/openconfig.toml")),
+    ("openconfig_switch", include_str!("../profiles/openconfig_switch.toml")),
     ("pilothouse_node", include_str!("../profiles/pilothouse_node.toml")),
     ("sonic", include_str!("../profiles/sonic.toml")),
 ];
 
 impl Profile {
+    /// What is watched of a device: host name and start, interfaces and their counters, BGP sessions and their prefixes, load, memory,
+    /// temperature, power supplies, light levels.
+    pub const SETS: [&str; 10] =
+        ["system", "interfaces", "counters", "bgp", "bgp_prefixes", "cpu", "memory", "temperature", "power", "optics"];
+
     /// Reads the embedded profiles, sorted by name.
     ///
     /// # Errors
@@ -221,11 +269,13 @@ impl Profile {
         best.or_else(|| profiles.iter().find(|p| p.is_default)).ok_or_else(|| unknown("(default)"))
     }
 
-    /// Returns up to two small paths by which an encoding is proven: those without wildcards first, tables of routes never.
+    /// Returns up to two small paths by which an encoding is proven: those without wildcards first, those that name another one last, tables
+    /// of routes never.
     #[must_use]
     pub fn proof(&self) -> Vec<&Subscription> {
         let mut small: Vec<&Subscription> = self.subscriptions.iter().filter(|s| !s.is_rib()).collect();
-        small.sort_by_key(|s| s.path.elems.iter().flat_map(|e| e.keys.values()).filter(|v| *v == "*").count());
+        let wildcards = |s: &Subscription| s.path.elems.iter().flat_map(|e| e.keys.values()).filter(|v| *v == "*").count();
+        small.sort_by_key(|s| (s.encoding.is_some(), wildcards(s)));
         small.truncate(2);
         small
     }

@@ -5,10 +5,10 @@
 //! rpki-client.
 
 use crate::date;
-use crate::vrp::VRPS_MAX;
+use crate::vrp::{Exact, VRPS_MAX};
 use crate::{Slurm, Vrp, Vrps};
 use bgp::{Asn, Prefix};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// A file that was made longer ago than this is out of date as a whole, seconds (StayRTR's `-checktime`; relying parties run every hour or so).
 pub const AGE_S_MAX: i64 = 86_400;
@@ -19,18 +19,18 @@ const SHOWN: usize = 60;
 #[derive(Debug, thiserror::Error)]
 pub enum FileError {
     /// Not the JSON of a relying party.
-    #[error("neither JSON with `roas` nor CSV with a heading")]
+    #[error("not JSON with `roas` as relying parties write it")]
     Json(#[source] serde_json::Error),
     /// No heading that names the columns.
     #[error("line 1: no heading of VRPs; expected columns `ASN`, `IP Prefix`, `Max Length`")]
     Heading,
     /// A field that is not what it should be.
-    #[error("line {line}: {text:?} is not {what}")]
+    #[error("line {line}: {text:?} is {what}")]
     Field {
         /// From 1.
         line: usize,
-        /// What was expected.
-        what: &'static str,
+        /// What it is instead of what was expected.
+        what: String,
         /// As written, cut.
         text: String,
     },
@@ -50,7 +50,7 @@ pub enum FileError {
 }
 
 /// A file that was read.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct File {
     /// When it was made, seconds since 1970; `None`: it does not say.
     pub made_s: Option<i64>,
@@ -79,7 +79,7 @@ struct Metadata {
 
 #[derive(Deserialize)]
 struct Roa {
-    prefix: Prefix,
+    prefix: Exact,
     #[serde(rename = "maxLength")]
     max_length: Option<u8>,
     asn: Number,
@@ -125,12 +125,9 @@ impl File {
                     FileError::Json(serde::de::Error::custom(format!("{}: {:?} is not an AS number", place(), cut(text))))
                 })?,
             };
-            let max_length = roa.max_length.unwrap_or_else(|| roa.prefix.length());
-            let vrp = Vrp::new(roa.prefix, max_length, asn).ok_or_else(|| FileError::Length {
-                place: place(),
-                prefix: roa.prefix,
-                max_length,
-            })?;
+            let Exact(prefix) = roa.prefix;
+            let max_length = roa.max_length.unwrap_or_else(|| prefix.length());
+            let vrp = Vrp::new(prefix, max_length, asn).ok_or_else(|| FileError::Length { place: place(), prefix, max_length })?;
             vrps.push((vrp, roa.expires));
         }
         Ok(Self { made_s, until_s, vrps })
@@ -150,8 +147,9 @@ impl File {
         for (line, text) in lines.filter(|(_, l)| !l.trim().is_empty()) {
             let row: Vec<&str> = fields(text).collect();
             let field = |at: usize| row.get(at).copied().unwrap_or_default();
-            let wrong = |what, at| FileError::Field { line, what, text: cut(field(at)) };
-            let prefix: Prefix = field(prefixes).parse().map_err(|_| wrong("a prefix", prefixes))?;
+            let wrong = |what: &str, at| FileError::Field { line, what: format!("not {what}"), text: cut(field(at)) };
+            let inexact = |what| FileError::Field { line, what, text: cut(field(prefixes)) };
+            let Exact(prefix) = field(prefixes).parse().map_err(inexact)?;
             let asn = asn(field(asns)).ok_or_else(|| wrong("an AS number", asns))?;
             let max_length = match field(lengths) {
                 "" => prefix.length(),
@@ -171,11 +169,33 @@ impl File {
         Ok(Self { made_s: None, until_s: None, vrps })
     }
 
+    /// Takes another time for that at which it was made (the file's own) where it says none itself, so that it ages as others do.
+    #[must_use]
+    pub fn or_made(self, file_time_s: Option<i64>) -> Self {
+        Self { made_s: self.made_s.or(file_time_s), ..self }
+    }
+
     /// Returns what of it holds at a time, with local exceptions; or why nothing of it does.
     ///
     /// # Errors
     /// A sentence: the file is out of date as a whole, or holds nothing that is in force.
     pub fn at(&self, now_s: i64, slurm: &Slurm) -> Result<Vrps, String> {
+        self.is_young(now_s)?;
+        let kept = || self.vrps.iter().filter(|(v, _)| slurm.keeps(v));
+        let in_force = |expires: &Option<i64>| expires.is_none_or(|e| e > now_s);
+        let live = kept().filter(|(_, e)| in_force(e)).map(|(v, _)| *v);
+        let out = Vrps::with_expired(live.chain(slurm.added().iter().copied()), kept().filter(|(_, e)| !in_force(e)).map(|(v, _)| *v));
+        if self.vrps.is_empty() && slurm.added().is_empty() {
+            // a relying party that failed writes such a file; read as data it would make every route "not found"
+            return Err(NONE_IN_IT.to_owned());
+        }
+        if out.is_empty() && out.expired() > 0 {
+            return Err(all_expired(out.expired()));
+        }
+        Ok(out)
+    }
+
+    fn is_young(&self, now_s: i64) -> Result<(), String> {
         if let Some(made) = self.made_s.filter(|made| now_s.saturating_sub(*made) > AGE_S_MAX) {
             let hours = now_s.saturating_sub(made) / 3600;
             return Err(format!("the VRPs were made {hours} hours ago; after {} they count for nothing", AGE_S_MAX / 3600));
@@ -183,19 +203,36 @@ impl File {
         if self.until_s.is_some_and(|until| until <= now_s) {
             return Err("the VRPs held until a time that has passed".to_owned());
         }
-        let kept = || self.vrps.iter().filter(|(v, _)| slurm.keeps(v));
-        let in_force = |expires: &Option<i64>| expires.is_none_or(|e| e > now_s);
-        let live = kept().filter(|(_, e)| in_force(e)).map(|(v, _)| *v);
-        let out = Vrps::with_expired(live.chain(slurm.added().iter().copied()), kept().filter(|(_, e)| !in_force(e)).map(|(v, _)| *v));
-        if self.vrps.is_empty() && slurm.added().is_empty() {
-            // a relying party that failed writes such a file; read as data it would make every route "not found"
-            return Err("there are no VRPs in it".to_owned());
-        }
-        if out.is_empty() && out.expired() > 0 {
-            return Err(format!("all {} VRPs have expired", out.expired()));
-        }
-        Ok(out)
+        Ok(())
     }
+
+    /// Counts what holds at a time and what has expired, without making a table of it; or says why nothing holds, as [`File::at`] does.
+    ///
+    /// # Errors
+    /// A sentence.
+    pub fn counts(&self, now_s: i64) -> Result<(usize, usize), String> {
+        self.is_young(now_s)?;
+        let live = self.vrps.iter().filter(|(_, e)| e.is_none_or(|e| e > now_s)).count();
+        match (live, self.vrps.len() - live) {
+            (0, 0) => Err(NONE_IN_IT.to_owned()),
+            (0, expired) => Err(all_expired(expired)),
+            counts => Ok(counts),
+        }
+    }
+
+    /// Returns the next time at which [`File::at`] has another answer than at `now_s`, because something expires; `None`: never.
+    #[must_use]
+    pub fn turns_after(&self, now_s: i64) -> Option<i64> {
+        let too_old = self.made_s.map(|made| made.saturating_add(AGE_S_MAX + 1));
+        let ends = self.vrps.iter().filter_map(|(_, expires)| *expires);
+        ends.chain(too_old).chain(self.until_s).filter(|at| *at > now_s).min()
+    }
+}
+
+const NONE_IN_IT: &str = "there are no VRPs in it";
+
+fn all_expired(count: usize) -> String {
+    format!("all {count} VRPs have expired")
 }
 
 fn asn(text: &str) -> Option<Asn> {
@@ -220,6 +257,27 @@ mod tests {
 
     fn vrp(prefix: &str, max_length: u8, asn: u32) -> Vrp {
         Vrp::new(prefix.parse().unwrap(), max_length, Asn(asn)).unwrap()
+    }
+
+    /// What is counted, when it turns, and what the table says are one answer.
+    #[test]
+    fn counts_and_turns_are_those_of_the_table() {
+        let vrps = [(1, Some(NOW + 10)), (2, Some(NOW + 20)), (3, None)].map(|(n, e)| (vrp(&format!("10.{n}.0.0/16"), 16, n), e));
+        let file = File { made_s: Some(NOW), until_s: Some(NOW + 30), vrps: vrps.to_vec() };
+        let (mut at, mut told) = (NOW, Vec::new());
+        loop {
+            let table = file.at(at, &Slurm::default()).map(|t| (t.len(), t.expired()));
+            assert_eq!(file.counts(at), table, "at {at}");
+            told.push(table.ok());
+            let Some(next) = file.turns_after(at) else { break };
+            assert_eq!(file.counts(next - 1), file.counts(at), "it turned before {next}");
+            at = next;
+        }
+        // the last turn is that of its age, and nothing is left to turn then
+        assert_eq!(told, [Some((3, 0)), Some((2, 1)), Some((1, 2)), None, None]);
+        assert_eq!(File::default().counts(NOW), Err("there are no VRPs in it".to_owned()));
+        let old = File { vrps: vec![(vrp("10.0.0.0/8", 8, 1), Some(NOW))], ..File::default() };
+        assert_eq!(old.counts(NOW), Err("all 1 VRPs have expired".to_owned()));
     }
 
     #[test]
@@ -264,6 +322,17 @@ mod tests {
     }
 
     #[test]
+    fn a_file_that_does_not_say_when_it_was_made_ages_by_its_own_time() {
+        let csv = "ASN,IP Prefix,Max Length\nAS1,192.0.2.0/24,24\n";
+        let at = |text: &str, file_time_s| File::read(text).unwrap().or_made(Some(file_time_s)).at(NOW, &Slurm::default()).map(|v| v.len());
+        assert_eq!(at(csv, NOW - AGE_S_MAX), Ok(1));
+        assert!(at(csv, NOW - AGE_S_MAX - 1).unwrap_err().contains("24 hours ago"));
+        let said = format!(r#"{{"metadata":{{"generated":{}}},"roas":[{{"asn":1,"prefix":"192.0.2.0/24"}}]}}"#, NOW - 60);
+        assert_eq!(at(&said, 0), Ok(1), "what it says itself counts");
+        assert_eq!(File::read(csv).unwrap().at(NOW, &Slurm::default()).map(|v| v.len()), Ok(1), "without any time it has no age");
+    }
+
+    #[test]
     fn local_exceptions_go_over_the_file() {
         let file = File::read(r#"{"roas":[{"asn":1,"prefix":"192.0.2.0/24"},{"asn":1,"prefix":"198.51.100.0/24"}]}"#).unwrap();
         let slurm = r#"{"slurmVersion":1,"validationOutputFilters":{"prefixFilters":[{"prefix":"192.0.2.0/24"}],"bgpsecFilters":[]},
@@ -292,6 +361,19 @@ mod tests {
             why("ASN,IP Prefix,Max Length\nAS1,192.0.2.0/24,24\nAS1,192.0.2.0/99,24\n")
                 .contains("line 3: \"192.0.2.0/99\" is not a prefix")
         );
+        let bits = "ASN,IP Prefix,Max Length\nAS1,192.0.2.0/24,24\nAS1,192.0.2.77/24,24\n";
+        assert!(
+            why(bits).contains("line 3: \"192.0.2.77/24\" is not a prefix: it has bits beyond its length, 192.0.2.0/24 has none"),
+            "{}",
+            why(bits)
+        );
+        let bits = "{\"roas\":[\n{\"asn\":1,\"prefix\":\"192.0.2.0/24\"},\n{\"asn\":1,\"prefix\":\"2001:db8::1/32\"}]}";
+        assert!(
+            why(bits).contains("\"2001:db8::1/32\" is not a prefix: it has bits beyond") && why(bits).contains("at line 3"),
+            "{}",
+            why(bits)
+        );
+        assert!(File::read("ASN,IP Prefix,Max Length\nAS1,2001:DB8:0::/32,48\n").is_ok(), "another spelling of the same address");
         assert!(why("ASN,IP Prefix,Max Length\nAS1,192.0.2.0/24,x\n").contains("line 2: \"x\" is not a prefix length"));
         assert!(why("ASN,IP Prefix,Max Length\nAS1\n").contains("line 2: \"\" is not a prefix"));
         assert!(why("ASN,IP Prefix,Max Length,Expires\nAS1,192.0.2.0/24,24,soon\n").contains("line 2: \"soon\" is not a time"));

@@ -17,4 +17,4 @@ pub use client::{Client, ClientError, Step};
 pub use file::{AGE_S_MAX, File, FileError};
 pub use pdu::{DecodeError, HEADER_BYTES, Message, PDU_BYTES_MAX, Pdu, Timers, Version, decode};
 pub use slurm::{Slurm, SlurmError};
-pub use vrp::{VRPS_MAX, Vrp, Vrps, origin};
+pub use vrp::{BadVrp, VRPS_MAX, Vrp, Vrps, origin};

@@ -1,6 +1,7 @@
 //! Local exceptions to RPKI data (RFC 8416, SLURM): payloads that are taken out, and others that are added.
 
 use crate::Vrp;
+use crate::vrp::Exact;
 use bgp::{Asn, Prefix};
 use serde::Deserialize;
 
@@ -62,7 +63,7 @@ struct Assertions {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Filter {
-    prefix: Option<Prefix>,
+    prefix: Option<Exact>,
     asn: Option<Asn>,
     #[serde(rename = "comment")]
     _comment: Option<String>,
@@ -71,7 +72,7 @@ struct Filter {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 struct Assertion {
-    prefix: Prefix,
+    prefix: Exact,
     asn: Asn,
     max_prefix_length: Option<u8>,
     #[serde(rename = "comment")]
@@ -109,8 +110,9 @@ impl Slurm {
         }
         let mut added = Vec::new();
         for (at, a) in (1..).zip(document.locally_added_assertions.prefix_assertions) {
-            let max_length = a.max_prefix_length.unwrap_or_else(|| a.prefix.length());
-            added.push(Vrp::new(a.prefix, max_length, a.asn).ok_or(SlurmError::Length { at, prefix: a.prefix, max_length })?);
+            let Exact(prefix) = a.prefix;
+            let max_length = a.max_prefix_length.unwrap_or_else(|| prefix.length());
+            added.push(Vrp::new(prefix, max_length, a.asn).ok_or(SlurmError::Length { at, prefix, max_length })?);
         }
         Ok(Self { filters, added })
     }
@@ -118,8 +120,14 @@ impl Slurm {
     /// Says whether a payload stays: a filter takes out what lies in its prefix and has its AS, as far as it names them (RFC 8416 §3.3.1).
     #[must_use]
     pub fn keeps(&self, vrp: &Vrp) -> bool {
-        let hits = |f: &Filter| f.prefix.is_none_or(|p| p.covers(&vrp.prefix())) && f.asn.is_none_or(|a| a == vrp.asn());
+        let hits = |f: &Filter| f.prefix.is_none_or(|Exact(p)| p.covers(&vrp.prefix())) && f.asn.is_none_or(|a| a == vrp.asn());
         !self.filters.iter().any(hits)
+    }
+
+    /// Returns how many filters it has.
+    #[must_use]
+    pub const fn filters(&self) -> usize {
+        self.filters.len()
     }
 
     /// Returns the payloads that it adds; filters do not touch them (RFC 8416 §4.1), and they never expire.
@@ -173,6 +181,7 @@ mod tests {
         assert!(with("", "").is_ok());
         assert!(matches!(with("{\"comment\":\"x\"}", ""), Err(SlurmError::EmptyFilter(1))));
         assert!(matches!(with("{\"prefix\":\"192.0.2.0/33\"}", ""), Err(SlurmError::Json(_))));
+        assert!(matches!(with("{\"prefix\":\"192.0.2.1/24\"}", ""), Err(SlurmError::Json(_))), "bits beyond its length");
         assert!(matches!(with("{\"prefix\":\"192.0.2.0/24\",\"ski\":\"x\"}", ""), Err(SlurmError::Json(_))));
         let long = with("", "{\"asn\":1,\"prefix\":\"192.0.2.0/24\",\"maxPrefixLength\":33}");
         assert!(matches!(long, Err(SlurmError::Length { at: 1, max_length: 33, .. })));

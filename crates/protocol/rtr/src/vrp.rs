@@ -2,14 +2,45 @@
 
 use bgp::{AsPath, Asn, Prefix, RpkiState, Segment};
 use core::fmt;
+use core::str::FromStr;
+use serde::{Deserialize, Serialize};
 
 /// VRPs taken from one source; all RIRs together have under a million (2026).
 pub const VRPS_MAX: usize = 8_000_000;
 /// No entry.
 const NONE: u32 = u32::MAX;
 
+/// A prefix as a file must write it: what is beyond its length is zero. Another one is a slip of the hand, and nobody knows of which digit.
+#[derive(Clone, Copy, Debug, serde::Deserialize)]
+#[serde(try_from = "String")]
+pub(crate) struct Exact(pub Prefix);
+
+impl core::str::FromStr for Exact {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let prefix: Prefix = text.parse().map_err(|_| "not a prefix".to_owned())?;
+        let address = text.split_once('/').and_then(|(address, _)| address.parse().ok());
+        if address == Some(prefix.address()) {
+            Ok(Self(prefix))
+        } else {
+            Err(format!("not a prefix: it has bits beyond its length, {prefix} has none"))
+        }
+    }
+}
+
+impl TryFrom<String> for Exact {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse().map_err(|why| format!("{text:?} is {why}"))
+    }
+}
+
 /// A validated ROA payload (RFC 6811 §2): this AS may originate this prefix, down to the length.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// As text, and in serialised states: `192.0.2.0/24-24 AS65001`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub struct Vrp {
     prefix: Prefix,
     max_length: u8,
@@ -46,6 +77,35 @@ impl Vrp {
 impl fmt::Display for Vrp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}-{} AS{}", self.prefix, self.max_length, self.asn)
+    }
+}
+
+/// A text that is not a payload.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0:?} is no VRP as 192.0.2.0/24-24 AS65001")]
+pub struct BadVrp(String);
+
+impl FromStr for Vrp {
+    type Err = BadVrp;
+
+    fn from_str(text: &str) -> Result<Self, BadVrp> {
+        let parts = text.split_once(" AS").and_then(|(range, asn)| Some((range.split_once('-')?, asn)));
+        let vrp = parts.and_then(|((prefix, length), asn)| Self::new(prefix.parse().ok()?, length.parse().ok()?, Asn(asn.parse().ok()?)));
+        vrp.ok_or_else(|| BadVrp(text.chars().take(60).collect()))
+    }
+}
+
+impl TryFrom<String> for Vrp {
+    type Error = BadVrp;
+
+    fn try_from(text: String) -> Result<Self, BadVrp> {
+        text.parse()
+    }
+}
+
+impl From<Vrp> for String {
+    fn from(vrp: Vrp) -> Self {
+        vrp.to_string()
     }
 }
 
@@ -260,6 +320,16 @@ mod tests {
         assert_eq!(origin(&confed, own), Some(own));
         let set = AsPath::new(vec![Segment::Sequence(vec![Asn(1)]), Segment::Set(vec![Asn(2), Asn(3)])]);
         assert_eq!(origin(&set, own), None);
+    }
+
+    #[test]
+    fn a_payload_is_read_as_it_is_written() {
+        for one in [vrp("192.0.2.0/24", 25, 65001), vrp("2001:db8::/32", 48, 0), vrp("0.0.0.0/0", 32, u32::MAX)] {
+            assert_eq!(one.to_string().parse(), Ok(one));
+        }
+        for bad in ["", "192.0.2.0/24", "192.0.2.0/24-24", "192.0.2.0/24-23 AS1", "192.0.2.0/24-24 AS", "192.0.2.0/33-33 AS1", "-24 AS1"] {
+            assert!(bad.parse::<Vrp>().is_err(), "{bad}");
+        }
     }
 
     #[test]

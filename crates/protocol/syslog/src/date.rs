@@ -1,5 +1,7 @@
 //! Dates as syslog writes them.
 
+use units::calendar;
+
 const NANOS: i64 = 1_000_000_000;
 const DAY_S: i64 = 86_400;
 const MONTHS: [&str; 12] = ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
@@ -19,15 +21,11 @@ pub(crate) struct Civil {
 impl Civil {
     /// Returns the moment, nanoseconds since the Unix epoch; `None` when there is no such day or time.
     pub(crate) fn utc(self, offset_s: i64) -> Option<i64> {
-        let valid = YEARS.contains(&self.year)
-            && (1..=12).contains(&self.month)
-            && self.day >= 1
-            && self.day <= days_of(self.year, self.month)
-            && (0..(DAY_S + 1) * NANOS).contains(&self.nanos);
+        let valid = YEARS.contains(&self.year) && (0..(DAY_S + 1) * NANOS).contains(&self.nanos);
         if !valid {
             return None;
         }
-        let seconds = days_from_civil(self.year, self.month, self.day) * DAY_S - offset_s;
+        let seconds = calendar::days(self.year, self.month, self.day)? * DAY_S - offset_s;
         seconds.checked_mul(NANOS)?.checked_add(self.nanos)
     }
 
@@ -39,32 +37,8 @@ impl Civil {
     }
 }
 
-const fn leap(year: i64) -> bool {
-    year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
-}
-
-const fn days_of(year: i64, month: i64) -> i64 {
-    match month {
-        2 if leap(year) => 29,
-        2 => 28,
-        4 | 6 | 9 | 11 => 30,
-        _ => 31,
-    }
-}
-
-/// Days since 1970-01-01 in the proleptic Gregorian calendar: whole years, whole months, days.
-fn days_from_civil(year: i64, month: i64, day: i64) -> i64 {
-    let before = year - 1;
-    let leaps = |y: i64| y / 4 - y / 100 + y / 400;
-    let of_months: i64 = (1..month).map(|m| days_of(year, m)).sum();
-    (year - 1970) * 365 + leaps(before) - leaps(1969) + of_months + day - 1
-}
-
 fn year_of(t: i64) -> i64 {
-    let days = t.div_euclid(DAY_S * NANOS);
-    // never more than one too early
-    let guess = 1970 + days * 400 / 146_097;
-    if days_from_civil(guess + 1, 1, 1) <= days { guess + 1 } else { guess }
+    calendar::civil(t.div_euclid(DAY_S * NANOS)).0
 }
 
 /// Reads numbers and names off the front of a text.

@@ -28,6 +28,7 @@ fn pilot() -> Pilot {
         providers: vec![],
         exits: vec![],
         groups: vec![],
+        ..Inventory::empty("")
     };
     let state = PilotState::new(Mode::Shadow, Network::new(inventory), &Resume::default(), t(0));
     let mut pilot = Pilot::default();

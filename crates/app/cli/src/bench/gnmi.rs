@@ -162,7 +162,7 @@ fn row(encoding: &'static str, messages: &[Vec<u8>], length: Duration) -> Result
     let held = network.devices.get(&device).map_or(0, |d| d.interfaces.len());
     if held != INTERFACES || tree.len() != INTERFACES * COUNTERS.len() {
         let what = format!("the picture holds {held} interfaces and the tree {} leaves of what was sent; report it", tree.len());
-        return Err(Failure::new("PH-CLI-018", what));
+        return Err(Failure::new("PH-CLI-070", what));
     }
     let (into_picture_per_s, prost_alone_per_s) = (super::median(picture), super::median(alone));
     Ok(Row {
@@ -189,7 +189,7 @@ fn normalised(bytes: &[u8], profile: &Profile, repairs: &mut Repairs) -> Option<
 
 fn profile() -> Result<Profile, Failure> {
     let chosen = Profile::all().and_then(|all| Profile::choose(&all, &[], None).cloned());
-    chosen.map_err(|e| Failure::from_error("PH-CLI-018", &e))
+    chosen.map_err(|e| Failure::from_error("PH-CLI-071", &e))
 }
 
 /// Leaves a second of what `each` does, message after message, for `length`.

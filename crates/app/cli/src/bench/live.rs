@@ -180,7 +180,7 @@ pub fn feeds(feeds: u8, v4: usize, v6: usize) -> Result<LiveFeeds, Failure> {
     let changes_ms = started.elapsed().as_secs_f64() * 1e3;
     let changes_mb = super::resident().saturating_sub(before) as f64 / 1e6;
     if copy.tables().routes() != paths {
-        return Err(Failure::new("PH-CLI-019", "a copy of the picture changed; report it"));
+        return Err(Failure::new("PH-CLI-075", "a copy of the picture changed; report it"));
     }
     Ok(LiveFeeds { feeds, paths, attribute_sets, load_s, rss_mb, copy_ms: super::median(copies), changes, changes_ms, changes_mb })
 }

@@ -80,7 +80,7 @@ fn measure(file: &Path) -> Result<Row, Failure> {
         let hash = capture::Replay::run(file, None, |_| {}).map_err(unusable)?.state_hash().to_string();
         replays.push(begun.elapsed().as_secs_f64());
         if state_hash.replace(hash.clone()).is_some_and(|before| before != hash) {
-            return Err(Failure::new("PH-CLI-018", format!("two replays of {} ended in different states; report it", file.display())));
+            return Err(Failure::new("PH-CLI-072", format!("two replays of {} ended in different states; report it", file.display())));
         }
     }
     let (replay_s, read_s) = (super::median(replays), super::median(reads));

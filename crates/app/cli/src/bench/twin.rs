@@ -202,7 +202,7 @@ fn reference_program(arguments: &Arguments) -> Result<Option<PathBuf>, Failure> 
 
 /// Has the other simulator do the same; its tables must be ours before its times count.
 fn compared(program: &Path, arguments: &Arguments, scenario: &Scenario, bench: &Bench<'_>, ours: &Figures) -> Result<Compared, Failure> {
-    let fail = |e: &dyn std::error::Error| Failure::new("PH-CLI-018", format!("{}: {e}", program.display()));
+    let fail = |e: &dyn std::error::Error| Failure::new("PH-CLI-073", format!("{}: {e}", program.display()));
     let mut command = Command::new(program);
     command.arg(arguments.prefixes.to_string()).args(arguments.distinct.then_some("distinct"));
     let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().map_err(|e| fail(&e))?;
@@ -217,7 +217,7 @@ fn compared(program: &Path, arguments: &Arguments, scenario: &Scenario, bench: &
     let (all, theirs) = (mine.iter().map(Vec::len).sum::<usize>(), others.exits.iter().map(Vec::len).sum::<usize>());
     if differs > 0 || all != theirs {
         let text = format!("{differs} of {all} choices differ from those of {} ({theirs}); its times would say nothing", others.program);
-        return Err(Failure::new("PH-CLI-019", text));
+        return Err(Failure::new("PH-CLI-074", text));
     }
     let mut ratios: BTreeMap<String, f64> = [("converge".to_owned(), others.converge_ms / ours.converge_ms)].into();
     for theirs in &others.what_ifs {

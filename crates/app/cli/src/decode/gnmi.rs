@@ -1,6 +1,6 @@
 //! `pilotctl decode gnmi`: telemetry files to one JSON object an update.
 
-use super::{closed, pieces};
+use super::{pieces, unwritten};
 use crate::exit::Failure;
 use ::gnmi::Repairs;
 use gnmi_wire::dump::{self, Record};
@@ -29,6 +29,6 @@ pub fn print(file: &Path, out: &mut impl Write) -> Result<bool, Failure> {
             written = writeln!(out, "{}", record.to_json());
         }
     });
-    written.map_err(|_| closed())?;
+    written.map_err(|e| unwritten(&e))?;
     Ok(bad)
 }

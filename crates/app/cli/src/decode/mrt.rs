@@ -35,7 +35,7 @@ pub fn print(file: &Path, text: Text, out: &mut impl Write) -> Result<bool, Fail
                 lines.iter().try_for_each(|l| writeln!(out, "{l}"))
             }
         };
-        written.map_err(|_| super::closed())?;
+        written.map_err(|e| super::unwritten(&e))?;
     }
     Ok(bad)
 }

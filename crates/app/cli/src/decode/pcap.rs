@@ -12,17 +12,19 @@ use std::path::Path;
 pub fn print(file: &Path, fresh: &Codec, out: &mut impl Write) -> Result<bool, Failure> {
     let input = super::input(file)?;
     let mut flows = BmpFlows::new(fresh.clone());
-    let (mut bad, mut closed, mut printed) = (false, false, false);
+    let (mut bad, mut unwritten, mut printed) = (false, None, false);
     let mut each = |flow: Flow, time: Option<i64>, given: Given| {
         let (value, fault) = object(flow, time, given);
         bad |= fault;
         printed = true;
-        closed |= writeln!(out, "{value}").is_err();
+        if unwritten.is_none() {
+            unwritten = writeln!(out, "{value}").err();
+        }
     };
     let read = archive::pcap::read(input, |event| flows.take(&event, &mut each));
     flows.finish(&mut each);
-    if closed {
-        return Err(super::closed());
+    if let Some(error) = unwritten {
+        return Err(super::unwritten(&error));
     }
     let counts = match read {
         Ok(counts) => counts,

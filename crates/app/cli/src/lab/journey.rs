@@ -172,9 +172,14 @@ impl Player<'_> {
             tokio::time::sleep(VOLUMES_SETTLE).await;
             self.report.outbound_bps = self.outbound().await?;
         }
+        if self.lab.driver == lab::netns::Driver::Netns {
+            // simulated routers have no tables but those that they tell
+            self.report.tables = super::tables::compare(self.lab, &self.engine.handle()).await?;
+        }
         if self.report.outcome == "confirmed" {
             self.report.exits = Some(self.exits().await?);
         }
+        self.outcome().await?;
         Ok(())
     }
 
@@ -232,7 +237,7 @@ impl Player<'_> {
                     no_action.get_or_insert_with(Instant::now);
                     self.report.why.clone_from(rationale);
                 }
-                Happening::Proposed { proposal, plan_hash, predicted_delay_ms, predicted_loss, summary, .. } => {
+                Happening::Proposed { proposal, tier, plan_hash, predicted_delay_ms, predicted_loss, summary, .. } => {
                     no_action = None;
                     self.report.seconds.propose = at;
                     self.report.summary.clone_from(summary);
@@ -241,7 +246,7 @@ impl Player<'_> {
                         self.approve(ApproveArguments {
                             id: *proposal,
                             plan_hash: plan_hash.clone(),
-                            typed_target: None,
+                            typed_target: self.target(*proposal, *tier).await?,
                             override_reason: None,
                         })
                         .await;
@@ -280,6 +285,16 @@ impl Player<'_> {
             std::fs::write(&file, how.fault()).map_err(|e| Failure::new("PH-LAB-011", format!("cannot write {}: {e}", file.display())))?;
         }
         Ok(())
+    }
+
+    /// What an operator would type who agrees to this.
+    async fn target(&self, proposal: action::ProposalId, tier: action::AutonomyTier) -> Result<Option<String>, Failure> {
+        if tier != action::AutonomyTier::Tier3Manual {
+            return Ok(None);
+        }
+        let handle = self.engine.handle();
+        let read = handle.read(move |s| s.queue.get(proposal).map(|i| i.submission.target.clone()));
+        read.await.map_err(|e| Failure::from_error("PH-RUN-004", &e))
     }
 
     async fn approve(&mut self, arguments: ApproveArguments) {
@@ -323,6 +338,20 @@ impl Player<'_> {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(500)).await;
+        }
+        Ok(())
+    }
+
+    /// Takes what the change's predictions were worth.
+    async fn outcome(&mut self) -> Result<(), Failure> {
+        let handle = self.engine.handle();
+        let last = handle.read(|s| {
+            let (id, change) = s.changes.iter().next_back()?;
+            let lesson = s.lessons.latest().rev().find(|l| l.change == *id)?;
+            Some((change.paths.clone(), change.paths_within(), lesson.delay_error_ms()))
+        });
+        if let Some((paths, within, error)) = last.await.map_err(|e| Failure::from_error("PH-RUN-004", &e))? {
+            (self.report.paths, self.report.paths_within, self.report.delay_error_ms) = (paths, within, error);
         }
         Ok(())
     }

@@ -47,6 +47,14 @@ pub struct Report {
     pub agreement_before: Vec<(String, u64, u64)>,
     /// After the end.
     pub agreement_after: Vec<(String, u64, u64)>,
+    /// The twin's tables against the routers' own, asked over vtysh at the end; on real routers only.
+    pub tables: Vec<super::tables::Row>,
+    /// The measured paths after the change, beside what was predicted of them.
+    pub paths: Vec<pilot::PathOutcome>,
+    /// Paths whose delay came out within its predicted interval, of those predicted and measured.
+    pub paths_within: Option<(u64, u64)>,
+    /// Predicted minus measured delay after the change, milliseconds.
+    pub delay_error_ms: Option<f64>,
     /// Moved prefixes that leave by the predicted exit on the spines' own tables, of all that were predicted to move.
     pub exits: Option<(usize, usize)>,
     /// The same as the engine learned it from the tables that it was told.
@@ -95,6 +103,14 @@ impl Report {
         );
         let agreement = |rows: &[(String, u64, u64)]| rows.iter().map(|(d, e, c)| format!("{d} {e}/{c}")).collect::<Vec<_>>().join(" ");
         println!("twin      before {} · after {}", agreement(&self.agreement_before), agreement(&self.agreement_after));
+        for row in &self.tables {
+            let (device, compared) = (&row.device, row.compared);
+            println!("tables    {device}: {} of {compared} best paths and {} exits as on the router", row.equal, row.same_exit);
+            row.differences.iter().for_each(|d| println!("          {d}"));
+        }
+        if let (Some((within, all)), Some(error)) = (self.paths_within, self.delay_error_ms) {
+            println!("predicted {within} of {all} paths within their interval; delay off by {error:.2} ms");
+        }
         if let Some((did, predicted)) = self.exits {
             println!("exits     {did} of {predicted} moved prefixes leave as predicted");
         }

@@ -4,19 +4,21 @@ use crate::exit::{Context, Ended, Failure, Outcome};
 use case::Case;
 use case::beside::Beside;
 use case::change::{Change, ChangeError, Effect};
-use preflight::{Figure, Group, Limits, Way};
+use preflight::{Figure, Group, Limits, Structure, Way};
+use serde_json::Value;
 use std::path::PathBuf;
 
 /// What the optional fields of `case.json` and the change file may say.
 pub const HELP: &str = "\
 case.json may name another case as its base (\"base\":\"../base\"): fields and configurations that it does not have are taken from there.
+profiles ({\"r1\":\"ios\"}) names the decision process of a router: frr, eos, junos, iosxr, ios, nokia, openconfig; else its configuration's.
 Besides routers, links and config_files, it may tell what configurations do not (all optional; absent is unknown, never zero):
   context.own_as, own_prefixes, customer_prefixes   ours
   context.relations                                 {\"1234\":\"provider\"|\"peer\"|\"customer\"} by AS
   context.providers                                 {\"ISP-A\":[1234]} names with all their ASes
-  context.exits                                     [{router, neighbor, members_bps:[…], load_bps, cost_per_mbps}]
+  context.exits                                     [{router, neighbor, members_bps:[…], load_bps, load_age_s?, cost_per_mbps, relation?}]
   context.links                                     {\"s1\":{members_bps:[…], load_bps}}
-  context.volumes                                   [{router, neighbor, prefix, bps}] measured, by exit and prefix
+  context.volumes                                   [{router, neighbor, prefix, bps, age_s?}] measured, by exit and prefix; too old (limits.volume_age_s_max) is unknown
   context.metrics                                   [{router, neighbor, prefix?, delay_ms:{mean,variance,n}, loss:{…}}]; loss is a ratio
   context.vital, domains, classes, communities, protected_communities, flaps, accepts, routers, intended, limits
   vrps, vrps_before                                 [{prefix, asn, max_length}]; absent: origin validation is unknown
@@ -47,7 +49,7 @@ pub struct ChangeArguments {
 
 /// Runs `what-if`.
 pub fn what_if(context: &Context, arguments: &ChangeArguments) -> Ended {
-    let (effect, _) = effect(arguments)?;
+    let Tried { effect, .. } = tried(arguments)?;
     if context.json {
         crate::engine::print_json(&effect);
     } else {
@@ -59,15 +61,20 @@ pub fn what_if(context: &Context, arguments: &ChangeArguments) -> Ended {
 
 /// Runs `check`.
 pub fn check(context: &Context, arguments: &ChangeArguments) -> Ended {
-    let (effect, change) = effect(arguments)?;
+    let Tried { effect, change, structure, named } = tried(arguments)?;
     if context.json {
-        crate::engine::print_json(&effect.checks);
+        crate::engine::print_json(&with_unmodelled(&effect));
     } else {
         print_checks(&effect);
+        println!("{}", structure.size());
+        for router in named {
+            let nodes = structure.reachable(&router).unwrap_or_default();
+            println!("structural reach of {router} {} ({nodes} other nodes; decides nothing)", structure.reach(&router));
+        }
         let tier = effect.tier.map(|t| format!(", tier {t}")).unwrap_or_default();
         println!("{}: {}{tier}, blast radius {}", change.in_words(), effect.verdict().word(), effect.difference.blast);
     }
-    // a line that nothing here knows is no part of what was checked
+    // a line that nothing here knows is no part of what was checked; neither is what was asked for and could not be had
     Ok(match (effect.passes(), effect.unmodelled.is_empty()) {
         (false, _) => Outcome::No,
         (true, true) => Outcome::Done,
@@ -75,25 +82,71 @@ pub fn check(context: &Context, arguments: &ChangeArguments) -> Ended {
     })
 }
 
-fn effect(arguments: &ChangeArguments) -> Result<(Effect, Change), Failure> {
+/// A change that was tried out.
+struct Tried {
+    effect: Effect,
+    change: Change,
+    /// The graph of sessions before it.
+    structure: Structure,
+    /// Routers that the change file names.
+    named: Vec<String>,
+}
+
+fn tried(arguments: &ChangeArguments) -> Result<Tried, Failure> {
     let unread = |e: case::CaseError| Failure::new("PH-CLI-060", e.to_string());
     let case = Case::load(&arguments.case).map_err(unread)?;
     let mut beside = Beside::load(&arguments.case).map_err(unread)?;
     if let Some(path) = &arguments.policy {
-        let wrong = |e: &dyn std::fmt::Display| Failure::new("PH-CLI-063", format!("{}: {e}", path.display()));
+        let wrong = |e: &dyn std::fmt::Display| Failure::new("PH-CLI-066", format!("{}: {e}", path.display()));
         let text = std::fs::read_to_string(path).map_err(|e| wrong(&e))?;
         beside.context.limits = serde_json::from_str::<Limits>(&text).map_err(|e| wrong(&e))?;
     }
     let unavailable = arguments.validation.put(&mut beside)?;
-    let wrong = |e: &dyn std::fmt::Display| Failure::new("PH-CLI-063", format!("{}: {e}", arguments.change.display()));
-    let text = std::fs::read_to_string(&arguments.change).map_err(|e| wrong(&e))?;
-    let change: Change = serde_json::from_str(&text).map_err(|e| wrong(&ChangeError::from(e)))?;
-    let mut effect = case.effect_with(&change, &beside).map_err(|e| wrong(&e))?;
+    let file = arguments.change.display();
+    let text = std::fs::read_to_string(&arguments.change).map_err(|e| Failure::new("PH-CLI-063", format!("{file}: {e}")))?;
+    let wrong = |e: ChangeError| Failure::new("PH-CLI-063", format!("{file}: {}", placed(&text, &e)));
+    let change: Change = serde_json::from_str(&text).map_err(|e| wrong(e.into()))?;
+    let mut effect = case.effect_with(&change, &beside).map_err(wrong)?;
     if let Some(Err(why)) = &unavailable {
         effect.unmodelled.push(why.clone());
     }
     super::told(unavailable);
-    Ok((effect, change))
+    let named = case.routers.iter().map(|(name, _)| name.clone()).filter(|name| text.contains(&format!("\"{name}\""))).collect();
+    Ok(Tried { structure: case.structure(&beside), effect, change, named })
+}
+
+/// Says an error of a change file with its line: the reader's own, else that of the first word that the error quotes.
+fn placed(text: &str, error: &ChangeError) -> String {
+    let said = error.to_string();
+    if let ChangeError::Json(e) = error
+        && e.line() > 0
+    {
+        return said;
+    }
+    let quoted = said.split(['"', '`']).skip(1).step_by(2);
+    let names = said.split(|c: char| !c.is_ascii_alphanumeric() && c != '_').filter(|w| w.contains('_') || w.parse::<u32>().is_ok());
+    let stands = |word: &str| {
+        // as a text or a key before any part of another
+        let at = text.find(&format!("\"{word}\"")).or_else(|| text.find(word)).filter(|_| !word.is_empty())?;
+        text.get(..at).map(|before| before.matches('\n').count() + 1)
+    };
+    match quoted.chain(names).find_map(stands) {
+        Some(line) => format!("line {line}: {said}"),
+        None => said,
+    }
+}
+
+/// The checks, and behind them one that stands for the lines that nothing here models.
+fn with_unmodelled(effect: &Effect) -> Vec<Value> {
+    let mut out: Vec<Value> = effect.checks.iter().map(|c| serde_json::json!(c)).collect();
+    if !effect.unmodelled.is_empty() {
+        let rows: Vec<Value> = effect.unmodelled.iter().map(|line| serde_json::json!({"what": line})).collect();
+        out.push(serde_json::json!({
+            "id": "UNMODELLED", "name": "not modelled", "verdict": preflight::Verdict::NotJudged, "sentence": effect.unmodelled.join("; "),
+            "found": rows.len(), "rows": rows,
+        }));
+    }
+    out
 }
 
 fn print_difference(effect: &Effect) {

@@ -14,6 +14,10 @@ use tokio::net::{TcpSocket, TcpStream};
 pub const FROM: Ipv4Addr = Ipv4Addr::new(127, 98, 0, 1);
 
 pub async fn start(data: &Path) -> Engine {
+    start_with(data, runtime::Doors::default()).await
+}
+
+pub async fn start_with(data: &Path, doors: runtime::Doors) -> Engine {
     let device = DeviceSpec {
         id: "r1".into(),
         hostname: "edge-router-01".into(),
@@ -30,7 +34,7 @@ pub async fn start(data: &Path) -> Engine {
         secrets: data.join("secrets.json"),
         mode: Mode::Shadow,
         bmp: SocketAddr::from((Ipv4Addr::LOCALHOST, 0)),
-        doors: runtime::Doors::default(),
+        doors,
         approval_ttl: None,
         key_store: false,
     };

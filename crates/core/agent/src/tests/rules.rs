@@ -4,7 +4,7 @@ use super::{Bench, port, put, r1, seconds, t};
 use crate::scene::{a, neighbor};
 use crate::{Rule, RuleTest, Subject, Value, Watch, bootstrap_rules};
 use bgp::Family;
-use network::{ErrorCounters, SessionState};
+use network::{ErrorCounters, Interface, SessionState};
 
 const CPU: &str = "CPU Over 80%";
 const MEMORY: &str = "Memory Over 90%";
@@ -85,6 +85,50 @@ fn a_dip_shorter_than_the_debounce_still_speaks() {
     }
     assert_eq!(b.told(), [(1.5, PORT, true)]);
     assert_eq!(b.said[0].1.what, "eth1 was down for 0.5 s");
+}
+
+/// T10. Both changes fall between two reads (a sample, or what is handed over together every 5 s): the state reads the same before and after.
+#[test]
+fn an_interface_that_fell_between_two_reads_speaks_by_its_last_change() {
+    let told = |s: f64| Interface { last_change: Some(t(s)), ..port(true) };
+    let mut b = Bench::new();
+    b.at(0.0, |d| put(d, "eth1", told(-600.0))).at(5.0, |d| put(d, "eth1", told(3.0))).at(10.0, |d| put(d, "eth1", told(3.0)));
+    assert_eq!(b.told(), [(5.0, PORT, true)]);
+    let alert = &b.said[0].1;
+    assert_eq!(alert.to_string(), "Interface Down on r1: eth1 was down for a moment since 10:00:05Z");
+    assert!(alert.samples.iter().any(|s| s.metric == "last_change" && s.source.ends_with("[name=eth1]/state/last-change")), "{alert:?}");
+
+    // the twin that passes: read every 5 s, nothing happened; the time trembles where it is worked out from the uptime
+    let mut b = Bench::new();
+    for (s, trembles) in [(0.0, 0.0), (5.0, 0.4), (10.0, -0.4), (15.0, 0.5)] {
+        b.at(s, |d| put(d, "eth1", told(-600.0 + trembles)));
+    }
+    assert_eq!(b.told(), []);
+}
+
+/// One change is told by two leaves, and a target may send them apart.
+#[test]
+fn a_last_change_that_belongs_to_a_change_that_was_seen_is_no_second_one() {
+    let at = |up: bool, s: f64| Interface { last_change: Some(t(s)), ..port(up) };
+    // (seconds, up, last change): the state first, both together
+    let late = [(0.0, true, -600.0), (10.0, false, -600.0), (10.1, false, 10.0), (20.0, true, 10.0), (20.1, true, 20.0)];
+    let whole = [(0.0, true, -600.0), (10.0, false, 10.0), (20.0, true, 20.0)];
+    for readings in [&late[..], &whole[..]] {
+        let mut b = Bench::new();
+        for (s, up, changed) in readings {
+            b.at(*s, |d| put(d, "eth1", at(*up, *changed)));
+        }
+        b.at(50.05, |d| put(d, "eth1", at(true, 20.0)));
+        assert_eq!(b.told().last(), Some(&(50.05, PORT, false)), "good since 20.0 s: {:?}", b.said);
+        assert_eq!(b.told().len(), 2, "{:?}", b.said);
+        // and a true dip afterwards is not taken for the leaf of that change
+        b.at(60.0, |d| put(d, "eth1", at(true, 58.0)));
+        assert_eq!(b.told().last(), Some(&(60.0, PORT, true)), "{:?}", b.said);
+    }
+    // the time first: the port that came up for the first time was never down
+    let mut b = Bench::new();
+    b.at(0.0, |d| put(d, "eth1", at(false, -600.0))).at(5.0, |d| put(d, "eth1", at(false, 5.0))).at(5.1, |d| put(d, "eth1", at(true, 5.0)));
+    assert_eq!(b.told(), []);
 }
 
 #[test]

@@ -78,13 +78,14 @@ struct Case {
     mode: Mode,
     killed: bool,
     known: bool,
+    router: RouterConfig,
     policy: GuardPolicy,
     counters: Counters,
 }
 
 impl Case {
     fn new(action: Action) -> Self {
-        let passed = TwinCheck { id: "loop_free".into(), passed: true, detail: String::new() };
+        let passed = TwinCheck { id: "loop_free".into(), passed: true, standing: CheckStanding::Judged, detail: String::new(), tier: None };
         Self {
             action,
             tier: None,
@@ -96,6 +97,7 @@ impl Case {
             mode: Mode::Lab,
             killed: false,
             known: true,
+            router: router(),
             policy: GuardPolicy::default(),
             counters: Counters::default(),
         }
@@ -108,7 +110,7 @@ impl Case {
     }
 
     fn judge(&self) -> Verdict {
-        let (r1, router) = (DeviceId::new("r1"), router());
+        let r1 = DeviceId::new("r1");
         let request = Request {
             action: &self.action,
             tier: self.tier.unwrap_or_else(|| self.policy.tier_of(self.action.kind)),
@@ -120,7 +122,7 @@ impl Case {
             mode: self.mode,
             killed: self.killed,
             lab_only: true,
-            configs: if self.known { [(&r1, &router)].into_iter().collect() } else { BTreeMap::new() },
+            configs: if self.known { [(&r1, &self.router)].into_iter().collect() } else { BTreeMap::new() },
         };
         self.policy.evaluate(&request, &self.counters, at(100))
     }
@@ -242,7 +244,13 @@ fn no_action_is_allowed_and_may_carry_nothing() {
 #[test]
 fn what_the_twin_did_not_pass_is_blocked() {
     let mut case = Case::new(local_pref(150));
-    case.checks.push(TwinCheck { id: "black_hole".into(), passed: false, detail: "203.0.113.0/24 has no exit".into() });
+    case.checks.push(TwinCheck {
+        id: "black_hole".into(),
+        passed: false,
+        standing: CheckStanding::Judged,
+        detail: "203.0.113.0/24 has no exit".into(),
+        tier: None,
+    });
     case.blocked_by(Rule::TwinCheck);
     assert!(case.judge().blocks()[0].contains("black_hole"));
     let mut case = Case::new(local_pref(150));
@@ -457,4 +465,67 @@ fn what_moves_an_unknown_volume_does_not_go_by_itself() {
     let verdict = case.judge();
     assert_eq!((verdict.decision, verdict.final_tier.number()), (Decision::Modified, 2), "{verdict:?}");
     assert_eq!(case.rules(Severity::Escalate), [Rule::VolumeUnknown]);
+}
+
+/// K07 with volumes that nobody measured, K24 with a change of several routers.
+#[test]
+fn a_check_that_asks_for_a_stricter_tier_gets_it_and_none_gets_a_laxer_one() {
+    let ask = |tier| TwinCheck {
+        id: "K24".into(),
+        passed: true,
+        standing: CheckStanding::Judged,
+        detail: "touches 2 routers at once".into(),
+        tier,
+    };
+    let mut case = judged(ActionType::LocalPrefAdjust, 0.92, 0.08);
+    assert_eq!(case.decided(), (Decision::Allowed, 1));
+    case.checks.push(ask(None));
+    assert_eq!(case.decided(), (Decision::Allowed, 1));
+    case.checks.push(ask(Some(AutonomyTier::Tier3Manual)));
+    assert_eq!(case.decided(), (Decision::Modified, 3));
+    assert_eq!(case.rules(Severity::Escalate), [Rule::CheckTier]);
+    assert!(case.judge().violations.iter().any(|v| v.detail.contains("K24 asks for Tier 3: touches 2 routers")));
+    case.tier = Some(AutonomyTier::Tier3Manual);
+    case.checks.push(ask(Some(AutonomyTier::Tier1Auto)));
+    assert_eq!(case.decided(), (Decision::Allowed, 3));
+}
+
+/// N08, Azure 2023-01-25: a command that does another thing on a platform on which it was never tried.
+#[test]
+fn a_platform_that_changes_were_never_qualified_on_is_not_written_in_live_mode() {
+    let read = |text: &str| config::read(&[("running configuration".to_owned(), text.to_owned())]).unwrap();
+    let iosxr = read(
+        "hostname r1\nrouter bgp 65001\n bgp router-id 10.0.0.1\n address-family ipv4 unicast\n !\n!\nroute-policy P\n  pass\nend-policy\n",
+    );
+    let newer = read("frr version 10.1 rm -rf\nfrr defaults traditional\nrouter bgp 65001\n bgp router-id 10.0.0.1\n");
+    let qualified = read("frr version 8.4.4\nfrr defaults traditional\nrouter bgp 65001\n bgp router-id 10.0.0.1\n");
+    let on = |read: &RouterConfig, mode| {
+        let mut case = Case::new(local_pref(150));
+        (case.mode, case.router.vendor, case.router.unmodelled) = (mode, read.vendor, read.unmodelled.clone());
+        case
+    };
+    for (config, platform) in [(&iosxr, "Cisco IOS XR"), (&newer, "FRR \"10.1\"")] {
+        on(config, Mode::Live).blocked_by(Rule::Platform);
+        let sentence = format!("r1 runs {platform}: changes are qualified on FRR 8.4 only; try it in a lab, or make this change by hand");
+        assert_eq!(on(config, Mode::Live).judge().blocks(), [sentence]);
+        // shown, and tried where platforms are qualified
+        for mode in [Mode::Shadow, Mode::Lab] {
+            assert_eq!(on(config, mode).rules(Severity::Block), []);
+            assert!(on(config, mode).rules(Severity::Warn).contains(&Rule::Platform));
+        }
+    }
+    // the twin that passes
+    assert_eq!(on(&qualified, Mode::Live).rules(Severity::Block), []);
+    assert!(!on(&qualified, Mode::Live).rules(Severity::Warn).contains(&Rule::Platform));
+}
+
+/// N08: an action holds no command of anybody's language, so there is none to send.
+#[test]
+fn free_text_for_a_router_is_no_action() {
+    let text = serde_json::to_string(&local_pref(150)).unwrap();
+    assert_eq!(serde_json::from_str::<Action>(&text).unwrap(), local_pref(150));
+    let cli = text.replacen("\"insert_statement\"", "\"cli\"", 1);
+    assert_ne!(cli, text);
+    let error = serde_json::from_str::<Action>(&cli).unwrap_err().to_string();
+    assert!(error.contains("unknown variant `cli`"), "{error}");
 }

@@ -176,3 +176,44 @@ fn a_gain_in_delay_paid_with_loss_is_no_success() {
         }
     }
 }
+
+/// T04. A factor says nothing where there is next to nothing: of a million packets 10 were lost, then 40.
+#[test]
+fn a_loss_that_grows_fourfold_from_nothing_undoes_no_change() {
+    let sample = |second: i64, sent: u32, lost: u32, delay: f64| network::ProbeSample {
+        at: t(second),
+        sent,
+        received: sent - lost,
+        delay_ms: Some(delay),
+        delay_ms_min_max: None,
+        rtt_ms: None,
+    };
+    let judged = |goal: Goal, lost_now: u32| {
+        let probe = routed("east", Family::Ipv4Unicast);
+        let mut network = network::Network::new(crate::scene::inventory());
+        let calm: Vec<_> = (1..=10).map(|s| sample(s, 100_000, 1, 44.0 + 0.1 * (s % 2) as f64)).collect();
+        let before = Measured::over(calm.iter(), t(0), t(10));
+        assert_eq!((before.sent, before.lost()), (1_000_000, 10), "0.00001");
+        let path = ExpectedPath { probe: probe.clone(), before, delay_ms: Some(SIX), loss: None };
+        let verification = Verification::new(
+            Expectation { goal, paths: vec![path], loss_before: before },
+            t(10),
+            t(40),
+            60,
+            VerificationLimits::default(),
+        );
+        let samples = &mut network.probes.entry(probe).or_default().samples;
+        samples.extend(calm);
+        samples.extend((11..=40).map(|s| sample(s, 100_000, lost_now, 6.0 + 0.1 * (s % 2) as f64)));
+        verification.judge(&network, t(40))
+    };
+    // the twin that passes: four of 100,000 in each second, 0.00004
+    let Verdict::Pass { measured, .. } = judged(Goal::Delay, 4) else { panic!("{:?}", judged(Goal::Delay, 4)) };
+    assert_eq!(measured.lost() * 100_000, 4 * measured.sent);
+    // fourfold from where it counts: 0.4 %
+    let Verdict::Fail { why, .. } = judged(Goal::Delay, 400) else { panic!("{:?}", judged(Goal::Delay, 400)) };
+    assert_eq!(why, "loss rose from 0.00 % to 0.40 %");
+    // and beyond the limit, at once
+    let Verdict::Fail { why, .. } = judged(Goal::Delay, 4_000) else { panic!("{:?}", judged(Goal::Delay, 4_000)) };
+    assert!(why.starts_with("loss 4.0 %") && why.contains("is above the limit; it was 0.0 %"), "{why}");
+}

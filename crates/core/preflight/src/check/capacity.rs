@@ -3,12 +3,12 @@
 use crate::load::{Carrier, Load};
 use crate::verdict::Found;
 use crate::{Check, CheckId, Evidence, Row};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Compares loads with the real capacity of the member links: after the change, and after the change with any one link, router, session or
 /// bundle member lost. What was over its limit before as well is told; what the change pushes over it blocks. Unknown volume counts as its
 /// worst case: everything at the old exit that no measured volume explains; where not even the load of that exit is measured the bound is its
-/// capacity, and that is told and not blocked.
+/// capacity, and that is told and not blocked. A volume or load that was measured too long ago is unknown, and told to be.
 #[must_use]
 pub fn capacity(e: &Evidence<'_>) -> Check {
     let limits = &e.context.facts.limits;
@@ -33,6 +33,7 @@ pub fn capacity(e: &Evidence<'_>) -> Check {
         }
     }
     if moves {
+        too_old(e, &mut found);
         after_failures(e, &mut found);
     }
     let unknown: usize = e.difference.groups.iter().filter(|g| g.own).map(|g| g.unknown_volume).max().unwrap_or(0);
@@ -54,6 +55,35 @@ pub fn capacity(e: &Evidence<'_>) -> Check {
         }
     };
     found.check(CheckId::K07, fine, "")
+}
+
+/// Tells of measurements at the exits that lose or gain traffic which are too old to be used.
+fn too_old(e: &Evidence<'_>, found: &mut Found) {
+    let facts = e.context.facts;
+    let exit = |w: &'_ Option<crate::Way>| w.as_ref().and_then(|w| w.exit.clone());
+    let moved = e.difference.groups.iter().filter(|g| g.own).map(|g| (exit(&g.before), exit(&g.after))).filter(|(was, is)| was != is);
+    let (mut left, mut gained) = (BTreeSet::new(), BTreeSet::new());
+    for (was, is) in moved {
+        left.extend(was);
+        gained.extend(is);
+    }
+    let limit = facts.limits.volume_age_s_max;
+    for exit in &left {
+        if let Some(age) = e.traffic.too_old(exit) {
+            let what = format!(
+                "volumes at exit {exit} were measured {age} s ago, limit {limit} s: unknown, what leaves it is taken as its worst case"
+            );
+            found.tier(3);
+            found.warn(Row::of(&exit.router, what));
+        }
+    }
+    for exit in left.union(&gained) {
+        let stale = facts.exit(exit).and_then(|x| x.load_age_s.filter(|_| x.load_bps.is_some() && x.load(&facts.limits).is_none()));
+        if let Some(age) = stale {
+            found.tier(3);
+            found.warn(Row::of(&exit.router, format!("the load of exit {exit} was measured {age} s ago, limit {limit} s: unknown")));
+        }
+    }
 }
 
 /// Loads by carrier.

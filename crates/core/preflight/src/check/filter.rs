@@ -112,11 +112,28 @@ fn flow(e: &Evidence<'_>, rule: &FlowRule, found: &mut Found) {
     }
 }
 
+/// Says whether words are an action of RFC 8955 §7 with what it takes.
+fn is_known(then: &str) -> bool {
+    let number = |text: &str| text.parse::<f64>().is_ok_and(|n| n.is_finite() && n >= 0.0);
+    match then.split_whitespace().collect::<Vec<_>>()[..] {
+        ["discard" | "drop" | "accept" | "sample" | "terminal"] => true,
+        ["rate-limit" | "traffic-rate" | "rate-packets", rate] => number(rate),
+        // a route target: an AS or an address, and a number
+        ["redirect", target] => target.split_once(':').is_some_and(|(from, n)| !from.is_empty() && n.parse::<u32>().is_ok()),
+        ["mark", dscp] => dscp.parse::<u8>().is_ok_and(|d| d < 64),
+        _ => false,
+    }
+}
+
 /// Says what is not legal in a rule; `None`: it is one. Refused when the change is read.
 #[must_use]
 pub fn illegal(rule: &FlowRule) -> Option<String> {
     if rule.then.trim().is_empty() {
         return Some("a FlowSpec rule says what becomes of packets (then)".to_owned());
+    }
+    if !is_known(&rule.then) {
+        let known = "discard (drop), accept, sample, terminal, rate-limit N (traffic-rate, bytes/s), rate-packets N (packets/s), redirect TARGET, mark DSCP";
+        return Some(format!("there is no FlowSpec action {:?} (RFC 8955 §7); there are {known}", rule.then));
     }
     if let Some((from, to)) = rule.packet_length.filter(|(from, to)| from > to || *to < PACKET_MIN || *to > PACKET_MAX) {
         return Some(format!("packet length {from} to {to} never occurs: packets have {PACKET_MIN} to {PACKET_MAX} bytes"));

@@ -18,7 +18,7 @@ pub const fn kind(from: Relation, to: Relation) -> Option<&'static str> {
 }
 
 /// Looks at every announcement that is new, or comes from another neighbour than before. Types 1 to 4 follow from the relationships (the
-/// facts', else the roles of RFC 9234); type 5 is a learned prefix with our AS as its origin; type 6 a part of ours that was not announced.
+/// session's, else the neighbour AS's, else the roles of RFC 9234); type 5 is a learned prefix with our AS as its origin; type 6 a part of ours that was not announced.
 ///
 /// Where a relationship is not known it blocks when the change itself opens the way: the export policy as it was would have kept the route
 /// back. Otherwise it is told.
@@ -45,11 +45,12 @@ pub fn leaks(e: &Evidence<'_>) -> Check {
     if e.context.facts.relations.is_empty() {
         fine.push_str("; relationships of neighbours are not told");
     }
+    fine.push_str(&e.context.facts.assumption());
     found.check(CheckId::K04, fine, "leak (RFC 7908)")
 }
 
 fn transit(e: &Evidence<'_>, session: &Session, prefix: &Prefix, now: &Announcement, from: Asn, found: &mut Found) {
-    let (learned, to) = (relation(e, from), relation(e, session.asn));
+    let (learned, to) = (source(e, prefix, now, from), target(e, session));
     let told = format!("learned from AS {from} would be told to {session}");
     match (learned, to) {
         (Some(learned), Some(to)) => {
@@ -85,7 +86,7 @@ fn opened(e: &Evidence<'_>, session: &Session, prefix: &Prefix, now: &Announceme
     });
     let sender = new.directions.iter().find(|d| crate::announced::outward(e.after, d).as_ref() == Some(session)).and_then(|d| d.from);
     let Some(held) = sender.and_then(|r| new.best(r, prefix)) else { return false };
-    (now.over.is_some() && over.is_none()) || old.plane.would_tell(&class.class, before, held.route, over).is_err()
+    (now.over.is_some() && over.is_none()) || old.plane.would_tell(&class.class, before, held.route(), over).is_err()
 }
 
 fn originated(e: &Evidence<'_>, session: &Session, prefix: &Prefix, was: Option<&Announcement>, found: &mut Found) {
@@ -95,7 +96,7 @@ fn originated(e: &Evidence<'_>, session: &Session, prefix: &Prefix, was: Option<
         .before
         .own
         .iter()
-        .any(|r| before.best(*r, prefix).is_some_and(|h| h.over.is_some() && !h.route.attributes.as_path.segments().is_empty()));
+        .any(|r| before.best(*r, prefix).is_some_and(|h| h.over.is_some() && !h.route().attributes.as_path.segments().is_empty()));
     if heard && !ours && was.is_none_or(|w| w.learned.is_some()) {
         let what = format!("learned from others, would be told to {session} as ours: type 5, re-origination");
         found.block(Row::at(&session.router, *prefix, what));
@@ -109,6 +110,21 @@ fn originated(e: &Evidence<'_>, session: &Session, prefix: &Prefix, was: Option<
     }
 }
 
+/// Returns what the neighbour is to us that a route was learned from: by the session where the sender has it from outside, which is all that
+/// is known of a route server's (RFC 7947 §2.2.2: its AS is not in the path); else by the AS in front.
+fn source(e: &Evidence<'_>, prefix: &Prefix, now: &Announcement, from: Asn) -> Option<Relation> {
+    let came = now.over.and_then(|h| e.after.of(prefix.family()).directions.get(h)).filter(|d| d.external);
+    let exit = came.and_then(|d| Some(e.after.exit_of(d.to?, d.from_address)));
+    exit.and_then(|x| e.context.facts.exit(&x)?.relation).or_else(|| relation(e, from))
+}
+
+/// Returns what the neighbour at the other end of a session is to us.
+fn target(e: &Evidence<'_>, session: &Session) -> Option<Relation> {
+    let router = e.after.network.routers.iter().position(|r| r.name == session.router);
+    let exit = router.map(|r| e.after.exit_of(r, session.neighbor));
+    exit.and_then(|x| e.context.facts.exit(&x)?.relation).or_else(|| relation(e, session.asn))
+}
+
 /// Returns what an AS is to us: the facts', else from the roles of its sessions (RFC 9234).
 fn relation(e: &Evidence<'_>, asn: Asn) -> Option<Relation> {
     if let Some(known) = e.context.facts.relation(asn) {
@@ -116,12 +132,5 @@ fn relation(e: &Evidence<'_>, asn: Asn) -> Option<Relation> {
     }
     let own = e.after.own.iter().filter_map(|r| e.after.network.routers[*r].config.bgp.as_ref());
     let roles = own.flat_map(|b| b.neighbors.values()).filter(|n| n.remote_as == asn).filter_map(|n| n.wider.role);
-    roles
-        .filter_map(|role| match role {
-            config::Role::Provider => Some(Relation::Customer),
-            config::Role::Customer => Some(Relation::Provider),
-            config::Role::Peer => Some(Relation::Peer),
-            config::Role::RouteServer | config::Role::RouteServerClient => None,
-        })
-        .next()
+    roles.map(Relation::of_role).next()
 }

@@ -16,7 +16,7 @@ pub fn levels(e: &Evidence<'_>) -> Check {
             continue;
         }
         for prefix in &g.prefixes {
-            for class in facts.classes.iter().filter(|c| c.prefixes.iter().any(|p| p.covers(prefix))) {
+            for class in facts.classes.iter().filter(|c| c.holds(exit, prefix)) {
                 let metric = facts.metric(exit, prefix);
                 let delay = metric.and_then(|m| m.delay_ms);
                 let loss = metric.and_then(|m| m.loss);
@@ -38,7 +38,7 @@ pub fn levels(e: &Evidence<'_>) -> Check {
         }
     }
     let fine = match (facts.classes.is_empty(), unknown) {
-        (true, _) => "no service level is named".to_owned(),
+        (true, _) => return found.unjudged(CheckId::SLA, "no service level is named"),
         (false, 0) => "every class keeps its level".to_owned(),
         (false, n) => {
             found.warn(Row::all(format!("the quality of {n} new ways is not measured: unknown")));

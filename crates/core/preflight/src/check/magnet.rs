@@ -47,7 +47,7 @@ fn above(e: &Evidence<'_>, g: &Group, found: &mut Found) {
         let path: AsPath = w.as_path.parse().ok()?;
         match path.neighbour() {
             None => Some(None),
-            Some(asn) => e.context.facts.relation(asn).map(Some),
+            Some(asn) => w.exit.as_ref().map_or_else(|| e.context.facts.relation(asn), |x| e.context.facts.relation_at(x, asn)).map(Some),
         }
     };
     let (Some(was), Some(is)) = (rank(before), rank(after)) else { return };
@@ -60,14 +60,20 @@ fn above(e: &Evidence<'_>, g: &Group, found: &mut Found) {
     for prefix in &g.prefixes {
         let solved = e.after.of(prefix.family());
         let Some(class) = solved.solution.place_of(prefix) else { continue };
-        let still = solved.plane.paths(&solved.solution, at, class).any(|h| h.route.attributes.as_path.to_string() == before.as_path);
-        if still {
+        let mut paths = solved.plane.paths(&solved.solution, at, class);
+        let still = paths.find(|h| h.route().attributes.as_path.to_string() == before.as_path);
+        if let Some(still) = still {
             let what = format!(
                 "a {}'s route is preferred over {}",
                 is.map_or("own", Relation::word),
                 was.map_or("an own one".to_owned(), |r| format!("a {}'s", r.word()))
             );
-            found.block(Row::at(&g.router, *prefix, what));
+            // a drain asks for just that (LOCAL_PREF 0, RFC 8326 §4)
+            if still.route().attributes.local_pref == Some(0) {
+                found.warn(Row::at(&g.router, *prefix, format!("{what}, which is drained")));
+            } else {
+                found.block(Row::at(&g.router, *prefix, what));
+            }
         }
     }
 }

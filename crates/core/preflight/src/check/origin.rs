@@ -14,13 +14,14 @@ use std::collections::BTreeSet;
 pub fn origins(e: &Evidence<'_>) -> Check {
     let mut found = Found::default();
     let Some(validity) = e.context.validity else {
-        return found.check(CheckId::K17, "origin validation data is not known; nothing is judged by it", "");
+        return found.unjudged(CheckId::K17, "origin validation data is not known");
     };
     let mut unknown = 0;
     for g in e.difference.groups.iter().filter(|g| g.own && g.after.is_some()) {
         let Some(at) = e.after.network.routers.iter().position(|r| r.name == g.router) else { continue };
         for prefix in &g.prefixes {
-            let origin = |w: &crate::World<'_>| w.of(prefix.family()).best(at, prefix).and_then(|h| origin_of(&h.route.attributes.as_path));
+            let origin =
+                |w: &crate::World<'_>| w.of(prefix.family()).best(at, prefix).and_then(|h| origin_of(&h.route().attributes.as_path));
             let (was, is) = (origin(e.before), origin(e.after));
             let Some(is) = is.filter(|_| was != is) else { continue };
             judge(
@@ -42,11 +43,10 @@ pub fn origins(e: &Evidence<'_>) -> Check {
         }
     }
     flip(e, validity, &mut found);
-    let mut fine = "no origin is invalid".to_owned();
     if unknown > 0 {
-        fine = format!("the validity of {unknown} new paths is not known");
+        return found.unjudged(CheckId::K17, format!("the validity of {unknown} new paths is not known"));
     }
-    found.check(CheckId::K17, fine, "")
+    found.check(CheckId::K17, "no origin is invalid", "")
 }
 
 fn judge(state: Option<RpkiState>, row: Row, unknown: &mut usize, found: &mut Found) {

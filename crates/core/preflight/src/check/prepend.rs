@@ -127,7 +127,7 @@ fn exposure(e: &Evidence<'_>, prefix: &Prefix) -> String {
                 let solved = &World::solved(&bogus)[family];
                 let believes = |n: &&usize| {
                     let best = solved.best(**n, prefix);
-                    best.and_then(|h| crate::announced::origin_of(&h.route.attributes.as_path)) == asn
+                    best.and_then(|h| crate::announced::origin_of(&h.route().attributes.as_path)) == asn
                 };
                 networks.values().filter(|n| *n != at).filter(believes).count()
             })

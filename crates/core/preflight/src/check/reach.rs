@@ -3,14 +3,20 @@
 use crate::verdict::Found;
 use crate::{Check, CheckId, End, Evidence, Relation, Row};
 use bgp::Prefix;
+use core::net::IpAddr;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// Compares where packets end, per prefix and router: no route, next hop not reached, null route. Forwarding loops are told by K03.
+///
+/// Where a router has paths and none can be used, the next hops that it does not reach are told before all rows: they are the reason.
 ///
 /// A loss at a router of ours blocks. A neighbour outside that loses a prefix of ours or of a customer, or is a customer, blocks too; other
 /// neighbours' losses are told. What fails itself loses nothing.
 #[must_use]
 pub fn reachability(e: &Evidence<'_>) -> Check {
     let mut found = Found::default();
+    // next hop and whether it blocks, to the routers that do not reach it
+    let mut unreached: BTreeMap<(IpAddr, bool), BTreeSet<&str>> = BTreeMap::new();
     for g in &e.difference.groups {
         let Some(before) = g.before.as_ref().filter(|w| w.end.works()) else { continue };
         let Some(at) = e.before.network.routers.iter().position(|r| r.name == g.router).filter(|r| e.after.works(*r)) else { continue };
@@ -22,12 +28,16 @@ pub fn reachability(e: &Evidence<'_>) -> Check {
             let what =
                 format!("{}{there}; it went {}", walk.end.word(), if by.is_empty() { "inside".to_owned() } else { format!("by {by}") });
             let row = Row::at(&g.router, *prefix, what);
-            if g.own || is_ours(e, prefix) || is_customer(e, at) {
-                found.block(row);
-            } else {
-                found.warn(row);
+            let blocks = g.own || is_ours(e, prefix) || is_customer(e, at);
+            for hop in walk.routers.last().map(|r| e.after.unreached(*r, prefix)).unwrap_or_default() {
+                unreached.entry((hop, blocks)).or_default().insert(place);
             }
+            if blocks { found.block(row) } else { found.warn(row) }
         }
+    }
+    for ((hop, blocks), routers) in unreached {
+        let row = Row::all(format!("next hop {hop} is not reached at {}", routers.into_iter().collect::<Vec<_>>().join(", ")));
+        if blocks { found.block(row) } else { found.warn(row) }
     }
     let fine = format!("every prefix that was reached is reached ({} prefixes)", e.difference.prefixes);
     found.check(CheckId::K02, fine, "no path is left")

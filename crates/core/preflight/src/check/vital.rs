@@ -29,9 +29,10 @@ pub fn vital(e: &Evidence<'_>) -> Check {
         }
     }
     let count = e.context.facts.vital.len();
-    let fine =
-        if count == 0 { "no vital prefix is named".to_owned() } else { format!("{count} vital prefixes stay announced as they are") };
-    found.check(CheckId::K10, fine, "")
+    if count == 0 {
+        return found.unjudged(CheckId::K10, "no vital prefix is named");
+    }
+    found.check(CheckId::K10, format!("{count} vital prefixes stay announced as they are"), "")
 }
 
 /// Objects of a configuration that others may refer to.

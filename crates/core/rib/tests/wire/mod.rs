@@ -119,6 +119,14 @@ pub fn announce_path(peer: Peer, routes: &[&str], path: &[u32]) -> Vec<u8> {
     update(peer, &[], &all, &nlri(&routes.iter().map(|r| (*r, None)).collect::<Vec<_>>()))
 }
 
+/// Announces IPv4 routes with LOCAL_PREF; the attributes are the same bytes whoever sends them.
+pub fn announce_preferred(peer: Peer, routes: &[&str], local_pref: u32) -> Vec<u8> {
+    let path = [&[2, 1][..], &64_510_u32.to_be_bytes()].concat();
+    let hop = attribute(0x40, 3, &[10, 0, 0, 9]);
+    let all = [attribute(0x40, 1, &[0]), attribute(0x40, 2, &path), hop, attribute(0x40, 5, &local_pref.to_be_bytes())].concat();
+    update(peer, &[], &all, &nlri(&routes.iter().map(|r| (*r, None)).collect::<Vec<_>>()))
+}
+
 /// Withdraws routes of one family.
 pub fn withdraw_with(peer: Peer, routes: &[Route<'_>]) -> Vec<u8> {
     if routes.iter().any(|(p, _)| p.contains(':')) {

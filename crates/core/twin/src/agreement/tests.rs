@@ -3,6 +3,7 @@ use crate::{Field, Twin};
 use bgp::{Community, PathAttributes};
 use network::LocRoute;
 use std::sync::Arc;
+use units::Ratio;
 
 type Change = fn(&mut PathAttributes);
 
@@ -69,7 +70,13 @@ fn a_route_that_only_one_side_has_counts() {
 }
 
 #[test]
-fn a_router_that_reported_nothing_is_not_judged() {
+fn a_router_that_never_reported_is_not_judged_and_one_that_lost_all_agrees_on_nothing() {
     let scene = Scene::seeded();
     assert!(scene.twin().agreement(&scene.network).is_empty());
+    let (mut scene, twin) = reported();
+    let r4 = scene.network.devices.get_mut(&d("r4")).unwrap();
+    (r4.loc_rib, r4.loc_rib_told) = (Arc::default(), true);
+    let agreement = twin.agreement(&scene.network);
+    assert_eq!((agreement[&d("r4")].compared, agreement[&d("r4")].equal), (12, 0));
+    assert_eq!(agreement[&d("r4")].ratio, Ratio::ZERO);
 }

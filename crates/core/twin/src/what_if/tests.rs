@@ -360,3 +360,85 @@ fn a_move_is_explained_now_and_after() {
     assert!(heads[1].starts_with(&format!("after: r1 reaches {first} by 10.0.0.3")), "{heads:?}");
     assert!(prediction.explanation.iter().any(|l| l.contains("import ISPC-IN")), "{:?}", prediction.explanation);
 }
+
+/// Another origin for a prefix that is covered: what nobody told is not judged, what was told blocks, what expired is not judged again.
+#[test]
+fn an_invalid_origin_blocks_while_the_data_hold_and_is_not_judged_otherwise() {
+    const NOW: i64 = 1_800_000_000;
+    let at = |second: i64| units::Timestamp::from_millis((NOW + second) * 1000);
+    let mut scene = Scene::seeded();
+    scene.announce("r2-ispc", EAST[0], &[9012, 64666], &[Community::new(64500, 1)]);
+    let k17 = |scene: &Scene| {
+        let prediction = ask(&scene.twin(), scene.local_pref("r2-ispc", &[EAST[0]], 201), &[EAST[0]]);
+        let check = prediction.checks.iter().find(|c| c.id == CheckId::K17).unwrap();
+        (check.verdict, check.sentence.clone())
+    };
+    assert_eq!(k17(&scene), (Verdict::NotJudged, "origin validation data is not known".to_owned()));
+    let told = |asn: u32| network::OriginEvent::Told {
+        made_s: None,
+        until_s: Some(NOW + 60),
+        added: vec![(format!("{}-24 AS{asn}", EAST[0]).parse().unwrap(), None)],
+        removed: Vec::new(),
+        payloads: 1,
+    };
+    scene.network.origins.take(&network::OriginEvent::Named { source: "test".to_owned() }, at(0));
+    assert_eq!(k17(&scene).0, Verdict::NotJudged);
+    scene.network.origins.take(&told(64500), at(0));
+    let (verdict, sentence) = k17(&scene);
+    assert_eq!(verdict, Verdict::Block);
+    assert!(sentence.contains(EAST[0]) && sentence.contains("AS64666: invalid") || sentence.contains("AS 64666: invalid"), "{sentence}");
+    scene.network.tick(at(60));
+    assert_eq!(k17(&scene).0, Verdict::NotJudged, "expired");
+    let mut other = Scene::seeded();
+    other.announce("r2-ispc", EAST[0], &[9012, 64666], &[Community::new(64500, 1)]);
+    other.network.origins.take(&network::OriginEvent::Named { source: "test".to_owned() }, at(0));
+    other.network.origins.take(&told(64666), at(0));
+    assert_eq!(k17(&other), (Verdict::Pass, "no origin is invalid".to_owned()));
+}
+
+/// Delay and loss of what moves come from what is measured of both ways, with an interval; what is not measured is not known.
+#[test]
+fn delay_and_loss_of_what_moves_come_from_measured_ways() {
+    let scene = Scene::seeded();
+    let metric = |exit: &str, prefix: &str, mean: f64| crate::PathMetric {
+        router: if exit.starts_with("r1") { "r1" } else { "r2" }.to_owned(),
+        neighbor: neighbor(exit, V4),
+        prefix: Some(p(prefix)),
+        delay_ms: Some(crate::Sample { mean, variance: 0.25, n: 1 }),
+        loss: None,
+    };
+    let ask = |metrics: Vec<crate::PathMetric>| {
+        let picture: &'static crate::Picture = Box::leak(Box::new(crate::Picture::of(&scene.network).unwrap().measured(metrics)));
+        ask(&Twin::new(picture), scene.local_pref("r2-ispc", &EAST, 201), &EAST)
+    };
+    assert_eq!((ask(Vec::new()).delay_ms, ask(Vec::new()).loss), (None, None));
+    let one_sided = ask(vec![metric("r2-ispc", EAST[0], 6.0)]);
+    assert_eq!(one_sided.delay_ms, None);
+    // of four prefixes one is measured on both sides
+    let figure = ask(vec![metric("r2-ispc", EAST[0], 6.0), metric("r1-ispa", EAST[0], 46.0)]).delay_ms.unwrap();
+    assert!((figure.value + 40.0).abs() < 1e-9, "{figure:?}");
+    // square and add: sqrt(0.25 + 0.25) × 1.96
+    assert!((figure.high - figure.value - 1.385_903).abs() < 1e-3 && figure.low < figure.value, "{figure:?}");
+    assert!(figure.known > 0 && figure.unknown == 3 * figure.known, "{figure:?}");
+}
+
+/// r1 gives up the only way to a prefix, r2 takes in another: between the two there must be one.
+#[test]
+fn devices_are_taken_in_an_order_that_is_sound_between_them() {
+    const LONE: &str = "198.18.99.0/24";
+    let mut scene = Scene::seeded();
+    scene.announce("r1-ispa", LONE, &[1234, 64500], &[]);
+    scene.announce("r2-ispc", LONE, &[9012, 64500], &[]);
+    let closed = "ip prefix-list LONE seq 5 permit 198.18.99.0/24\nroute-map ISPC-IN deny 4\n match ip address prefix-list LONE\nexit\nroute-map ISPC-IN deny 10";
+    scene.reconfigure("r2", "route-map ISPC-IN deny 10", closed);
+    let twin = scene.twin();
+    let open = PolicyEdit::DeleteStatement { policy: "ISPC-IN".to_owned(), sequence: 4 };
+    let edits = [scene.enable("r1-ispa", false), DeviceEdits { device: d("r2"), edits: vec![open] }];
+    let intended = prefixes(&[EAST.as_slice(), &[LONE]].concat());
+    let given = twin.what_if(&edits, &intended).unwrap();
+    assert_eq!(given.order, [d("r2"), d("r1")]);
+    assert!(detail(&given, CheckId::ORDER).contains("safe in this order only: r2, then r1"), "{}", detail(&given, CheckId::ORDER));
+    assert!(detail(&given, CheckId::ORDER).contains(LONE), "{}", detail(&given, CheckId::ORDER));
+    // one device has no order
+    assert!(twin.what_if(&edits[..1], &intended).unwrap().order.is_empty());
+}

@@ -1,8 +1,10 @@
 //! Random small networks on real FRR, table by table against ours; networks in several orders of arrival.
 //!
-//! - `twin-diff --seeds N [--from S] [--keep DIR]`: prints what differs and ends with the agreement; with `--keep` a network that differs is
-//!   made smaller, which takes minutes, and kept as a case. Exit status 1 when a row differs that was not told as dependent on the order of
-//!   arrival.
+//! - `twin-diff --seeds N [--from S] [--keep DIR] [--at-once N]`: prints what differs and ends with the agreement and a list of all differences;
+//!   with `--keep` a network that differs is made smaller, which takes minutes, and kept as a case. Exit status 1 when a row differs that was
+//!   not told as dependent on the order of arrival.
+//! - `twin-diff --case CASE… [--record]`: the same with networks in directories; `--record` writes FRR's tables beside them.
+//! - `twin-diff --write SEED CASE`: writes the network of a seed as a case, and runs nothing.
 //! - `twin-diff --order CASE|SEED…`: runs networks (directories, or seeds) in several orders of arrival and prints FRR's tables where they
 //!   differ, or should. Exit status 1 when a row that was told never differed, or one differed that was not told.
 //! - `twin-diff --clean`: ends what runs left behind that were killed.
@@ -41,12 +43,23 @@ fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     }
-    let agrees = if let Some(at) = arguments.iter().position(|a| a == "--order") {
+    let after = |name: &str| arguments.iter().position(|a| a == name).map(|at| &arguments[at + 1..]);
+    let agrees = if let Some([seed, dir]) = after("--write") {
+        let stored = seed
+            .parse()
+            .map_err(|e| format!("{seed}: {e}"))
+            .and_then(|seed| diff::store(&generate::network(seed, &[]), Path::new(dir)).map_err(|e| format!("{dir}: {e}")));
+        stored.inspect_err(|error| println!("{error}")).is_ok()
+    } else if let Some(cases) = after("--case") {
+        let record = cases.iter().any(|a| a == "--record");
+        cases.iter().filter(|a| !a.starts_with("--")).filter(|dir| !one_case(Path::new(dir), record, &stop)).count() == 0
+    } else if let Some(at) = arguments.iter().position(|a| a == "--order") {
         arguments[at + 1..].iter().filter(|network| !in_orders(network, &stop)).count() == 0
     } else {
         let (seeds, from) = (number("--seeds", 20), number("--from", 1));
         let keep = value("--keep").map(PathBuf::from);
-        let total = diff::seeds(&(from..from + seeds).collect::<Vec<_>>(), keep.as_deref(), &stop, |line| println!("{line}"));
+        let how = diff::How { keep: keep.as_deref(), at_once: number("--at-once", diff::AT_ONCE as u64).max(1) as usize };
+        let total = diff::seeds(&(from..from + seeds).collect::<Vec<_>>(), &how, &stop, |line| println!("{line}"));
         println!("{total}");
         total.untold == 0 && total.failed == 0
     };
@@ -55,6 +68,33 @@ fn main() -> ExitCode {
         (_, true) => ExitCode::SUCCESS,
         (_, false) => ExitCode::FAILURE,
     }
+}
+
+fn one_case(dir: &Path, record: bool, stop: &AtomicBool) -> bool {
+    let run = |case: &Case| diff::compared(case, "case", stop).map_err(|e| e.to_string());
+    let compared = match Case::load(dir).map_err(|e| e.to_string()).and_then(|case| run(&case)) {
+        Ok(compared) => compared,
+        Err(error) => {
+            println!("{}: {error}", dir.display());
+            return false;
+        }
+    };
+    for d in &compared.different {
+        let told = if d.told { " (told as dependent on order)" } else { "" };
+        println!("  {} {}: {}{told}", d.router, d.prefix, d.what.join("; "));
+    }
+    let rest = match (&compared.unfinished, compared.rests) {
+        (None, _) => String::new(),
+        (Some(why), true) => format!(", FRR did not come to rest: {why}"),
+        (Some(_), false) => ", at rest on neither side, as told".to_owned(),
+    };
+    println!("{}: {} rows, {} different{rest}", dir.display(), compared.rows, compared.untold());
+    if record && let Err(error) = diff::record(&compared.shown, dir) {
+        println!("{}: {error}", dir.display());
+        return false;
+    }
+    // what we say does not rest has no rows to compare
+    if compared.unfinished.is_some() { !compared.rests } else { compared.untold() == 0 }
 }
 
 fn in_orders(network: &str, stop: &AtomicBool) -> bool {

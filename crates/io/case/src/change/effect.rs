@@ -6,7 +6,7 @@ use crate::beside::Beside;
 use bgp::Prefix;
 use config::RpkiState;
 use preflight::order::{Order, safe_order};
-use preflight::{Check, Context, Difference, Evidence, Facts, Intent, Prediction, Verdict, World};
+use preflight::{Check, Context, Difference, Evidence, Facts, Intent, Prediction, Summary, Verdict, World};
 use routing::{Blueprint, Moved};
 use serde::Serialize;
 use std::collections::BTreeSet;
@@ -55,6 +55,12 @@ impl Effect {
     #[must_use]
     pub fn verdict(&self) -> Verdict {
         self.checks.iter().map(|c| c.verdict).max().unwrap_or(Verdict::Pass)
+    }
+
+    /// Returns the line about it that goes to a log.
+    #[must_use]
+    pub fn summary(&self) -> Summary<'_> {
+        Summary { checks: &self.checks, blast: self.difference.blast, prediction: &self.prediction }
     }
 }
 

@@ -85,4 +85,13 @@ mod tests {
             assert_eq!(config::frr::parse(&amended(&after, &undo)), before, "{lines:?} undone by {undo:?}");
         }
     }
+
+    #[test]
+    fn version_and_profile_outlive_the_way_back() {
+        let text = format!("frr version 8.4.4\nfrr defaults datacenter\n{TEXT}frr version 8.4.4\nfrr defaults datacenter\n");
+        let after = amended(&text, &["router bgp 1", "neighbor 10.0.0.2 shutdown"].map(str::to_owned));
+        let undo = inverse(&text, &after);
+        assert!(!undo.iter().any(|l| l.contains("frr ")), "{undo:?}");
+        assert_eq!(amended(&after, &undo), amended(&text, &[]));
+    }
 }

@@ -131,6 +131,7 @@ pub fn inventory(own_asn: u32, gnmi: Option<GnmiEndpoint>) -> Inventory {
         providers: vec![],
         exits: vec![],
         groups: vec![],
+        ..Inventory::empty("")
     }
 }
 

@@ -60,6 +60,7 @@ pub fn inventory(endpoint: &NetconfEndpoint) -> Inventory {
         providers: Vec::new(),
         exits: Vec::new(),
         groups: Vec::new(),
+        ..Inventory::empty("")
     }
 }
 

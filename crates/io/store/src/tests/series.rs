@@ -72,9 +72,9 @@ fn same(found: &[Bucket], expected: &[Bucket]) -> Result<(), String> {
 fn points_come_back_in_order_within_the_time_asked_for() {
     let mut f = Folder::new();
     let points = [point("a", 3, 3.0), point("a", 1, 1.0), point("b", 2, 2.0), point("a", 2, 2.0), point("a", 9, 9.0)];
-    assert_eq!(f.1.write_points(&points).unwrap(), Written { points: 5, refused: 0 });
+    assert_eq!(f.1.write_points(&points).unwrap(), Written { points: 5, ..Written::default() });
     let refused = [point("a", 2, f64::NAN), point("a", 2, f64::INFINITY), point("a", -1, 1.0)];
-    assert_eq!(f.1.write_points(&refused).unwrap(), Written { points: 0, refused: 3 });
+    assert_eq!(f.1.write_points(&refused).unwrap(), Written { refused: 3, ..Written::default() });
     let read = |limit| f.reader().points("bgp_latency_ms", "exit=a", at(1)..at(9), limit).unwrap();
     assert_eq!(read(10), [point("a", 1, 1.0), point("a", 2, 2.0), point("a", 3, 3.0)]);
     assert_eq!(read(1), [point("a", 1, 1.0)]);
@@ -123,7 +123,7 @@ fn points_older_than_what_is_held_are_refused_and_change_no_bucket() {
     let mut f = Folder::new();
     f.1.write_points(&[point("a", T0, 5.0)]).unwrap();
     f.1.keep(at(T0 + 50 * 3600 * S), &Retention::default(), PLENTY).unwrap();
-    assert_eq!(f.1.write_points(&[point("a", T0 + S, 900.0)]).unwrap(), Written { points: 0, refused: 1 });
+    assert_eq!(f.1.write_points(&[point("a", T0 + S, 900.0)]).unwrap(), Written { refused: 1, ..Written::default() });
     f.1.keep(at(T0 + 51 * 3600 * S), &Retention::default(), PLENTY).unwrap();
     assert_eq!(f.buckets("a", Level::Minute)[0].max, 5.0);
 }

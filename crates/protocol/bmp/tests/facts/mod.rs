@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test says no by panicking")]
 
 use bgp::Segment;
-use bmp::{LabelledNlri, Nlri, Repair, RouteMonitoring};
+use bmp::Repair;
 use serde_json::Value;
 use std::collections::BTreeSet;
 
@@ -156,49 +156,156 @@ pub fn theirs(update: &Value) -> Facts {
     out
 }
 
-pub fn ours(m: &RouteMonitoring, own: u64) -> Facts {
-    let routes = |list: &[Nlri]| list.iter().map(|n| (n.prefix.to_string(), n.path_id.map(u64::from))).collect();
-    let mut out = Facts { announce: routes(&m.announce), withdraw: routes(&m.withdraw), ..Facts::default() };
-    let labelled = |list: &[LabelledNlri]| -> BTreeSet<LabelledRoute> {
-        let one = |l: &LabelledNlri| {
-            let labels = l.labels.iter().map(|n| u64::from(*n)).collect();
-            (l.distinguisher.map(|d| d.to_string()), l.nlri.prefix.to_string(), l.nlri.path_id.map(u64::from), labels)
+/// Reads the object that `decode bmp` prints for a Route Monitoring message; `own` is put back where a repair took it off.
+pub fn ours(object: &Value, own: u64) -> Facts {
+    let all = |field: &str| object[field].as_array().unwrap().clone();
+    let plain = |n: &&Value| ["ipv4_unicast", "ipv6_unicast"].contains(&n["afi_safi"].as_str().unwrap());
+    let text = |v: &Value| v.as_str().map(str::to_owned);
+    let routes = |list: &[Value]| list.iter().filter(plain).map(|n| (text(&n["prefix"]).unwrap(), n["path_id"].as_u64())).collect();
+    // an EVPN route has a type and is compared elsewhere
+    let labelled = |n: &&Value| !plain(n) && n.get("route_type").is_none();
+    let labelled_routes = |list: &[Value]| -> BTreeSet<LabelledRoute> {
+        let one = |n: &Value| {
+            let labels = n["labels"].as_array().into_iter().flatten().filter_map(Value::as_u64).collect();
+            (text(&n["rd"]), text(&n["prefix"]).unwrap(), n["path_id"].as_u64(), labels)
         };
-        list.iter().map(one).collect()
+        list.iter().filter(labelled).map(one).collect()
     };
-    out.labelled_hops = m.labelled.announce.iter().filter_map(|l| Some(l.nlri.next_hop?.to_string())).collect();
-    out.labelled = (labelled(&m.labelled.announce), labelled(&m.labelled.withdraw));
-    out.next_hops = m.announce.iter().filter_map(|n| Some(n.next_hop?.to_string())).collect();
-    if let Some(a) = &m.attributes {
-        let segments = a.as_path.to_string();
-        out.as_path = segments.split(|c: char| !c.is_ascii_digit()).filter_map(|n| n.parse().ok()).collect();
-        if m.repairs.contains(&Repair::FrrOwnAsInFront) {
-            out.as_path.insert(0, own);
-        }
-        let kinds = a.as_path.segments().iter().map(|s| match s {
-            Segment::Sequence(asns) => ("AsSequence".to_owned(), asns.len()),
-            Segment::Set(asns) => ("AsSet".to_owned(), asns.len()),
-            Segment::ConfedSequence(asns) => ("AsConfedSequence".to_owned(), asns.len()),
-            Segment::ConfedSet(asns) => ("AsConfedSet".to_owned(), asns.len()),
-        });
-        out.segments = joined(kinds);
-        if m.repairs.contains(&Repair::FrrOwnAsInFront) {
-            match out.segments.first_mut() {
-                Some(first) if first.0 == "AsSequence" => first.1 += 1,
-                _ => out.segments.insert(0, ("AsSequence".to_owned(), 1)),
-            }
-        }
-        out.origin = Some(serde_json::to_value(a.origin).unwrap().as_str().unwrap().to_owned());
-        let spelled = |e: &String| if e.contains(':') { e.clone() } else { "other".to_owned() };
-        out.ext_communities = m.extra.ext_communities.iter().map(spelled).collect();
-        out.large_communities = a.large_communities.iter().map(ToString::to_string).collect();
-        out.originator = a.originator_id.map(|i| i.to_string());
-        out.cluster_list = a.cluster_list.iter().map(ToString::to_string).collect();
-        out.aggregator = a.aggregator.map(|g| format!("{} {}", g.asn.0, g.id));
-        out.atomic = a.atomic_aggregate;
-        out.aigp = m.extra.aigp;
-        (out.med, out.local_pref) = (a.med.map(u64::from), a.local_pref.map(u64::from));
-        out.communities = a.communities.iter().map(|c| u64::from(c.0)).collect();
+    let (announce, withdraw) = (all("announce"), all("withdraw"));
+    let mut out = Facts {
+        announce: routes(&announce),
+        withdraw: routes(&withdraw),
+        labelled: (labelled_routes(&announce), labelled_routes(&withdraw)),
+        labelled_hops: announce.iter().filter(labelled).filter_map(|n| text(&n["next_hop"])).collect(),
+        next_hops: announce.iter().filter(plain).filter_map(|n| text(&n["next_hop"])).collect(),
+        ..Facts::default()
+    };
+    let a = &object["attributes"];
+    if a.is_null() {
+        return out;
     }
+    let path: bgp::AsPath = a["as_path"].as_str().unwrap().parse().unwrap();
+    let named = |s: &Segment| {
+        let (name, asns) = match s {
+            Segment::Sequence(asns) => ("AsSequence", asns),
+            Segment::Set(asns) => ("AsSet", asns),
+            Segment::ConfedSequence(asns) => ("AsConfedSequence", asns),
+            Segment::ConfedSet(asns) => ("AsConfedSet", asns),
+        };
+        (name.to_owned(), asns.iter().map(|a| u64::from(a.0)).collect::<Vec<u64>>())
+    };
+    let segments: Vec<(String, Vec<u64>)> = path.segments().iter().map(named).collect();
+    out.as_path = segments.iter().flat_map(|(_, asns)| asns.clone()).collect();
+    out.segments = joined(segments.into_iter().map(|(name, asns)| (name, asns.len())));
+    if all("repairs").iter().any(|r| *r == Repair::FrrOwnAsInFront.to_string()) {
+        out.as_path.insert(0, own);
+        match out.segments.first_mut() {
+            Some(first) if first.0 == "AsSequence" => first.1 += 1,
+            _ => out.segments.insert(0, ("AsSequence".to_owned(), 1)),
+        }
+    }
+    let list = |field: &str| -> Vec<String> { a[field].as_array().unwrap().iter().filter_map(&text).collect() };
+    out.origin = text(&a["origin"]);
+    out.ext_communities = list("ext_communities").into_iter().map(|e| if e.contains(':') { e } else { "other".to_owned() }).collect();
+    out.large_communities = list("large_communities").into_iter().collect();
+    out.originator = text(&a["originator_id"]);
+    out.cluster_list = list("cluster_list");
+    out.aggregator = a["aggregator"].as_object().map(|g| format!("{} {}", g["asn"], g["id"].as_str().unwrap()));
+    out.atomic = a["atomic_aggregate"].as_bool().unwrap();
+    out.aigp = a["aigp"].as_u64();
+    (out.med, out.local_pref) = (a["med"].as_u64(), a["local_pref"].as_u64());
+    out.communities = list("communities").iter().map(|c| u64::from(c.parse::<bgp::Community>().unwrap().0)).collect();
     out
+}
+
+/// Names of NOTIFICATIONs, by code (position + 1) and subcode (RFC 4271 §4.5, RFC 4486, RFC 6608, RFC 7313 §5, RFC 9234 §6); the empty name is
+/// a number that they do not give.
+const NOTIFICATIONS: [(&str, &[&str]); 7] = [
+    ("MessageHeaderError", &["Unspecific", "ConnectionNotSynchronized", "BadMessageLength", "BadMessageType"]),
+    (
+        "OpenMessageError",
+        &[
+            "Unspecific",
+            "UnsupportedVersionNumber",
+            "BadPeerAs",
+            "BadBgpIdentifier",
+            "UnsupportedOptionalParameter",
+            "",
+            "UnacceptableHoldTime",
+            "UnsupportedCapability",
+            "",
+            "",
+            "",
+            "RoleMismatch",
+        ],
+    ),
+    (
+        "UpdateMessageError",
+        &[
+            "Unspecific",
+            "MalformedAttributeList",
+            "UnrecognizedWellKnownAttribute",
+            "MissingWellKnownAttribute",
+            "AttributeFlagsError",
+            "AttributeLengthError",
+            "InvalidOriginAttribute",
+            "",
+            "InvalidNextHopAttribute",
+            "OptionalAttributeError",
+            "InvalidNetworkField",
+            "MalformedAsPath",
+        ],
+    ),
+    ("HoldTimerExpiredError", &["Unspecific"]),
+    (
+        "FiniteStateMachineError",
+        &[
+            "Unspecific",
+            "ReceiveUnexpectedMessageInOpenSentState",
+            "ReceiveUnexpectedMessageInOpenConfirmState",
+            "ReceiveUnexpectedMessageInEstablishedState",
+        ],
+    ),
+    (
+        "CeaseError",
+        &[
+            "",
+            "MaximumNumberOfPrefixesReached",
+            "AdministrativeShutdown",
+            "PeerDeConfigured",
+            "AdministrativeReset",
+            "ConnectionRejected",
+            "OtherConfigurationChange",
+            "ConnectionCollisionResolution",
+            "OutOfResources",
+            "HardReset",
+            "BfdDown",
+        ],
+    ),
+    ("RouteRefreshError", &["", "InvalidMessageLength"]),
+];
+
+/// Every code and subcode that they name.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub fn notifications() -> Vec<(u8, u8)> {
+    let of = |(code, (_, names)): (u8, (&str, &'static [&'static str]))| {
+        (0..).zip(names).filter(|(_, name)| !name.is_empty()).map(move |(subcode, _)| (code, subcode))
+    };
+    (1..).zip(NOTIFICATIONS).flat_map(of).collect()
+}
+
+/// Says whether a NOTIFICATION of theirs has the code, the subcode and the data of the object that `decode bmp` prints.
+#[allow(dead_code, reason = "each test file uses its part")]
+pub fn same_notification(theirs: &Value, ours: &Value) -> bool {
+    let inner = |v: &Value| v.as_object().and_then(|o| o.iter().next()).map(|(name, value)| (name.clone(), value.clone()));
+    let Some((code, rest)) = inner(&theirs["Notification"]) else { return false };
+    let Some((subcode, fields)) = inner(&rest) else { return false };
+    let Some((number, names)) = (1_u64..).zip(NOTIFICATIONS).find(|(_, (name, _))| *name == code).map(|(n, (_, names))| (n, names)) else {
+        return false;
+    };
+    // a hold timer's subcode has no names, they give the number
+    let named = fields["sub_code"].as_u64().or_else(|| (0..).zip(names).find(|(_, n)| **n == subcode).map(|(n, _)| n));
+    let hex = |b: &Value| b.as_u64().map(|b| format!("{b:02x}"));
+    let data: Option<String> = fields["value"].as_array().and_then(|bytes| bytes.iter().map(hex).collect());
+    (Some(number), named) == (ours["code"].as_u64(), ours["subcode"].as_u64()) && data.as_deref() == ours["data"].as_str()
 }

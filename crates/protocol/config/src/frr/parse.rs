@@ -1,6 +1,7 @@
 //! Reading `show running-config`.
 
 mod bgp_block;
+mod defaults;
 mod igp;
 mod lists;
 mod peer;
@@ -11,6 +12,7 @@ use crate::{IgpInterface, InterfaceConfig, RouterConfig, StaticRoute, Unmodelled
 use bgp::Prefix;
 use bgp_block::BgpDraft;
 use core::net::IpAddr;
+use defaults::Defaults;
 
 /// Lines kept in [`RouterConfig::unmodelled`]; the rest is counted by the last entry's text. A configuration of a hundred thousand
 /// foreign lines must not fill memory twice.
@@ -19,7 +21,7 @@ const UNMODELLED_MAX: usize = 10_000;
 /// Reads a running configuration. Never fails: what is not understood is listed in [`RouterConfig::unmodelled`] with its line.
 #[must_use]
 pub fn parse(text: &str) -> RouterConfig {
-    let mut reader = Reader { config: RouterConfig::default(), block: Block::Top, bgp: None };
+    let mut reader = Reader { config: RouterConfig::default(), block: Block::Top, bgp: None, defaults: Defaults::default() };
     for (number, raw) in (1..).zip(text.lines()) {
         let line = raw.trim();
         if line.is_empty() || line.starts_with('!') || line.starts_with('#') {
@@ -94,6 +96,7 @@ struct Reader {
     config: RouterConfig,
     block: Block,
     bgp: Option<BgpDraft>,
+    defaults: Defaults,
 }
 
 impl Reader {
@@ -142,6 +145,8 @@ impl Reader {
             // vtysh adds the name of the host it runs on below the router's own
             ["hostname", name] if self.config.hostname.is_empty() => self.config.hostname = (*name).to_owned(),
             ["hostname", _] => return Read::Harmless,
+            ["frr", "version", version, ..] => return self.defaults.version(version),
+            ["frr", "defaults", profile] => return self.defaults.profile(profile),
             ["interface" | "int", name, ..] => {
                 self.config.interfaces.entry((*name).to_owned()).or_default();
                 self.block = Block::Interface((*name).to_owned());
@@ -154,7 +159,8 @@ impl Reader {
             }
             ["router", "bgp", asn] => {
                 let Ok(asn) = asn.parse() else { return Read::Unmodelled };
-                self.bgp.get_or_insert_with(|| BgpDraft::new(asn)).leave_nested();
+                let defaults = &self.defaults;
+                self.bgp.get_or_insert_with(|| BgpDraft::new(asn, defaults)).leave_nested();
                 self.block = Block::Bgp;
             }
             ["route-map", name, result @ ("permit" | "deny"), sequence] => {
@@ -232,7 +238,7 @@ impl Reader {
         let text = words.join(" ").chars().take(400).collect();
         let list = if wider { &mut self.config.wider } else { &mut self.config.unmodelled };
         if list.len() < UNMODELLED_MAX {
-            list.push(Unmodelled { line, text, context, effect: String::new() });
+            list.push(Unmodelled { line, text, context, effect: defaults::effect(words).to_owned() });
         }
     }
 }

@@ -160,6 +160,37 @@ fn a_running_configuration_is_read_as_written() {
     assert_eq!(config.policy.community_sets["EAST"].entries, [(true, east)]);
 }
 
+/// What real 8.4.4 shows of such texts was read by `show running-config` and `show bgp neighbors`.
+#[test]
+fn defaults_follow_from_profile_and_version_and_a_line_of_its_own_wins() {
+    const BLOCK: &str = "router bgp 65001\n neighbor 192.0.2.1 remote-as 65002\n";
+    let said = |text: &str| {
+        let config = parse(text);
+        let bgp = config.bgp.as_ref().unwrap();
+        let hold = bgp.neighbors.values().next().and_then(|n| n.wider.timers_s).map(|(_, hold)| hold);
+        let told = config.unmodelled.iter().map(|u| format!("line {}: {}: {}", u.line, u.text, u.effect())).collect::<Vec<_>>();
+        (bgp.best_path.deterministic_med, bgp.ebgp_requires_policy, bgp.wider.no_import_check, hold, told)
+    };
+    let top = |top: &str, more: &str| said(&format!("{top}{BLOCK}{more}"));
+    let traditional = (false, true, false, None, Vec::new());
+    assert_eq!(top("frr version 8.4.4\nfrr defaults traditional\n", ""), traditional);
+    assert_eq!(top("", ""), traditional);
+    assert_eq!(top("frr version 8.4.4\nfrr defaults datacenter\n", ""), (true, false, false, Some(9), Vec::new()));
+    let own = " no bgp deterministic-med\n bgp ebgp-requires-policy\n no bgp log-neighbor-changes\n no bgp default show-hostname\n timers bgp 60 180\n";
+    assert_eq!(top("frr defaults datacenter\n", own), (false, true, false, Some(180), Vec::new()));
+    assert_eq!(top("frr defaults datacenter\n", " neighbor 192.0.2.1 timers 1 4\n").3, Some(4));
+    // an instance keeps the defaults that it was made with
+    assert_eq!(top("", "frr defaults datacenter\n"), traditional);
+    let told = |line: &str, effect: &str| vec![format!("line 1: {line}: {effect}")];
+    let newer = told("frr version 10.1", "decided as 8.4 does");
+    assert_eq!(top("frr version 10.1\nfrr defaults datacenter\n", ""), (true, false, false, Some(9), newer));
+    let older = told("frr version 7.3.1", "decided as 8.4 does");
+    assert_eq!(top("frr version 7.3.1\n", ""), (false, false, true, None, older.clone()));
+    assert_eq!(top("frr version 7.3.1\n", " bgp network import-check\n bgp ebgp-requires-policy\n"), (false, true, false, None, older));
+    let unknown = told("frr defaults campus", "no profile of 8.4, which takes the defaults of traditional");
+    assert_eq!(top("frr defaults campus\n", ""), (false, true, false, None, unknown));
+}
+
 #[test]
 fn neighbours_take_what_their_group_says() {
     let bgp = parse(RUNNING).bgp.unwrap();

@@ -31,7 +31,7 @@ pub struct BgpConfig {
 }
 
 impl BgpConfig {
-    /// Returns an instance without neighbours, with FRR's defaults.
+    /// Returns an instance without neighbours, with the defaults of FRR 8.4, profile traditional.
     #[must_use]
     pub fn new(asn: Asn) -> Self {
         Self {

@@ -103,6 +103,30 @@ impl Condition {
             Self::Unmodelled(_) => 3,
         }
     }
+
+    /// Says whether FRR, which has this condition in a term and reads `new`, keeps only the latter; of prefix sets, where both are of one
+    /// family.
+    #[must_use]
+    pub fn replaced_by(&self, new: &Self) -> bool {
+        use core::mem::discriminant as kind;
+        let communities =
+            |c: &Self| matches!(c, Self::CommunitySet(_)) || matches!(c, Self::Wider { what: WiderCondition::CommunitySetExact(_), .. });
+        let large = |c: &Self| {
+            let Self::Wider { what, .. } = c else { return false };
+            matches!(what, WiderCondition::LargeCommunitySet(_) | WiderCondition::LargeCommunitySetExact(_))
+        };
+        let peer = |c: &Self| {
+            let Self::Wider { what, .. } = c else { return false };
+            matches!(what, WiderCondition::Peer(_) | WiderCondition::PeerLocal)
+        };
+        // `match ip` and `match ipv6` stand beside each other
+        let six = |line: &str| line.starts_with("match ipv6 ");
+        match (self, new) {
+            (Self::PrefixSet(_), Self::PrefixSet(_)) => true,
+            (Self::Wider { what: a, line: old }, Self::Wider { what: b, line }) if kind(a) == kind(b) => six(old) == six(line),
+            (a, b) => [communities, large, peer].iter().any(|same| same(a) && same(b)),
+        }
+    }
 }
 
 impl RouteAction {

@@ -36,30 +36,31 @@ impl Told {
         self.0.apply(&without_origin(notification));
     }
 
-    /// Compares with what reading `path` gave, all of it (`Extent::Whole`) or its beginning. Numbers that differ are no change: counters
-    /// move between a message and the reading, and few targets tell each of their steps.
+    /// Compares what was told at these paths with what reading them gave, all of it (`Extent::Whole`) or its beginning. Numbers that differ
+    /// are no change: counters move between a message and the reading, and few targets tell each of their steps.
     #[must_use]
-    pub fn compare(&self, path: &Path, read: &[Notification], extent: Extent) -> Answer {
+    pub fn compare(&self, paths: &[Path], read: &[Notification], extent: Extent) -> Answer {
+        let covers = |leaf: &Path| paths.iter().any(|path| path.covers(leaf));
         let mut holds = Tree::new(TOLD_LEAVES_MAX);
         for notification in read {
             holds.apply(&without_origin(notification));
         }
         if holds.is_empty() {
             let mut told = false;
-            self.0.for_each(|_, leaf, _| told |= path.covers(leaf));
+            self.0.for_each(|_, leaf, _| told |= covers(leaf));
             // what it told and took back again is not missed
-            return if told { Answer::Nothing } else { Answer::Same };
+            return if told { Answer::Nothing } else { Answer::Empty };
         }
         let whole = self.0.refused == 0 && holds.refused == 0;
         let mut same = true;
         holds.for_each(|origin, leaf, held| {
             same &= match self.0.get(origin, leaf) {
                 Some(told) => equal(&told.value, &held.value),
-                None => !whole || !path.covers(leaf),
+                None => !whole || !covers(leaf),
             };
         });
         let whole = whole && extent == Extent::Whole;
-        self.0.for_each(|origin, leaf, _| same &= !whole || !path.covers(leaf) || holds.get(origin, leaf).is_some());
+        self.0.for_each(|origin, leaf, _| same &= !whole || !covers(leaf) || holds.get(origin, leaf).is_some());
         if same { Answer::Same } else { Answer::Changed }
     }
 }
@@ -98,15 +99,15 @@ mod tests {
         let leaf = "/interfaces/interface[name=eth0]/state/oper-status";
         let mut told = Told::default();
         told.apply(&notification(leaf, text("UP")));
-        assert_eq!(told.compare(&path, &[notification(leaf, text("m:UP"))], Extent::Whole), Answer::Same);
-        assert_eq!(told.compare(&path, &[notification(leaf, text("DOWN"))], Extent::Whole), Answer::Changed);
-        assert_eq!(told.compare(&path, &[], Extent::Whole), Answer::Nothing);
-        assert_eq!(told.compare(&"/elsewhere".parse().unwrap(), &[], Extent::Whole), Answer::Same, "nothing was told there");
+        assert_eq!(told.compare(core::slice::from_ref(&path), &[notification(leaf, text("m:UP"))], Extent::Whole), Answer::Same);
+        assert_eq!(told.compare(core::slice::from_ref(&path), &[notification(leaf, text("DOWN"))], Extent::Whole), Answer::Changed);
+        assert_eq!(told.compare(core::slice::from_ref(&path), &[], Extent::Whole), Answer::Nothing);
+        assert_eq!(told.compare(&["/elsewhere".parse().unwrap()], &[], Extent::Whole), Answer::Empty, "nothing was told there");
         let other = "/interfaces/interface[name=eth1]/state/oper-status";
         let both = [notification(leaf, text("UP")), notification(other, text("UP"))];
-        assert_eq!(told.compare(&path, &both, Extent::Whole), Answer::Changed, "one that was never told");
+        assert_eq!(told.compare(core::slice::from_ref(&path), &both, Extent::Whole), Answer::Changed, "one that was never told");
         assert_eq!(
-            told.compare(&path, &[notification(other, text("UP"))], Extent::Whole),
+            told.compare(core::slice::from_ref(&path), &[notification(other, text("UP"))], Extent::Whole),
             Answer::Changed,
             "one that is gone and was not deleted"
         );
@@ -122,10 +123,14 @@ mod tests {
             told.apply(&notification(&route(n), text("10.0.0.1")));
         }
         let held = |n, hop: &str| [notification(&route(n), text(hop))];
-        assert_eq!(told.compare(&table, &held(1, "10.0.0.1"), Extent::Beginning), Answer::Same);
-        assert_eq!(told.compare(&table, &held(1, "10.0.0.1"), Extent::Whole), Answer::Changed);
-        assert_eq!(told.compare(&table, &held(1, "10.0.0.2"), Extent::Beginning), Answer::Changed);
-        assert_eq!(told.compare(&table, &held(9, "10.0.0.1"), Extent::Beginning), Answer::Changed, "a route that was never told");
+        assert_eq!(told.compare(core::slice::from_ref(&table), &held(1, "10.0.0.1"), Extent::Beginning), Answer::Same);
+        assert_eq!(told.compare(core::slice::from_ref(&table), &held(1, "10.0.0.1"), Extent::Whole), Answer::Changed);
+        assert_eq!(told.compare(core::slice::from_ref(&table), &held(1, "10.0.0.2"), Extent::Beginning), Answer::Changed);
+        assert_eq!(
+            told.compare(core::slice::from_ref(&table), &held(9, "10.0.0.1"), Extent::Beginning),
+            Answer::Changed,
+            "a route that was never told"
+        );
     }
 
     #[test]
@@ -133,6 +138,6 @@ mod tests {
         let leaf = "/interfaces/interface[name=eth0]/state/counters/in-octets";
         let mut told = Told::default();
         told.apply(&notification(leaf, Value::Uint(7)));
-        assert_eq!(told.compare(&leaf.parse().unwrap(), &[notification(leaf, text("9"))], Extent::Whole), Answer::Same);
+        assert_eq!(told.compare(&[leaf.parse().unwrap()], &[notification(leaf, text("9"))], Extent::Whole), Answer::Same);
     }
 }

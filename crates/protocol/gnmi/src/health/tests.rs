@@ -97,9 +97,25 @@ fn a_dead_on_change_path_is_flagged_within_45_seconds_with_its_reason() {
 }
 
 #[test]
-fn a_path_that_the_target_never_had_is_quiet() {
+fn a_path_that_the_target_never_had_is_absent_until_it_tells_something() {
+    for answer in [Answer::Nothing, Answer::Empty] {
+        let mut h = health(&[CHANGES]);
+        assert_eq!((flagged(&mut h, s(600), |_| Some(answer.clone())), h.rows()[0].state.clone()), (None, State::Absent));
+        let again = h.next_deadline().unwrap();
+        assert_eq!((h.tick(again), again <= s(630)), (vec![0], true), "it is asked again");
+        h.answered(0, Answer::Changed, again);
+        assert!(matches!(h.rows()[0].state, State::Silent { .. }), "there is something now, and it was not told");
+        h.heard(&said("/p0"), again);
+        assert_eq!(h.rows()[0].state, State::Alive);
+    }
+}
+
+#[test]
+fn a_path_that_took_back_all_that_it_told_is_quiet() {
     let mut h = health(&[CHANGES]);
-    assert_eq!((flagged(&mut h, s(600), |_| Some(Answer::Nothing)), h.rows()[0].state.clone()), (None, State::Quiet));
+    h.heard(&said("/p0[k=a]"), s(1));
+    h.heard(&Notification { deletes: vec!["/p0[k=a]".parse().unwrap()], ..Notification::default() }, s(2));
+    assert_eq!((flagged(&mut h, s(600), |_| Some(Answer::Empty)), h.rows()[0].state.clone()), (None, State::Quiet));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Profiles from text, with bounds.
 
-use super::{Encoding, Mode, Profile, ProfileError, Subscription};
+use super::mapping::wildcards;
+use super::{Encoding, Mapped, Mode, Profile, ProfileError, Subscription, Unit};
 use crate::{Path, Repair};
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -12,6 +13,8 @@ const FILE_MAX: usize = 64 << 10;
 const ROWS_MAX: usize = 64;
 /// Ports that are tried one after the other.
 const PORTS_MAX: usize = 8;
+/// Leaves of one subscription with paths of their own: no platform tells more of one path than this picture has places for.
+const MAPPED_MAX: usize = 32;
 /// Interval of a sample, milliseconds.
 const INTERVAL_MS: core::ops::RangeInclusive<u64> = 1000..=3_600_000;
 /// Interval of a sample that stands in for changes, where the profile names none.
@@ -31,6 +34,8 @@ struct File {
     models: Vec<String>,
     #[serde(default)]
     is_default: bool,
+    #[serde(default)]
+    is_by_hand: bool,
     encodings: Vec<Encoding>,
     ports: Vec<u16>,
     #[serde(default)]
@@ -45,6 +50,8 @@ struct File {
     fallback_interval_ms: Option<u64>,
     #[serde(default)]
     repairs: Vec<Repair>,
+    #[serde(default)]
+    without: BTreeMap<String, String>,
     subscription: Vec<Spanned<Row>>,
 }
 
@@ -53,6 +60,7 @@ struct File {
 struct Row {
     set: String,
     path: String,
+    or_path: Option<String>,
     origin: Option<String>,
     mode: Mode,
     #[serde(default)]
@@ -61,11 +69,22 @@ struct Row {
     heartbeat_interval_ms: u64,
     #[serde(default)]
     suppress_redundant: bool,
+    encoding: Option<Encoding>,
     canonical: Option<String>,
     #[serde(default)]
     values: BTreeMap<String, String>,
     #[serde(default)]
     leaves: BTreeMap<String, String>,
+    #[serde(default)]
+    mapped: Vec<MappedRow>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct MappedRow {
+    path: String,
+    canonical: String,
+    unit: Option<Unit>,
 }
 
 impl Profile {
@@ -96,7 +115,22 @@ impl Profile {
             ),
             ("subscription", read.subscription.is_empty() || read.subscription.len() > ROWS_MAX, "wants 1 to 64 rows"),
             ("models", read.models.iter().chain(&read.organisations).any(|m| m.trim().is_empty()), "an empty name would fit every target"),
-            ("models", read.models.is_empty() && read.organisations.is_empty() && !read.is_default, "nothing tells this platform"),
+            (
+                "models",
+                read.models.is_empty() && read.organisations.is_empty() && !read.is_default && !read.is_by_hand,
+                "nothing tells this platform",
+            ),
+            (
+                "is_by_hand",
+                read.is_by_hand && (read.is_default || !read.models.is_empty() || !read.organisations.is_empty()),
+                "is for a profile that nothing else points to",
+            ),
+            (
+                "without",
+                read.without.iter().any(|(set, why)| !Self::SETS.contains(&set.as_str()) || why.trim().is_empty()),
+                "wants names of sets and why each is not asked for",
+            ),
+            ("without", read.subscription.iter().any(|s| read.without.contains_key(&s.get_ref().set)), "names a set that is asked for"),
         ];
         if let Some((field, _, what)) = checks.into_iter().find(|(_, bad, _)| *bad) {
             return Err(wrong(field, what));
@@ -117,6 +151,7 @@ impl Profile {
             organisations: read.organisations,
             models: read.models,
             is_default: read.is_default,
+            is_by_hand: read.is_by_hand,
             encodings: read.encodings,
             ports: read.ports,
             target: read.target,
@@ -125,6 +160,7 @@ impl Profile {
             depth: read.depth,
             fallback_interval_ms: read.fallback_interval_ms.unwrap_or(FALLBACK_INTERVAL_MS),
             repairs: read.repairs,
+            without: read.without,
             subscriptions: read.subscription.into_iter().enumerate().map(row).collect::<Result<_, _>>()?,
         })
     }
@@ -133,11 +169,16 @@ impl Profile {
 fn subscription(row: Row, origin: &str) -> Result<Subscription, (&'static str, String)> {
     let path = |field, text: &str| text.parse::<Path>().map_err(|e| (field, e.to_string()));
     let own = path("path", &row.path)?;
+    let or_path = row.or_path.as_deref().map(|text| path("or_path", text)).transpose()?;
     let canonical = row.canonical.as_deref().map(|text| path("canonical", text)).transpose()?;
+    let leaf =
+        |leaf: &MappedRow| Ok(Mapped { path: path("mapped", &leaf.path)?, canonical: path("mapped", &leaf.canonical)?, unit: leaf.unit });
+    let mapped = row.mapped.iter().map(leaf).collect::<Result<Vec<Mapped>, _>>()?;
     let sampled = row.mode == Mode::Sample;
     let checks = [
         ("set", row.set.trim().is_empty(), "is empty"),
         ("path", own.elems.is_empty(), "the root would ask for everything"),
+        ("or_path", or_path.as_ref().is_some_and(|part| *part == own || !own.covers(part)), "wants a part of the path"),
         ("interval_ms", sampled && !INTERVAL_MS.contains(&row.interval_ms), "a sample wants 1000 to 3600000"),
         ("interval_ms", !sampled && row.interval_ms != 0, "is for samples only"),
         (
@@ -156,6 +197,13 @@ fn subscription(row: Row, origin: &str) -> Result<Subscription, (&'static str, S
             canonical.is_none() && (!row.values.is_empty() || !row.leaves.is_empty()),
             "words are mapped with a canonical path only",
         ),
+        ("mapped", mapped.len() > MAPPED_MAX, "wants at most 32 leaves"),
+        ("mapped", mapped.iter().any(|m| !own.covers(&m.path)), "a leaf is not below the path"),
+        (
+            "mapped",
+            mapped.iter().any(|m| wildcards(&m.canonical) > wildcards(&m.path)),
+            "a canonical path has more wildcards than the native one, nothing would fill them",
+        ),
     ];
     if let Some((field, _, what)) = checks.into_iter().find(|(_, bad, _)| *bad) {
         return Err((field, what.to_owned()));
@@ -164,13 +212,16 @@ fn subscription(row: Row, origin: &str) -> Result<Subscription, (&'static str, S
         set: row.set,
         origin: row.origin.unwrap_or_else(|| origin.to_owned()),
         path: own,
+        or_path,
         mode: row.mode,
         interval_ms: row.interval_ms,
         heartbeat_interval_ms: row.heartbeat_interval_ms,
         suppress_redundant: row.suppress_redundant,
+        encoding: row.encoding,
         canonical,
         values: row.values,
         leaves: row.leaves,
+        mapped,
     })
 }
 
@@ -182,8 +233,4 @@ fn line_of(text: &str, begins: usize, field: &str) -> usize {
     let mut lines = table.lines().enumerate();
     let within = lines.by_ref().take_while(|(i, line)| *i == 0 || !line.trim_start().starts_with('[')).find(|(_, line)| sets(line));
     first + within.map_or(0, |(i, _)| i)
-}
-
-fn wildcards(path: &Path) -> usize {
-    path.elems.iter().flat_map(|e| e.keys.values()).filter(|v| *v == "*").count()
 }

@@ -127,11 +127,11 @@ impl GNmi for Sender {
 /// Watches `targets` of them for `length`.
 pub fn watch(targets: u32, length: Duration) -> Result<Watched, Failure> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    runtime.map_err(|e| Failure::from_error("PH-CLI-018", &e))?.block_on(watched(targets, length))
+    runtime.map_err(|e| Failure::from_error("PH-CLI-071", &e))?.block_on(watched(targets, length))
 }
 
 async fn watched(targets: u32, length: Duration) -> Result<Watched, Failure> {
-    let failed = |e: std::io::Error| Failure::from_error("PH-CLI-018", &e);
+    let failed = |e: std::io::Error| Failure::from_error("PH-CLI-071", &e);
     let sent = Arc::new(AtomicU64::new(0));
     let (stop, stopped) = tokio::sync::watch::channel(false);
     let mut inventory = Inventory::empty("bench");
@@ -150,7 +150,7 @@ async fn watched(targets: u32, length: Duration) -> Result<Watched, Failure> {
     let (tx, mut rx) = mpsc::channel(QUEUE);
     let begun = Instant::now();
     for device in &inventory.devices {
-        let target = Target::new(&inventory, &device.id, None).map_err(|e| Failure::from_error("PH-CLI-018", &e))?;
+        let target = Target::new(&inventory, &device.id, None).map_err(|e| Failure::from_error("PH-CLI-071", &e))?;
         tokio::spawn(dial(target, 7, tx.clone()));
     }
     let (mut synced, mut taken) = (0, 0);
@@ -164,7 +164,7 @@ async fn watched(targets: u32, length: Duration) -> Result<Watched, Failure> {
     };
     while synced < targets {
         let Ok(Some(o)) = tokio::time::timeout(READY_MAX, rx.recv()).await else {
-            return Err(Failure::new("PH-CLI-018", format!("{synced} of {targets} targets were ready after {} s", READY_MAX.as_secs())));
+            return Err(Failure::new("PH-CLI-071", format!("{synced} of {targets} targets were ready after {} s", READY_MAX.as_secs())));
         };
         take(o, &mut synced, &mut taken);
     }

@@ -1,6 +1,6 @@
 //! `router bgp`: read line by line, resolved at the end, because peer groups may come after the neighbours that use them.
 
-use super::{Read, clause, peer::PeerDraft};
+use super::{Read, clause, defaults::Defaults, peer::PeerDraft};
 use crate::{Aggregate, BgpConfig, BgpNetwork, Confederation, Dampening, Neighbor, Redistribution, RouterConfig};
 use bgp::{Asn, Family, Origin, Prefix};
 use core::net::{IpAddr, Ipv4Addr};
@@ -15,6 +15,8 @@ pub(super) struct BgpDraft {
     nested: Option<Nested>,
     /// `bgp shutdown`: no session comes up.
     shut: bool,
+    /// Keepalive and hold time of sessions without their own, where the profile says other ones than FRR's 60 and 180 seconds.
+    timers_s: Option<(u16, u16)>,
 }
 
 enum Nested {
@@ -26,8 +28,10 @@ enum Nested {
 }
 
 impl BgpDraft {
-    pub(super) fn new(asn: u32) -> Self {
-        Self { bgp: BgpConfig::new(Asn(asn)), default_v4: true, peers: BTreeMap::new(), nested: None, shut: false }
+    /// Starts from the defaults that hold.
+    pub(super) fn new(asn: u32, defaults: &Defaults) -> Self {
+        let (bgp, timers_s) = (defaults.instance(asn), defaults.timers_s());
+        Self { bgp, default_v4: true, peers: BTreeMap::new(), nested: None, shut: false, timers_s }
     }
 
     pub(super) const fn in_nested(&self) -> bool {
@@ -90,20 +94,30 @@ impl BgpDraft {
             },
             ["bgp", "always-compare-med"] => bgp.best_path.always_compare_med = true,
             ["bgp", "deterministic-med"] => bgp.best_path.deterministic_med = true,
+            ["no", "bgp", "deterministic-med"] => bgp.best_path.deterministic_med = false,
             ["bgp", "bestpath", "as-path", "ignore"] => bgp.best_path.as_path_ignore = true,
             ["bgp", "bestpath", "as-path", "multipath-relax", ..] => bgp.best_path.multipath_relax = true,
             ["bgp", "bestpath", "compare-routerid"] => bgp.best_path.compare_router_id = true,
             ["bgp", "bestpath", "med", "missing-as-worst"] => bgp.best_path.med_missing_as_worst = true,
+            ["timers", "bgp", keepalive, hold, ..] => {
+                self.timers_s = self.timers_s.and_then(|profile| keepalive.parse().ok().zip(hold.parse().ok()).or(Some(profile)));
+                return Read::Harmless;
+            }
             ["bgp", "log-neighbor-changes" | "graceful-restart" | "graceful-restart-disable" | "update-delay", ..]
             | ["bgp", "conditional-advertisement" | "fast-external-failover" | "lu-addr" | "default-originate", ..]
             | ["no", "bgp", "suppress-duplicates" | "hard-administrative-reset" | "graceful-restart" | "fast-external-failover", ..]
-            | ["bgp", "network", "import-check"]
+            | ["no", "bgp", "log-neighbor-changes"]
+            | ["no", "bgp", "default", "show-hostname" | "show-nexthop-hostname"]
             | ["bgp", "suppress-fib-pending" | "fast-convergence" | "minimum-holdtime" | "session-dscp" | "send-extra-data", ..]
             | ["bgp", "long-lived-graceful-restart" | "route-map", ..]
             | ["bgp", "default", "subgroup-pkt-queue-max" | "show-hostname" | "show-nexthop-hostname", ..]
             // shares of load, no choice
             | ["bgp", "bestpath", "bandwidth", ..]
             | ["timers" | "bmp" | "coalesce-time" | "read-quanta" | "write-quanta", ..] => return Read::Harmless,
+            ["bgp", "network", "import-check"] => {
+                bgp.wider.no_import_check = false;
+                return Read::Harmless;
+            }
             ["no", "bgp", "network", "import-check"] => bgp.wider.no_import_check = true,
             ["neighbor", peer, rest @ ..] => return self.neighbor_line(peer, rest, true),
             ["no", "neighbor", peer, rest @ ..] => return self.neighbor_line(peer, rest, false),
@@ -279,6 +293,7 @@ impl BgpDraft {
             let group = peer.group.as_ref().and_then(|g| self.peers.get(g));
             let Some(mut neighbor) = peer.finish(own, group, self.default_v4) else { continue };
             neighbor.shutdown |= self.shut;
+            neighbor.wider.timers_s = neighbor.wider.timers_s.or(self.timers_s);
             match name.parse::<IpAddr>() {
                 Ok(address) => drop(self.bgp.neighbors.insert(address, neighbor)),
                 Err(_) if peer.on_interface => {

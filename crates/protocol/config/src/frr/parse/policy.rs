@@ -105,6 +105,13 @@ pub(super) fn term_line(policy: &mut RoutingPolicy, name: &str, sequence: u32, w
                 Condition::Wider { .. } => Read::Wider,
                 _ => Read::Taken,
             };
+            // a term holds one condition of a kind: typed twice, the later holds (FRR 8.4, `route_map_add_match`)
+            let family = |name: &String| policy.prefix_sets.get(name).map(|s| s.family);
+            let other = |old: &Condition| match (old, &condition) {
+                (Condition::PrefixSet(a), Condition::PrefixSet(b)) => family(a).zip(family(b)).is_some_and(|(a, b)| a != b),
+                _ => false,
+            };
+            term.conditions.retain(|old| other(old) || !old.replaced_by(&condition));
             term.conditions.push(condition);
             read
         }
