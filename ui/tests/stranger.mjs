@@ -141,6 +141,22 @@ const parts = {
     await browser.until("honest words", 10_000, async () => !(await browser.text()).includes("<img src=x"));
   },
 
+  // answers of a busy engine come late, and overtake each other: nothing is shown twice, nothing stands still
+  async late() {
+    await go("t");
+    await browser.tamper("window.turn = (window.turn ?? 0) + 1; return new Promise((done) => setTimeout(() => done(value), (window.turn % 4) * 900));");
+    await strike("degrade", { provider: "isp-a", delay: "40" });
+    const found = await browser.until("a finding", 90_000, async () => (await status()).findings[0]);
+    await browser.until("it on the timeline", 20_000, async () => (await browser.text(".time")).includes(found.id));
+    await sleep(6000);
+    await browser.honest();
+    await browser.rpc("lab_restore");
+    await browser.until("its end", 120_000, async () => (await status()).findings.length === 0);
+    await says("its end on the timeline", 10_000, new RegExp(`${found.id} is over`), ".time");
+    const newest = (await browser.rpc("timeline", 0)).filter((e) => e.severity > 0 || !["feed", "twin"].includes(e.kind)).at(-1);
+    await browser.until("the newest entry", 10_000, async () => (await browser.text(".time")).includes(newest.text.split("\n")[0]));
+  },
+
   async reject() {
     const id = await card("isp-a");
     await browser.keys("r");

@@ -81,7 +81,7 @@ export class Browser {
     return answer.value;
   }
 
-  /** Lets `script`, the body of a function of `command` and `value`, change what the page hears from its engine, until `honest`. */
+  /** Lets `script`, the body of a function of `command` and `value` (it may give a promise), change what the page hears from its engine, until `honest`. */
   tamper(script) {
     return this.run(
       `const change = (command, value) => { ${script} };
@@ -92,7 +92,7 @@ export class Browser {
          // the desktop's door is a scheme of its own; the command stands in the body
          const command = url.startsWith("ipc:") ? (() => { try { return JSON.parse(how.body).command; } catch { return undefined; } })() : url.split("/rpc/")[1];
          if (!command || !response.ok) return response;
-         return new Response(JSON.stringify(change(command, await response.json())), { status: response.status, headers: response.headers });
+         return new Response(JSON.stringify(await change(command, await response.json())), { status: response.status, headers: response.headers });
        };`,
     );
   }

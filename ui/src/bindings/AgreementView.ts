@@ -15,4 +15,8 @@ compared: number,
 /**
  * The first differences.
  */
-differences: Array<string>, };
+differences: Array<string>, 
+/**
+ * No feed of the router lives: the comparison is with what it told until then.
+ */
+as_of: string | null, };

@@ -53,9 +53,13 @@ admin_down: boolean,
  */
 since: string, 
 /**
- * Seconds in this state.
+ * Seconds in this state, until now or until `as_of`.
  */
 uptime_s: number, 
+/**
+ * Every feed that tells of sessions is lost: what is said here is as of then.
+ */
+as_of: string | null, 
 /**
  * Families that both sides offered; from BMP.
  */

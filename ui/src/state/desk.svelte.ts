@@ -76,6 +76,9 @@ class Desk {
     (pending) => (this.pending = pending),
   );
   #known = new Set<string>();
+  /** Looks begun, and the latest whose answer is shown. */
+  #looks = 0;
+  #shown = 0;
   #first = true;
 
   readonly waiting = $derived(this.proposals.filter((p) => p.status === "waiting"));
@@ -117,8 +120,10 @@ class Desk {
     };
   }
 
+  /** Asks what is new. Looks may overlap, when the engine is slow or something was just decided: an answer that a later one overtook is dropped. */
   async poll(): Promise<void> {
     const last = this.timeline.at(-1)?.id ?? 0;
+    const look = ++this.#looks;
     try {
       const [status, since, proposals, lab, replay] = await Promise.all([
         call<StatusView>("status"),
@@ -129,7 +134,11 @@ class Desk {
       ]);
       // another engine, or a replay that began again: what was told before is void
       const other = this.status !== undefined && this.status.epoch !== status.epoch;
-      const news = other ? await call<TimelineEntry[]>("timeline", 0) : since;
+      const told = other ? await call<TimelineEntry[]>("timeline", 0) : since;
+      if (look < this.#shown) {
+        return;
+      }
+      this.#shown = look;
       if (other) {
         this.timeline = [];
         this.#known.clear();
@@ -137,6 +146,9 @@ class Desk {
       }
       this.status = status;
       this.replay = replay;
+      // an earlier look may have brought some of it; a list with one entry twice is not drawn
+      const newest = this.timeline.at(-1)?.id ?? 0;
+      const news = told.filter((e) => e.id > newest);
       if (news.length > 0) {
         this.timeline = [...this.timeline, ...news].slice(-TIMELINE_MAX);
       }
@@ -147,6 +159,10 @@ class Desk {
       this.tick += 1;
       this.starting = false;
     } catch (error) {
+      if (look < this.#shown) {
+        return;
+      }
+      this.#shown = look;
       const why = asApiError(error);
       this.starting = why.code === STARTING;
       this.error = this.starting ? undefined : why;

@@ -409,7 +409,7 @@ fn drift(row: &pilot::AgreementRow) -> Vec<String> {
     if row.drift.is_empty() { row.differences.clone() } else { row.drift.iter().map(ToString::to_string).collect() }
 }
 
-fn status(s: &PilotState) -> StatusView {
+pub(crate) fn status(s: &PilotState) -> StatusView {
     let devices = s.network.inventory.devices.iter().filter_map(|spec| {
         let d = s.network.devices.get(&spec.id)?;
         let up = d.sessions.values().filter(|x| x.state == SessionState::Established).count();
@@ -424,7 +424,12 @@ fn status(s: &PilotState) -> StatusView {
             configured: d.config.is_some(),
             sessions: (count(up), count(d.sessions.len())),
             health: health_of(s, &spec.id).map(|h| h.score.get()),
-            agreement: s.agreement.get(&spec.id).map(|a| AgreementView { equal: a.equal, compared: a.compared, differences: drift(a) }),
+            agreement: s.agreement.get(&spec.id).map(|a| AgreementView {
+                equal: a.equal,
+                compared: a.compared,
+                differences: drift(a),
+                as_of: crate::peers::as_of(d, s.now).map(|t| t.to_string()),
+            }),
             repairs: d.repairs.iter().map(|(n, r)| (n.clone(), r.count)).collect(),
             malformed: d.malformed,
             churn: s.network.churn(&spec.id, s.now).map(Into::into),

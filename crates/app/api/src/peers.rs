@@ -3,7 +3,7 @@
 use crate::churn::ChurnView;
 use crate::view::ApiError;
 use bgp::Family;
-use network::{BmpPeer, Device, Session, SessionState};
+use network::{BmpPeer, Device, Freshness, Session, SessionState};
 use pilot::PilotState;
 use rib::{PeerKey, TableState, TableSummary};
 use serde::{Deserialize, Serialize};
@@ -36,9 +36,12 @@ pub struct PeerView {
     pub admin_down: bool,
     /// Since when the state is this, by our clock.
     pub since: String,
-    /// Seconds in this state.
+    /// Seconds in this state, until now or until `as_of`.
     #[ts(type = "number")]
     pub uptime_s: u64,
+    /// Every feed that tells of sessions is lost: what is said here is as of then.
+    #[serde(default)]
+    pub as_of: Option<String>,
     /// Families that both sides offered; from BMP.
     pub families: Vec<String>,
     /// The hold time agreed on, seconds; from BMP.
@@ -128,6 +131,20 @@ pub struct PeerPrefixes {
     pub max_prefix: Option<u32>,
 }
 
+/// When a router was last heard, where it was heard and no feed of it lives.
+pub(crate) fn as_of(device: &Device, now: units::Timestamp) -> Option<units::Timestamp> {
+    let feeds = [(device.bmp, device.bmp_is_stale(now)), (device.gnmi, device.gnmi_is_stale(now))];
+    if feeds.iter().any(|(_, stale)| !stale) {
+        return None;
+    }
+    let heard = feeds.into_iter().filter_map(|(feed, _)| match feed {
+        Freshness::Unknown => None,
+        Freshness::Initial { last, .. } | Freshness::Synced { last } => Some(last),
+        Freshness::Stale { since } => Some(since),
+    });
+    heard.max()
+}
+
 /// Lists the sessions of a router: those of its global instance by address, then what BMP told of other instances and of Loc-RIBs.
 ///
 /// # Errors
@@ -139,6 +156,8 @@ pub fn peers(s: &PilotState, device: &str) -> Result<Vec<PeerView>, ApiError> {
     let inventory = &s.network.inventory;
     let configured = d.config.as_ref().and_then(|c| c.model.bgp.as_ref());
     let mut told = Told::of(s, &id, d);
+    let lost = as_of(d, s.now);
+    let told_at = lost.unwrap_or(s.now);
     let mut rows: Vec<PeerView> = Vec::new();
     let global = |address: &core::net::IpAddr, session: &Session, told: &mut Told<'_>| {
         let opened = session.opened.as_ref();
@@ -175,7 +194,8 @@ pub fn peers(s: &PilotState, device: &str) -> Result<Vec<PeerView>, ApiError> {
             state: state(session.state).to_owned(),
             admin_down: session.admin_down,
             since: session.since.to_string(),
-            uptime_s: s.now.since(session.since).as_secs(),
+            uptime_s: told_at.since(session.since).as_secs(),
+            as_of: lost.map(|t| t.to_string()),
             families: opened.map(|o| o.families.iter().map(ToString::to_string).collect()).unwrap_or_default(),
             hold_time_s: opened.map(|o| o.hold_time_s),
             prefixes: prefixes.collect(),
@@ -210,7 +230,8 @@ pub fn peers(s: &PilotState, device: &str) -> Result<Vec<PeerView>, ApiError> {
             state: state(session.map_or(SessionState::Idle, |s| s.state)).to_owned(),
             admin_down: false,
             since: session.map_or(units::Timestamp::EPOCH, |s| s.since).to_string(),
-            uptime_s: session.map_or(0, |p| s.now.since(p.since).as_secs()),
+            uptime_s: session.map_or(0, |p| told_at.since(p.since).as_secs()),
+            as_of: lost.map(|t| t.to_string()),
             families: opened.map(|o| o.families.iter().map(ToString::to_string).collect()).unwrap_or_default(),
             hold_time_s: opened.map(|o| o.hold_time_s),
             prefixes: Vec::new(),
@@ -408,6 +429,46 @@ mod tests {
         let other = of("0:7");
         assert_eq!((other.instance.as_deref(), other.state.as_str(), other.tables[0].paths), (Some("red"), "established", 1));
         assert_eq!(other.peer_up_information, [("vrf_table_name".to_owned(), "red".to_owned())]);
+    }
+
+    /// Minutes after every feed died nothing is known of a session: its seconds end with what was told, and that is said.
+    #[test]
+    fn a_router_that_nobody_hears_is_shown_as_of_when_it_was_heard() {
+        let mut state = Recorded::seed().state;
+        let before = peers(&state, "r1").unwrap();
+        assert!(before.iter().all(|p| p.as_of.is_none()), "{before:?}");
+        let died = state.now;
+        let lost = BmpEvent::Closed { reason: "the cable".to_owned() };
+        state.network.observe(&Observation::Bmp { device: "r1".into(), event: lost }, died);
+        let gone = network::GnmiEvent::Closed { reason: "the cable".to_owned() };
+        state.network.observe(&Observation::Gnmi { device: "r1".into(), event: gone }, died);
+        state.now = died.plus(core::time::Duration::from_secs(300));
+        let after = peers(&state, "r1").unwrap();
+        for (was, is) in before.iter().zip(&after) {
+            assert_eq!(is.as_of.as_deref(), Some(died.to_string().as_str()), "{is:?}");
+            assert_eq!(is.uptime_s, was.uptime_s, "{is:?}");
+        }
+        // what is not lost but silent for too long is no more known
+        let mut silent = Recorded::seed().state;
+        silent.network.devices.get_mut(&"r1".into()).unwrap().bmp_session.statistics_every = Some(core::time::Duration::from_secs(10));
+        let fresh = |s: &PilotState| peers(s, "r1").unwrap().iter().flat_map(|p| p.tables.clone()).filter(|t| t.state == "synced").count();
+        let heard = |s: &PilotState| crate::intake::intake(s).routers_heard;
+        let (tables, routers) = (fresh(&silent), heard(&silent));
+        let told = |s: &PilotState| {
+            let all = crate::RoutesArguments { device: "r1".to_owned(), view: None, peer: None, prefix: None, limit: Some(1) };
+            crate::routes::routes(&s.network, s.now, &all).unwrap().routes
+        };
+        assert!(told(&silent).iter().all(|r| r["mark"] != "stale"), "{:?}", told(&silent));
+        silent.now = died.plus(core::time::Duration::from_secs(300));
+        assert!(told(&silent).iter().all(|r| r["mark"] == "stale"), "{:?}", told(&silent));
+        // the other two count their statistics as well, and are as silent
+        assert!(tables > 0 && routers == 3, "{tables} {routers}");
+        assert_eq!((fresh(&silent), heard(&silent)), (0, 0));
+        let view = crate::call::status(&state);
+        let r1 = view.devices.iter().find(|d| d.id == "r1").unwrap();
+        if let Some(agreement) = &r1.agreement {
+            assert!(agreement.as_of.is_some() && view.to_string().contains(" as of "), "{view}");
+        }
     }
 
     #[test]

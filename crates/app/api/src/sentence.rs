@@ -107,6 +107,18 @@ mod tests {
     use units::Timestamp;
 
     #[test]
+    fn what_is_only_odd_is_noted_and_not_called_corrected() {
+        let said = |repair: &str| {
+            let what = Happening::Repaired { device: "r1".into(), repair: repair.to_owned() };
+            sentence(&Event { seq: 1, at: Timestamp::EPOCH, what })
+        };
+        for note in ["peer_down_repeated", "routes_without_peer_up", "ipv6_flag_missing", "unknown_statistic_65531"] {
+            assert!(said(note).contains("noted") && !said(note).contains("corrected"), "{}", said(note));
+        }
+        assert!(said("frr_own_as_in_front").contains("corrected"), "{}", said("frr_own_as_in_front"));
+    }
+
+    #[test]
     fn what_a_device_says_is_quoted_and_steers_nothing() {
         let mut network = network::Network::new(network::Inventory::empty("x"));
         network.devices.insert("r1".into(), network::Device::default());

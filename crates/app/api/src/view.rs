@@ -150,6 +150,9 @@ pub struct AgreementView {
     pub compared: u64,
     /// The first differences.
     pub differences: Vec<String>,
+    /// No feed of the router lives: the comparison is with what it told until then.
+    #[serde(default)]
+    pub as_of: Option<String>,
 }
 
 /// One open finding.
@@ -416,7 +419,13 @@ impl fmt::Display for StatusView {
         writeln!(f, "{:5} {:17} {:8} {:8} {:9} {:7} {:12}", "id", "host", "bmp", "gnmi", "sessions", "health", "twin agrees")?;
         for d in &self.devices {
             let health = d.health.map_or_else(|| "unknown".to_owned(), |h| format!("{h:.2}"));
-            let twin = d.agreement.as_ref().map_or_else(|| "unknown".to_owned(), |a| format!("{} of {}", a.equal, a.compared));
+            let twin = d.agreement.as_ref().map_or_else(
+                || "unknown".to_owned(),
+                |a| {
+                    let old = a.as_of.as_ref().map_or_else(String::new, |t| format!(" as of {t}"));
+                    format!("{} of {}{old}", a.equal, a.compared)
+                },
+            );
             let sessions = format!("{}/{}", d.sessions.0, d.sessions.1);
             writeln!(f, "{:5} {:17} {:8} {:8} {sessions:9} {health:7} {twin:12}", d.id, d.hostname, d.bmp, d.gnmi)?;
             if !d.subscriptions.is_empty() {

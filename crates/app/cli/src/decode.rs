@@ -34,9 +34,9 @@ pub struct Arguments {
     /// notes: they say what was odd, nothing is corrected.
     #[arg(long, value_name = "NAME")]
     repair_off: Vec<bmp::Repair>,
-    /// How MRT is printed.
-    #[arg(long = "format", value_enum, value_name = "TEXT", default_value = "json")]
-    text: Text,
+    /// How MRT is printed; without it as JSON.
+    #[arg(long = "format", value_enum, value_name = "TEXT")]
+    text: Option<Text>,
 }
 
 /// How MRT is printed.
@@ -61,9 +61,15 @@ enum Format {
     Gnmi,
 }
 
-/// Opens a file, compressed or not; `-` is standard input.
+/// Opens a file, compressed or not; `-` is standard input. One that holds nothing cannot be read.
 fn input(path: &std::path::Path) -> Result<Box<dyn Read>, Failure> {
-    archive::open::open(path).map_err(|e| Failure::from_error("PH-CLI-020", &e))
+    let mut input = archive::open::open(path).map_err(|e| Failure::from_error("PH-CLI-020", &e))?;
+    let mut first = Vec::new();
+    let fail = |e: std::io::Error| Failure::new("PH-CLI-020", format!("cannot read {}: {e}", path.display()));
+    if input.by_ref().take(1).read_to_end(&mut first).map_err(fail)? == 0 {
+        return Err(Failure::new("PH-CLI-083", format!("{} is empty", path.display())));
+    }
+    Ok(Box::new(std::io::Cursor::new(first).chain(input)))
 }
 
 /// Output cannot be written. A reader that has seen enough ends the program as it does everywhere.
@@ -132,11 +138,18 @@ fn pieces_of(mut input: impl Read, path: &std::path::Path, mut each: impl FnMut(
 
 /// Runs `decode`.
 pub fn decode(_: &Context, arguments: &Arguments) -> Ended {
+    let format = arguments.format;
+    if arguments.text.is_some() && !matches!(format, Format::Mrt) {
+        return Err(Failure::new("PH-CLI-082", "--format says how MRT is printed; the other inputs are printed as JSON"));
+    }
+    if (arguments.own_as.is_some() || !arguments.repair_off.is_empty()) && !matches!(format, Format::Bmp | Format::Pcap) {
+        return Err(Failure::new("PH-CLI-082", "--own-as and --repair-off say how BMP is read; there is none in this input"));
+    }
     let mut out = BufWriter::new(std::io::stdout().lock());
     let codec = Codec::new(arguments.own_as.map(bgp::Asn)).with_repairs(bmp::Switched::off(arguments.repair_off.iter().copied()));
-    let bad = over(&arguments.files, |file| match arguments.format {
+    let bad = over(&arguments.files, |file| match format {
         Format::Bmp => print_bmp(file, &codec, &mut out),
-        Format::Mrt => mrt::print(file, arguments.text, &mut out),
+        Format::Mrt => mrt::print(file, arguments.text.unwrap_or(Text::Json), &mut out),
         Format::Pcap => pcap::print(file, &codec, &mut out),
         Format::Gnmi => gnmi::print(file, &mut out),
     })?;

@@ -81,7 +81,7 @@ pub struct EventsArguments {
     after_help = "Example: pilotctl serve --inventory site.json --bmp 127.0.0.1:17442\nOwn gNMI profiles: TOML files in gnmi-profiles of the data folder."
 )]
 pub struct ServeArguments {
-    /// Inventory (JSON): devices, providers, exits, target groups.
+    /// Inventory (JSON): devices, providers, exits, target groups; docs/inventory.md has every field.
     #[arg(long, value_name = "FILE")]
     inventory: Option<PathBuf>,
     /// Take the inventory and secrets of a running lab.
@@ -268,7 +268,9 @@ fn built_window() -> Option<PathBuf> {
 /// Runs `serve --replay` until Ctrl-C. Its socket is not the live engine's: both may run on one data folder.
 fn play(data: &Path, capture: &Path, listen: Option<SocketAddr>, ui: Option<PathBuf>) -> Ended {
     let folder = data.join("replay");
-    std::fs::create_dir_all(&folder).map_err(|e| Failure::from_error("PH-RUN-001", &e))?;
+    // as the live engine's: the token of its API lies there
+    let made = std::os::unix::fs::DirBuilderExt::mode(std::fs::DirBuilder::new().recursive(true), 0o700).create(&folder);
+    made.map_err(|e| Failure::from_error("PH-RUN-001", &e))?;
     blocking(async move {
         let api = Api::replaying(capture).await.map_err(|e| Failure::from_error("", &e))?.with_captures(data.join("captures"));
         let listen = listen.map(|address| server::Listen { address, ui: ui.or_else(built_window) });

@@ -285,10 +285,20 @@ fn labs(data: &Path) -> PathBuf {
 }
 
 fn find(data: &Path, id: Option<&str>) -> Result<PathBuf, Failure> {
-    if let Some(id) = id {
-        return Ok(labs(data).join(id));
-    }
     let all = netns::list(&labs(data)).map_err(|e| Failure::from_error("PH-LAB-004", &e))?;
+    if let Some(id) = id {
+        let dir = labs(data).join(id);
+        if dir.is_dir() {
+            return Ok(dir);
+        }
+        let names: Vec<String> = all.iter().filter_map(|(dir, _)| Some(dir.file_name()?.to_string_lossy().into_owned())).collect();
+        let there = if names.is_empty() {
+            "none is there; boot one with `pilotctl lab up`".to_owned()
+        } else {
+            format!("there are: {}", names.join(", "))
+        };
+        return Err(Failure::new("PH-LAB-005", format!("there is no lab {id:?} in {}; {there}", data.display())));
+    }
     match &all[..] {
         [(dir, _)] => Ok(dir.clone()),
         [] => Err(Failure::new("PH-LAB-005", "there is no lab; boot one with `pilotctl lab up`")),

@@ -28,6 +28,9 @@ pub fn print(context: &Context, client: &Client, device: &str) -> Ended {
     if let Some(churn) = status.devices.iter().find(|d| d.id == device).and_then(|d| d.churn.as_ref()) {
         println!("paths new, changed and withdrawn, all peers: {churn}");
     }
+    if let Some(as_of) = rows.iter().find_map(|p| p.as_of.as_ref()) {
+        println!("no feed of {device} lives: all of this is as of {as_of}");
+    }
     println!("{:26} {:>10} {:13} {:>9} {:>5}  {:34} role", "neighbour", "AS", "state", "for s", "flaps", "received/sent (limit)");
     for p in rows {
         let asn = p.peer_asn.map_or_else(|| "-".to_owned(), |a| a.to_string());

@@ -86,15 +86,18 @@ enum CaptureVerb {
     Export {
         /// The capture.
         file: PathBuf,
-        /// Form: every input as one JSON object a line, or the BMP stream of one router as it came.
+        /// Form: every input as one JSON object a line, or of one router its BMP stream as it came, or what its peers sent it as MRT.
         #[arg(long = "as", value_enum, default_value = "json-lines")]
         form: Form,
-        /// The router whose BMP stream is wanted.
-        #[arg(long, value_name = "DEVICE", required_if_eq("form", "bmp"))]
+        /// The router whose BMP stream is wanted, with --as bmp and --as mrt.
+        #[arg(long, value_name = "DEVICE", required_if_eq_any([("form", "bmp"), ("form", "mrt")]))]
         device: Option<String>,
+        /// The view that is written, with --as mrt: MRT cannot tell them apart. Without it adj_rib_in_pre.
+        #[arg(long, value_parser = crate::tables::view_of)]
+        view: Option<bmp::View>,
     },
     /// Writes a copy without descriptions and without what routers say of themselves, to send to somebody else; a router that goes by its own
-    /// name goes by a number there.
+    /// name goes by a number there. Names of providers and of operators stay: what was decided is told in them.
     Redact {
         /// The capture.
         file: PathBuf,
@@ -110,6 +113,8 @@ enum Form {
     JsonLines,
     /// BMP messages (RFC 7854), one after the other; sessions follow each other without a mark.
     Bmp,
+    /// BGP messages and state changes (RFC 6396 §4.4), as route collectors write them: the global instance, one view.
+    Mrt,
 }
 
 /// Runs `capture`.
@@ -138,21 +143,14 @@ pub fn capture(context: &Context, arguments: &CaptureArguments) -> Ended {
             }
             Ok(Outcome::Done)
         }
-        CaptureVerb::Verify { file } => match capture::verify(file) {
-            Ok(info) if info.lost_tail_bytes > 0 => {
-                println!("intact up to {} inputs, digest {}; {}", info.records, info.digest, capture::cut_short(info.lost_tail_bytes));
-                Ok(Outcome::Partly)
-            }
-            Ok(info) => {
-                println!("intact: {} inputs, digest {}; {}", info.records, info.digest, ended(&info));
-                Ok(Outcome::Done)
-            }
-            Err(error @ capture::CaptureError::Damaged { .. }) => {
-                println!("{error}");
-                Ok(Outcome::No)
-            }
-            Err(error) => Err(unusable(error)),
-        },
+        CaptureVerb::Verify { file } => verify(context, file),
+        CaptureVerb::Export { form, view: Some(_), .. } if *form != Form::Mrt => {
+            Err(Failure::new("PH-CLI-082", "--view says what --as mrt writes; the other forms hold every view"))
+        }
+        CaptureVerb::Export { form: Form::JsonLines, device: Some(_), .. } => Err(Failure::new(
+            "PH-CLI-082",
+            "--device goes with --as bmp and --as mrt; as JSON the inputs of all are told, each with its device",
+        )),
         CaptureVerb::Export { file, form: Form::JsonLines, .. } => {
             let mut reader = capture::Reader::<serde_json::Value>::open(file).map_err(unusable)?;
             for entry in reader.by_ref() {
@@ -161,9 +159,40 @@ pub fn capture(context: &Context, arguments: &CaptureArguments) -> Ended {
             }
             Ok(whole(reader.lost_tail()))
         }
-        CaptureVerb::Export { file, device, .. } => export_bmp(file, device.as_deref().unwrap_or_default()),
-        CaptureVerb::Redact { file, copy } => redact(file, copy),
+        CaptureVerb::Export { file, form, device, view } => {
+            let writer = (*form == Form::Mrt).then(|| archive::mrt::Writer::new(view.unwrap_or(bmp::View::AdjRibInPre)));
+            export_router(file, device.as_deref().unwrap_or_default(), writer)
+        }
+        CaptureVerb::Redact { file, copy } => redact(context, file, copy),
     }
+}
+
+/// Reads a capture to its end and says whether it is whole.
+fn verify(context: &Context, file: &Path) -> Ended {
+    let (text, told, outcome) = match capture::verify(file) {
+        Ok(info) => {
+            let cut = info.lost_tail_bytes > 0;
+            let (verdict, end) =
+                if cut { ("cut_short", capture::cut_short(info.lost_tail_bytes)) } else { ("intact", ended(&info).to_owned()) };
+            let what = if cut { "intact up to" } else { "intact:" };
+            let text = format!("{what} {} inputs, digest {}; {end}", info.records, info.digest);
+            let told = serde_json::json!({"verdict": verdict, "inputs": info.records, "digest": info.digest,
+                "lost_tail_bytes": info.lost_tail_bytes, "finished": info.finished});
+            (text, told, if cut { Outcome::Partly } else { Outcome::Done })
+        }
+        Err(error @ capture::CaptureError::Damaged { .. }) => {
+            let text = error.to_string();
+            let told = serde_json::json!({"verdict": "damaged", "error": text});
+            (text, told, Outcome::No)
+        }
+        Err(error) => return Err(Failure::from_error("", &error)),
+    };
+    if context.json {
+        crate::engine::print_json(&told);
+    } else {
+        println!("{text}");
+    }
+    Ok(outcome)
 }
 
 fn redacted(about: &capture::About) -> &'static str {
@@ -189,27 +218,45 @@ fn moment_of(text: &str) -> Result<capture::Moment, String> {
         .ok_or_else(|| "no time: 2026-08-12T10:15:00Z, or nanoseconds since 1970; a number of an input is written input:58200".to_owned())
 }
 
-/// Writes the BMP messages of a router to standard output.
-fn export_bmp(file: &Path, device: &str) -> Ended {
+/// Writes the BMP messages of a router to standard output, or the MRT that `mrt` makes of them.
+fn export_router(file: &Path, device: &str, mut mrt: Option<archive::mrt::Writer>) -> Ended {
+    use network::{BmpEvent, Observation};
     let unusable = |e: capture::CaptureError| Failure::from_error("", &e);
     let mut out = std::io::BufWriter::new(std::io::stdout().lock());
     let (mut found, mut seen) = (0u64, std::collections::BTreeSet::new());
     let mut reader = capture::Reader::<pilot::Input>::open(file).map_err(unusable)?;
     for entry in reader.by_ref() {
-        let pilot::Input::Observed { observation } = entry.map_err(unusable)?.body else { continue };
-        let network::Observation::Bmp { device: from, event: network::BmpEvent::Message { bytes } } = observation else { continue };
-        if from.as_str() == device {
-            found += 1;
-            out.write_all(&bytes).map_err(|e| Failure::from_error("PH-CLI-067", &e))?;
-        } else {
+        let entry = entry.map_err(unusable)?;
+        let pilot::Input::Observed { observation: Observation::Bmp { device: from, event } } = entry.body else { continue };
+        if from.as_str() != device {
             seen.insert(from.to_string());
+            continue;
         }
+        let written = match (event, &mut mrt) {
+            (BmpEvent::Message { bytes }, Some(mrt)) => mrt.records_of(&bytes, entry.at.nanos()),
+            (BmpEvent::Message { bytes }, None) => bytes,
+            (BmpEvent::Connected | BmpEvent::Closed { .. }, Some(mrt)) => {
+                mrt.session_ended();
+                continue;
+            }
+            (BmpEvent::Connected | BmpEvent::Closed { .. }, None) => continue,
+        };
+        found += 1;
+        out.write_all(&written).map_err(|e| Failure::from_error("PH-CLI-067", &e))?;
     }
     out.flush().map_err(|e| Failure::from_error("PH-CLI-067", &e))?;
     if found == 0 {
-        let others = seen.into_iter().collect::<Vec<_>>().join(", ");
+        let others = if seen.is_empty() { "no router".to_owned() } else { seen.into_iter().collect::<Vec<_>>().join(", ") };
         let what = format!("{} holds no BMP of {device}; it holds BMP of: {others}", file.display());
         return Err(Failure::new("PH-CLI-026", what));
+    }
+    if let Some(mrt) = mrt {
+        let left: Vec<String> = mrt.left_out().iter().map(|(why, n)| format!("{n} {why}")).collect();
+        eprintln!(
+            "{} records of {found} BMP messages{}",
+            mrt.records(),
+            if left.is_empty() { String::new() } else { format!("; of these have no place in MRT: {}", left.join(", ")) }
+        );
     }
     Ok(whole(reader.lost_tail()))
 }
@@ -224,7 +271,7 @@ fn whole(lost_tail: u64) -> Outcome {
 }
 
 /// Copies a capture without the texts that people wrote and without what routers call themselves.
-fn redact(file: &Path, copy: &Path) -> Ended {
+fn redact(context: &Context, file: &Path, copy: &Path) -> Ended {
     crate::exit::folder_of(copy)?;
     let was_there = copy.exists();
     let done = capture::copy_redacted(file, copy).map_err(|e| {
@@ -232,12 +279,39 @@ fn redact(file: &Path, copy: &Path) -> Ended {
         Failure::new("", format!("{}{kept}", runtime::chain(&e)))
     })?;
     let (inputs, texts, names) = (done.inputs, done.texts, done.names);
-    println!("{inputs} inputs copied to {}, {texts} texts and {names} names of routers replaced", copy.display());
+    if context.json {
+        let told = serde_json::json!({"copy": copy.display().to_string(), "inputs": inputs, "texts_replaced": texts, "names_replaced": names,
+            "lost_tail_bytes": done.lost_tail_bytes});
+        crate::engine::print_json(&told);
+    } else {
+        println!("{inputs} inputs copied to {}, {texts} texts and {names} names of routers replaced", copy.display());
+    }
     Ok(whole(done.lost_tail_bytes))
+}
+
+/// Refuses a place from which on there is nothing to tell.
+fn stands_before_the_end(file: &Path, from: capture::Moment) -> Result<(), Failure> {
+    let info = capture::info(file).map_err(|e| Failure::from_error("", &e))?;
+    let last = info.time.as_ref().and_then(|(_, last)| units::Timestamp::parse(last));
+    let behind = match from {
+        capture::Moment::Input(n) => info.seq.is_none_or(|(_, last)| n > last),
+        capture::Moment::Time(t) => last.is_none_or(|last| t > last),
+    };
+    if !behind {
+        return Ok(());
+    }
+    let end = match (&info.seq, &info.time) {
+        (Some((_, seq)), Some((_, time))) => format!("ends with input {seq} at {time}"),
+        _ => "holds no input".to_owned(),
+    };
+    Err(Failure::new("PH-CLI-084", format!("nothing is left to tell from there on: {} {end}", file.display())))
 }
 
 /// Runs `replay`.
 pub fn replay(context: &Context, arguments: &Arguments) -> Ended {
+    if let Some(from) = arguments.from {
+        stands_before_the_end(&arguments.file, from)?;
+    }
     let mut unwritten = None;
     let mut pace = Pace { speed: arguments.speed, begun: None };
     let replay = capture::Replay::run_paced(
@@ -273,12 +347,12 @@ pub fn replay(context: &Context, arguments: &Arguments) -> Ended {
     if arguments.state {
         crate::engine::print_json(replay.state());
     }
-    let (inputs, hash, diverged) = (replay.inputs() - replay.skipped(), replay.state_hash(), replay.diverged());
-    if context.json {
-        let skipped = replay.skipped();
-        println!("{}", serde_json::json!({"inputs": inputs, "skipped_inputs": skipped, "state": hash, "diverged": diverged}));
+    let diverged = replay.diverged();
+    // behind JSON there is JSON
+    if context.json || arguments.decisions || arguments.state {
+        println!("{}", replay.ending());
     } else {
-        println!("{inputs} inputs, state {hash}");
+        println!("{} inputs, state {}", replay.inputs() - replay.skipped(), replay.state_hash());
         diverged.iter().for_each(|d| println!("diverged: {d}"));
     }
     Ok(match (diverged.is_empty(), replay.lost_tail()) {

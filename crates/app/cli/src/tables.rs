@@ -30,11 +30,10 @@ pub struct Arguments {
     #[arg(long, value_name = "ID", conflicts_with_all = ["files", "own_as", "summary"])]
     device: Option<String>,
     /// Of a router: so many routes at most; how many more there are is said.
-    #[arg(long, value_name = "N", requires = "device", default_value_t = api::ROUTES_USUAL,
-          value_parser = clap::value_parser!(u32).range(1..=i64::from(api::ROUTES_MAX)))]
-    limit: u32,
+    #[arg(long, value_name = "N", requires = "device", value_parser = clap::value_parser!(u32).range(1..=i64::from(api::ROUTES_MAX)))]
+    limit: Option<u32>,
     /// Counts and states per router, peer, view and family, and the state hash; of a router that is watched: `pilotctl status --peers ID`.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "prefix")]
     summary: bool,
     /// Only this view: adj_rib_in_pre, adj_rib_in_post, adj_rib_out_pre, adj_rib_out_post, loc_rib.
     #[arg(long, value_parser = view_of)]
@@ -53,7 +52,8 @@ pub struct Arguments {
 /// As [`View`] is written.
 const VIEWS: [&str; 5] = ["adj_rib_in_pre", "adj_rib_in_post", "adj_rib_out_pre", "adj_rib_out_post", "loc_rib"];
 
-fn view_of(text: &str) -> Result<View, String> {
+/// Reads the name of a view.
+pub fn view_of(text: &str) -> Result<View, String> {
     serde_json::from_value(text.into()).map_err(|_| format!("no such view; there are {}", VIEWS.join(", ")))
 }
 
@@ -145,7 +145,7 @@ impl Arguments {
             view: self.view,
             peer: self.peer,
             prefix: self.prefix,
-            limit: Some(self.limit),
+            limit: Some(self.limit.unwrap_or(api::ROUTES_USUAL)),
         }
     }
 }

@@ -143,10 +143,15 @@ fn a_receiver_that_never_reads_holds_nothing_up() {
 #[test]
 fn the_page_for_prometheus_holds_the_measurements_and_others_get_none() {
     let mut scene = Scene::new();
-    let port = free_port();
     let refused = scene.pilotctl(&["serve", "--lab", &scene.lab, "--mode", "lab", "--bmp", "127.0.0.1:0", "--prometheus", "0.0.0.0:1"]);
     assert!(String::from_utf8_lossy(&refused.stderr).contains("PH-EXP-006"), "{refused:?}");
-    scene.serve(&["--prometheus", &format!("127.0.0.1:{port}")]);
+    // whichever port is free; which it is, is told
+    scene.serve(&["--prometheus", "127.0.0.1:0"]);
+    let port = scene.until("the port", || {
+        let told = scene.pilotctl(&["status", "--exports"]);
+        let text = String::from_utf8_lossy(&told.stdout).into_owned();
+        text.split("http://127.0.0.1:").nth(1)?.split('/').next()?.parse::<u16>().ok().filter(|port| *port != 0)
+    });
     let page = scene.until("a measured delay", || http(port, "GET /metrics").filter(|p| p.contains("bgp_latency_ms{")));
     assert!(
         page.contains("# TYPE bgp_latency_ms gauge") && page.contains("pilothouse_topic_published_total{topic=\"bgp.telemetry.bmp\"}"),

@@ -93,6 +93,83 @@ fn a_redacted_copy_of_an_import_knows_no_name_and_plays_to_the_same_tables() {
     assert!(stream.status.success() && stream.stdout.len() > 1000, "{}", String::from_utf8_lossy(&stream.stderr));
 }
 
+/// What the peers of a router sent it, as a collector's file: the same routes with the same attributes, peers and times as the BMP said, read by
+/// our own reader and, where it is installed, by bgpdump.
+#[test]
+fn a_capture_becomes_mrt_that_says_what_the_bmp_said() {
+    let dir = tempfile::tempdir().unwrap();
+    imported(dir.path(), "r1");
+    let lines = |out: &Output| -> Vec<Value> {
+        String::from_utf8_lossy(&out.stdout).lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    };
+    let made = pilotctl(dir.path(), &["capture", "export", "router.capture", "--as", "mrt", "--device", "r1"]);
+    assert!(made.status.success() && String::from_utf8_lossy(&made.stderr).contains(" are of another view"), "{made:?}");
+    std::fs::write(dir.path().join("r1.mrt"), &made.stdout).unwrap();
+    let mrt = pilotctl(dir.path(), &["decode", "mrt", "r1.mrt"]);
+    assert!(mrt.status.success(), "{}", String::from_utf8_lossy(&mrt.stderr));
+    let bmp = lines(&pilotctl(dir.path(), &["decode", "bmp", "router.bmp"]));
+    let told = |rows: &[Value]| -> Vec<Value> {
+        let updates = rows.iter().filter(|r| r["type"] == "route_monitoring" || r["type"] == "update");
+        let peer = |r: &Value| serde_json::json!([r["peer"]["address"], r["peer"]["asn"], r["time"]]);
+        updates.map(|r| serde_json::json!([peer(r), r["announce"], r["withdraw"], r["attributes"]])).collect()
+    };
+    let before: Vec<Value> = bmp.iter().filter(|r| r["peer"]["view"] == "adj_rib_in_pre").cloned().collect();
+    let (said, written) = (told(&before), told(&lines(&mrt)));
+    assert!(said.len() > 20, "{}", said.len());
+    for (said, written) in said.iter().zip(&written) {
+        assert_eq!(said, written);
+    }
+    assert_eq!(said.len(), written.len());
+    let ups = bmp.iter().filter(|r| r["type"] == "peer_up" && r["peer"]["type"] == "global").count();
+    let states = lines(&mrt).iter().filter(|r| r["type"] == "state_change").count();
+    assert!(states > 0 && states <= ups, "{states} of {ups}");
+    // the Loc-RIB is another file
+    let own = pilotctl(dir.path(), &["capture", "export", "router.capture", "--as", "mrt", "--device", "r1", "--view", "adj_rib_in_post"]);
+    assert!(own.status.success() && own.stdout != made.stdout, "{own:?}");
+    match Command::new("bgpdump").args(["-m", "r1.mrt"]).current_dir(dir.path()).output() {
+        Ok(dumped) => {
+            let rows = String::from_utf8_lossy(&dumped.stdout).lines().filter(|l| l.contains("|A|")).count();
+            let announced: usize = before.iter().filter_map(|r| r["announce"].as_array()).map(Vec::len).sum();
+            assert_eq!(rows, announced, "{}", String::from_utf8_lossy(&dumped.stderr));
+        }
+        Err(_) => println!("skipped: bgpdump is not installed"),
+    }
+}
+
+#[test]
+fn what_would_say_nothing_is_refused_and_json_is_all_json() {
+    let dir = tempfile::tempdir().unwrap();
+    imported(dir.path(), "r1");
+    std::fs::write(dir.path().join("empty"), b"").unwrap();
+    let refused: [(&[&str], &str); 9] = [
+        (&["decode", "bmp", "empty"], "PH-CLI-083"),
+        (&["decode", "mrt", "empty"], "PH-CLI-083"),
+        (&["decode", "gnmi", "empty"], "PH-CLI-083"),
+        (&["rib", "empty"], "PH-CLI-083"),
+        (&["decode", "bmp", "router.bmp", "--format", "bgpdump"], "PH-CLI-082"),
+        (&["rib", "router.bmp", "--limit", "3"], "--device"),
+        (&["rib", "router.bmp", "--summary", "--prefix", "10.0.0.0/8"], "cannot be used with"),
+        (&["capture", "export", "router.capture", "--device", "r1"], "PH-CLI-082"),
+        (&["replay", "router.capture", "--from", "2100-01-01T00:00:00Z"], "PH-CLI-084"),
+    ];
+    for (arguments, why) in refused {
+        let out = pilotctl(dir.path(), arguments);
+        assert!(status(&out) == 2 && said(&out).contains(why) && out.stdout.is_empty(), "{arguments:?}: {}", said(&out));
+    }
+    let json: [&[&str]; 3] = [
+        &["--json", "capture", "verify", "router.capture"],
+        &["--json", "capture", "redact", "router.capture", "copy"],
+        &["replay", "router.capture", "--decisions", "--state"],
+    ];
+    for arguments in json {
+        let out = pilotctl(dir.path(), arguments);
+        assert_eq!(status(&out), 0, "{}", said(&out));
+        let text = String::from_utf8_lossy(&out.stdout).into_owned();
+        let all: Result<Vec<Value>, _> = serde_json::Deserializer::from_str(&text).into_iter::<Value>().collect();
+        assert!(all.is_ok_and(|all| !all.is_empty()), "{arguments:?}: {text}");
+    }
+}
+
 #[test]
 fn what_cannot_be_read_is_unusable_and_beside_what_can_it_is_partly_done() {
     let dir = tempfile::tempdir().unwrap();

@@ -299,7 +299,8 @@ impl Shell {
     }
 }
 
-fn proposed(event: &Event) -> Option<u64> {
+/// Returns the proposal that an event tells of.
+pub fn proposed(event: &Event) -> Option<u64> {
     match &event.what {
         pilot::Happening::Proposed { proposal, .. } => Some(proposal.0),
         _ => None,

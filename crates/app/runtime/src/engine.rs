@@ -2,7 +2,7 @@
 
 use crate::courier::{self, COURIER_QUEUE};
 use crate::doors::{self, Doors, OpenDoors};
-use crate::effects::{Refresh, Shell, chain};
+use crate::effects::{Refresh, Shell, chain, proposed};
 use crate::recorder::SeriesState;
 use crate::tap::Tap;
 use crate::topics::Topics;
@@ -444,6 +444,11 @@ impl Work {
         let glance = Tap::look(&input);
         let effects = self.pilot.handle(seq, at, input);
         let told = self.shell.carry_out(effects);
+        for id in told.iter().filter_map(proposed) {
+            if let Some(record) = self.pilot.state().proposals.get(&action::ProposalId(id)) {
+                tracing::info!(proposal = %action::ProposalId(id), preflight = record.preflight(), "a change was tried out");
+            }
+        }
         self.shell.keep_state(seq, at, self.pilot.state());
         self.tap.follow(glance, self.pilot.state(), &told);
         told

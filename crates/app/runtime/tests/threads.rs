@@ -27,7 +27,7 @@ impl Audience for Lines {
 
 /// The last line of `pilotctl replay --decisions`.
 fn end(inputs: u64, hash: &str) -> String {
-    format!("{inputs} inputs, state {hash}")
+    serde_json::json!({"inputs": inputs, "skipped_inputs": 0, "state": hash, "diverged": []}).to_string()
 }
 
 /// Plays a capture to its end on so many threads, looked at all the while.

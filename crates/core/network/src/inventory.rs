@@ -329,6 +329,22 @@ mod tests {
     #![allow(clippy::unwrap_used, reason = "a test says no by panicking")]
     use super::*;
 
+    #[test]
+    fn the_example_of_its_document_is_an_inventory_and_names_every_field() {
+        let text = include_str!("../../../../docs/inventory.md");
+        let (_, example) = text.split_once("```json\n").unwrap();
+        let (example, rest) = example.split_once("```").unwrap();
+        let read: Inventory = serde_json::from_str(example).unwrap();
+        assert_eq!((read.devices.len(), read.exits.len(), read.vital.len(), read.failure_domains.len()), (1, 1, 1, 1));
+        // what a field is called is in the example or in the table
+        let serde_json::Value::Object(fields) = serde_json::to_value(&read).unwrap() else { unreachable!() };
+        for field in fields.keys() {
+            assert!(rest.contains(&format!("`{field}")) && example.contains(&format!("\"{field}\"")), "{field}");
+        }
+        let asked: serde_json::Value = serde_json::from_str(example).unwrap();
+        assert_eq!(serde_json::to_value(&read).unwrap()["devices"], asked["devices"], "a field of the example is not read");
+    }
+
     const EXIT: &str =
         r#"{"id":"r1-ispa","device":"r1","provider":"isp-a","interface":"e0","remote_as":1234,"neighbors":["172.31.1.0"],"capacity_bps":1"#;
 

@@ -1,6 +1,6 @@
 //! The pilot's whole state: what a capture segment starts with and what the state hash covers.
 
-use crate::{Forecast, JobId, JobKind};
+use crate::{Forecast, JobId, JobKind, Shift};
 use action::{ChangeId, DeviceId, FindingId, OperatorId, ProposalId};
 use approval::{PermitId, PlanBinding, Queue};
 use bgp::Prefix;
@@ -202,6 +202,31 @@ pub struct ProposalRecord {
     pub binding: PlanBinding,
     /// Where it stands.
     pub state: ProposalState,
+}
+
+impl ProposalRecord {
+    /// Returns the line about its preflight that goes to a log (S1-106): size, delay and loss, and the checks that speak. No word of a device.
+    #[must_use]
+    pub fn preflight(&self) -> String {
+        let ids = |speaks: &dyn Fn(&TwinCheck) -> bool| {
+            let ids: Vec<&str> = self.checks.iter().filter(|c| speaks(c)).map(|c| c.id.as_str()).collect();
+            if ids.is_empty() { "none".to_owned() } else { ids.join(" ") }
+        };
+        let shift = |s: &Option<Shift>, scale: f64, unit: &str| {
+            s.as_ref().map_or_else(|| "unknown".to_owned(), |s| format!("{:+.2} {unit}", s.mean * scale))
+        };
+        let passed = self.checks.iter().all(|c| c.passed);
+        format!(
+            "{}: blast radius {}, delay {}, loss {}; blocks {}; warnings {}; not judged {}",
+            if passed { "pass" } else { "block" },
+            self.proposal.prediction.blast,
+            shift(&self.forecast.delay_ms, 1.0, "ms"),
+            shift(&self.forecast.loss, 100.0, "%"),
+            ids(&|c| !c.passed),
+            ids(&|c| c.passed && c.standing == guardrail::CheckStanding::Warning),
+            ids(&|c| c.passed && c.standing == guardrail::CheckStanding::NotJudged)
+        )
+    }
 }
 
 /// One path after a change, beside what was predicted of it.

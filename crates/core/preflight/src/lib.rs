@@ -30,6 +30,6 @@ pub use facts::{
 pub use intent::{FlowRule, Intent};
 pub use prediction::{Convergence, Figure, Prediction, Stability, prediction};
 pub use structure::{Node, Size, Structure};
-pub use summary::Summary;
+pub use summary::{SimulationResult, Summary};
 pub use verdict::{Check, CheckId, Row, Verdict};
 pub use world::{End, Ports, Solved, Walk, World};

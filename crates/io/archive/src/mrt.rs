@@ -6,8 +6,10 @@
 pub mod bgpdump;
 mod entry;
 mod json;
+mod writer;
 
 pub use entry::{Change, Entry, Peer, PeerTable, entries};
+pub use writer::Writer;
 
 use std::io::{self, Read};
 

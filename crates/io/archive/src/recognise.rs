@@ -11,8 +11,10 @@ use std::io::{self, Read};
 pub const LOOK_BYTES: u64 = 64 << 20;
 /// Speakers and kinds named at most; the rest is counted.
 const NAMES_MAX: usize = 4096;
-/// Bytes that decide the format, and that are shown of an unknown one.
-const HEAD_BYTES: usize = 16;
+/// Bytes in which the format shows: a program may have said something before its JSON.
+const HEAD_BYTES: usize = 4096;
+/// Bytes that are shown of an unknown one.
+const SHOWN_BYTES: usize = 16;
 
 /// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -166,7 +168,7 @@ pub fn recognise(mut input: impl Read, bytes: u64) -> io::Result<Found> {
         Format::Capture => {
             found.detail = head.get(8..).and_then(<[u8]>::first_chunk).map(|v| format!("version {}", u16::from_be_bytes(*v)));
         }
-        Format::Unknown => found.detail = Some(head.iter().map(|b| format!("{b:02x}")).collect()),
+        Format::Unknown => found.detail = Some(head.iter().take(SHOWN_BYTES).map(|b| format!("{b:02x}")).collect()),
         Format::Empty => {}
     }
     if looked.more {
@@ -189,7 +191,13 @@ fn format_of(head: &[u8]) -> Format {
         _ if looks_like_bmp(head) => Format::Bmp,
         // a type of RFC 6396 §4, a subtype that any has, a length that can be
         &[_, _, _, _, 0, 5 | 12 | 13 | 16 | 17 | 32 | 33 | 48 | 49, 0, 0..=12, 0, ..] => Format::Mrt,
-        _ if matches!(head.trim_ascii_start(), [b'{' | b'[', ..]) => Format::Gnmi,
+        _ if matches!(head.trim_ascii_start(), [b'{' | b'[', ..]) || is_text_before_json(head) => Format::Gnmi,
         _ => Format::Unknown,
     }
+}
+
+/// Says whether lines of text come before a line that begins as JSON does: what `gnmic` writes to its terminal stands before what it prints.
+fn is_text_before_json(head: &[u8]) -> bool {
+    let is_text = head.iter().all(|b| matches!(b, b' '..=b'~' | b'\t' | b'\r' | b'\n' | 0x80..));
+    is_text && head.split(|b| *b == b'\n').any(|line| matches!(line.trim_ascii_start(), [b'{' | b'[', ..]))
 }

@@ -26,7 +26,6 @@ fn print(file: &std::path::Path) -> Result<(), Box<dyn std::error::Error>> {
     for line in lines {
         writeln!(out, "{}", line?)?;
     }
-    writeln!(out, "{} inputs, state {}", replay.inputs(), replay.state_hash())?;
-    replay.diverged().iter().try_for_each(|d| writeln!(out, "diverged: {d}"))?;
+    writeln!(out, "{}", replay.ending())?;
     Ok(())
 }

@@ -198,6 +198,14 @@ impl Replay {
         &self.diverged
     }
 
+    /// Returns how it ended, as `pilotctl replay` prints it behind the decisions: inputs played, inputs a kept state stood for, hash of the
+    /// state, what came out differently.
+    #[must_use]
+    pub fn ending(&self) -> serde_json::Value {
+        let (played, skipped) = (self.inputs - self.skipped, self.skipped);
+        serde_json::json!({"inputs": played, "skipped_inputs": skipped, "state": self.state_hash(), "diverged": self.diverged})
+    }
+
     /// Returns the bytes at the end that are no whole frame: of a program that was stopped while it wrote, or of a copy that is not complete.
     #[must_use]
     pub const fn lost_tail(&self) -> u64 {

@@ -79,6 +79,13 @@ fn a_preflight_is_one_line() {
         line.starts_with(&format!("block: blast radius {}, delay -16.00 ms, loss +59.60 %; blocks SLA; ", effect.difference.blast)),
         "{line}"
     );
+    let result = serde_json::to_value(effect.summary().result()).unwrap();
+    assert_eq!(
+        (&result["passed"], &result["sla_breach_predicted"], &result["loop_detected"], &result["predicted_latency_delta_ms"]),
+        (&false.into(), &true.into(), &false.into(), &(-16.0).into()),
+        "{result:#}"
+    );
+    assert!(result["errors"].as_array().is_some_and(|e| e.iter().any(|e| e.as_str().unwrap().starts_with("SLA "))), "{result:#}");
     assert!(!line.contains('\n') && line.contains("; warnings ") && line.contains("; not judged "), "{line}");
     // nothing moves: nothing is said of delay and loss
     let (case, beside) = load("T06");

@@ -116,7 +116,8 @@ async fn a_face_that_plays_broken_never_gets_a_clean_answer_believed() {
     for word in ["drop_writes", "wrong_state", "hang_up_after_commit", "no_reply_to_commit", "pretend_writes"] {
         let base = executor.read(&device(), WITHIN).await.unwrap().digest().to_owned();
         frr.fault(word);
-        let within = Duration::from_secs(5);
+        // short only where no answer comes: this test waits for all of it
+        let within = if word == "no_reply_to_commit" { Duration::from_secs(5) } else { WITHIN };
         let reply = begin(&executor, &new, &base).carry_out(&device(), &commit(&new, "ph-1", &base, LONG), within).await;
         match (word, &reply) {
             ("drop_writes" | "wrong_state", Ok(state)) => assert!(!state.in_effect && state.digest == base, "{word}: {state:?}"),

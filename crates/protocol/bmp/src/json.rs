@@ -86,8 +86,10 @@ fn peer(p: &Peer) -> Value {
         PeerKind::LocRib => "loc_rib".to_owned(),
         PeerKind::Other(n) => format!("unknown_{n}"),
     };
+    // RFC 9069 §4.1 fills the fields that a Loc-RIB has no use for with zeros
+    let address = (p.kind != PeerKind::LocRib).then(|| p.address.to_string());
     json!({
-        "type": kind, "distinguisher": p.distinguisher.to_string(), "address": p.address.to_string(), "asn": p.asn.0,
+        "type": kind, "distinguisher": p.distinguisher.to_string(), "address": address, "asn": p.asn.0,
         "bgp_id": p.bgp_id.to_string(), "view": p.view, "as_width": p.as_width,
     })
 }
@@ -218,8 +220,11 @@ fn notification_of(reason: &DownReason) -> Option<Value> {
 }
 
 fn peer_up(m: &PeerUp) -> Value {
+    let told = m.peer.kind != PeerKind::LocRib;
+    let port = |p: u16| Some(p).filter(|p| told || *p != 0);
+    let address = Some(m.local_address).filter(|a| told || !a.is_unspecified()).map(|a| a.to_string());
     json!({
-        "type": "peer_up", "local_address": m.local_address.to_string(), "local_port": m.local_port, "remote_port": m.remote_port,
+        "type": "peer_up", "local_address": address, "local_port": port(m.local_port), "remote_port": port(m.remote_port),
         "sent_open": open(&m.sent_open), "received_open": open(&m.received_open), "tlvs": tlvs(&m.tlvs), "repairs": repairs(&m.repairs),
     })
 }

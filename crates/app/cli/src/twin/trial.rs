@@ -47,14 +47,23 @@ pub struct ChangeArguments {
     validation: super::validation::Validation,
 }
 
+/// What `what-if --json` prints.
+#[derive(serde::Serialize)]
+struct Answer<'e> {
+    #[serde(flatten)]
+    effect: &'e Effect,
+    result: preflight::SimulationResult,
+}
+
 /// Runs `what-if`.
 pub fn what_if(context: &Context, arguments: &ChangeArguments) -> Ended {
     let Tried { effect, .. } = tried(arguments)?;
     if context.json {
-        crate::engine::print_json(&effect);
+        crate::engine::print_json(&Answer { effect: &effect, result: effect.summary().result() });
     } else {
         print_difference(&effect);
         print_checks(&effect);
+        println!("preflight {}", effect.summary());
     }
     Ok(if effect.unmodelled.is_empty() { Outcome::Done } else { Outcome::Partly })
 }
@@ -71,6 +80,7 @@ pub fn check(context: &Context, arguments: &ChangeArguments) -> Ended {
             let nodes = structure.reachable(&router).unwrap_or_default();
             println!("structural reach of {router} {} ({nodes} other nodes; decides nothing)", structure.reach(&router));
         }
+        println!("preflight {}", effect.summary());
         let tier = effect.tier.map(|t| format!(", tier {t}")).unwrap_or_default();
         println!("{}: {}{tier}, blast radius {}", change.in_words(), effect.verdict().word(), effect.difference.blast);
     }
