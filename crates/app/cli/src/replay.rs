@@ -113,7 +113,8 @@ enum Form {
     JsonLines,
     /// BMP messages (RFC 7854), one after the other; sessions follow each other without a mark.
     Bmp,
-    /// BGP messages and state changes (RFC 6396 §4.4), as route collectors write them: the global instance, one view.
+    /// BGP messages and state changes (RFC 6396 §4.4), as route collectors write them: the global instance, one view, the router's own bytes
+    /// without correction.
     Mrt,
 }
 

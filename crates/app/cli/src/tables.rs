@@ -30,7 +30,7 @@ pub struct Arguments {
     #[arg(long, value_name = "ID", conflicts_with_all = ["files", "own_as", "summary"])]
     device: Option<String>,
     /// Of a router: so many routes at most; how many more there are is said.
-    #[arg(long, value_name = "N", requires = "device", value_parser = clap::value_parser!(u32).range(1..=i64::from(api::ROUTES_MAX)))]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=i64::from(api::ROUTES_MAX)))]
     limit: Option<u32>,
     /// Counts and states per router, peer, view and family, and the state hash; of a router that is watched: `pilotctl status --peers ID`.
     #[arg(long, conflicts_with = "prefix")]
@@ -61,6 +61,10 @@ pub fn view_of(text: &str) -> Result<View, String> {
 pub fn run(context: &Context, arguments: &Arguments) -> Ended {
     if arguments.device.is_some() {
         return watched(context, arguments);
+    }
+    // the parser does not see it: files and a router exclude each other
+    if arguments.limit.is_some() {
+        return Err(Failure::new("PH-CLI-082", "--limit bounds what a router tells by --device; of files every route is printed"));
     }
     let mut rib = Rib::default();
     let bad = over(&arguments.files, |file| read(&mut rib, file, arguments.own_as.map(Asn)))?;

@@ -107,7 +107,8 @@ fn a_capture_becomes_mrt_that_says_what_the_bmp_said() {
     std::fs::write(dir.path().join("r1.mrt"), &made.stdout).unwrap();
     let mrt = pilotctl(dir.path(), &["decode", "mrt", "r1.mrt"]);
     assert!(mrt.status.success(), "{}", String::from_utf8_lossy(&mrt.stderr));
-    let bmp = lines(&pilotctl(dir.path(), &["decode", "bmp", "router.bmp"]));
+    // the router's own bytes, its fault with them
+    let bmp = lines(&pilotctl(dir.path(), &["decode", "bmp", "router.bmp", "--repair-off", "frr_own_as_in_front"]));
     let told = |rows: &[Value]| -> Vec<Value> {
         let updates = rows.iter().filter(|r| r["type"] == "route_monitoring" || r["type"] == "update");
         let peer = |r: &Value| serde_json::json!([r["peer"]["address"], r["peer"]["asn"], r["time"]]);
@@ -117,7 +118,12 @@ fn a_capture_becomes_mrt_that_says_what_the_bmp_said() {
     let (said, written) = (told(&before), told(&lines(&mrt)));
     assert!(said.len() > 20, "{}", said.len());
     for (said, written) in said.iter().zip(&written) {
-        assert_eq!(said, written);
+        let mut written = written.clone();
+        // MRT always has a time: of messages without one, when they came
+        if said[0][2].is_null() {
+            written[0][2].take();
+        }
+        assert_eq!(*said, written);
     }
     assert_eq!(said.len(), written.len());
     let ups = bmp.iter().filter(|r| r["type"] == "peer_up" && r["peer"]["type"] == "global").count();
@@ -147,7 +153,7 @@ fn what_would_say_nothing_is_refused_and_json_is_all_json() {
         (&["decode", "gnmi", "empty"], "PH-CLI-083"),
         (&["rib", "empty"], "PH-CLI-083"),
         (&["decode", "bmp", "router.bmp", "--format", "bgpdump"], "PH-CLI-082"),
-        (&["rib", "router.bmp", "--limit", "3"], "--device"),
+        (&["rib", "router.bmp", "--limit", "3"], "PH-CLI-082"),
         (&["rib", "router.bmp", "--summary", "--prefix", "10.0.0.0/8"], "cannot be used with"),
         (&["capture", "export", "router.capture", "--device", "r1"], "PH-CLI-082"),
         (&["replay", "router.capture", "--from", "2100-01-01T00:00:00Z"], "PH-CLI-084"),
