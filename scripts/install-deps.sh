@@ -16,7 +16,7 @@ tests=(
   "netconfd netconfd" "/usr/sbin/sshd openssh-server" "ssh openssh-client"
 )
 # without these the tests in a browser and on a key store are skipped, nothing else
-optional=("chromium chromium" "chromedriver chromium-driver" "dbus-daemon dbus-daemon" "gnome-keyring-daemon gnome-keyring" "secret-tool libsecret-tools")
+optional=("bgpdump bgpdump" "chromium chromium" "chromedriver chromium-driver" "dbus-daemon dbus-daemon" "gnome-keyring-daemon gnome-keyring" "secret-tool libsecret-tools")
 desktop=(
   "/usr/lib/x86_64-linux-gnu/pkgconfig/webkit2gtk-4.1.pc libwebkit2gtk-4.1-dev"
   "/usr/lib/x86_64-linux-gnu/pkgconfig/gtk+-3.0.pc libgtk-3-dev"

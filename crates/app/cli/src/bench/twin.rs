@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// Runs of each measurement; the best counts, as in the figures it is held against.
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 /// Arguments of `bench twin`.
 #[derive(Debug, clap::Args)]
