@@ -181,13 +181,14 @@ impl<'n> Plane<'n> {
         };
         self.in_other_orders(solution).for_each(|plane| against(&plane.solve_all(Schedule::First)));
         // which of a neighbour's further paths came last is heard by those behind, and no order of sessions tells it
-        if solution.classes.iter().any(|c| c.state.said.iter().any(|(step, _)| *step == Step::Nothing)) {
+        let ties = self.ties(solution);
+        if !ties.is_empty() {
             Schedule::ALL.into_iter().filter(|s| *s != Schedule::First).for_each(|s| against(&self.solve_all(s)));
         }
         // of two paths that are equal in all, the one that came last stays: further paths of one neighbour
-        for solved in &solution.classes {
-            let equal = (0..self.nodes.len()).filter(|r| solved.state.said[*r].0 == Step::Nothing);
-            for (prefix, router) in equal.flat_map(|r| solved.prefixes.iter().map(move |p| (*p, r))) {
+        for (class, router) in ties {
+            let solved = &solution.classes[class];
+            for prefix in solved.prefixes.iter().copied() {
                 let held = self.nodes[router].slots.clone().filter(|s| solved.state.slots[*s as usize].route != NONE);
                 let path = |s: u32| solution.shared.routes.get(solved.state.slots[s as usize].route).attributes.as_path.to_string();
                 let named = held.map(|s| format!("{} [{}]", self.name_of(s), path(s)));
@@ -209,6 +210,32 @@ impl<'n> Plane<'n> {
             OrderDependent { router: self.network.routers[router].name.clone(), prefix, what, candidates: d.candidates, reasons }
         };
         rows.into_iter().map(tell).collect()
+    }
+
+    /// Destinations, by place, and routers that chose among paths which are equal in all: further paths of one neighbour (RFC 7911). The last
+    /// comparison that the router made may have been with another one.
+    fn ties(&self, solution: &Solution) -> Vec<(usize, usize)> {
+        let mut shared = solution.shared.clone();
+        let mut out = Vec::new();
+        for (class, solved) in solution.classes.iter().enumerate().filter(|(_, s)| !s.prefixes.is_empty()) {
+            let state = &*solved.own_state(&mut shared);
+            for router in (0..self.nodes.len()).filter(|r| state.best[*r] != NONE) {
+                let mine = state.best[router];
+                let half = self.slot_half[mine as usize];
+                let beside = |s: &u32| *s != mine && self.slot_half[*s as usize] == half && state.slots[*s as usize].route != NONE;
+                if half == NONE || !self.nodes[router].slots.clone().any(|s| beside(&s)) {
+                    continue;
+                }
+                let tied = self.with_candidates(router, state, &mut shared, |rules, list| {
+                    let best = list.iter().find(|c| c.slot == mine);
+                    best.is_some_and(|best| list.iter().any(|c| c.slot != mine && rules.compare(c, best).step == Step::Nothing))
+                });
+                if tied {
+                    out.push((class, router));
+                }
+            }
+        }
+        out
     }
 
     /// Planes in which routers that hear of an aggregate like their own have made it before, or one of them has not.

@@ -40,3 +40,13 @@ fn what_never_rests_on_real_routers_is_said_not_to() {
         assert!(String::from_utf8(text).unwrap().contains("no stable state"), "{}", dir.display());
     }
 }
+
+/// Two paths of one neighbour that are equal in all, and a third that the router compared last (random network 118; FRR 8.4.4 kept the other one).
+#[test]
+fn a_tie_is_told_whatever_was_compared_last() {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/cases/ties/further-paths-of-one-neighbour");
+    let answer = answer::solve(&Case::load(&dir).unwrap());
+    let prefix = "198.51.100.0/24".parse().unwrap();
+    let told = answer.order_dependent.iter().find(|o| o.router == "r2" && o.prefix == prefix);
+    assert!(told.is_some_and(|o| o.candidates.len() > 2), "{:#?}", answer.order_dependent);
+}
