@@ -82,8 +82,9 @@ def gnmi(_):
 
 def replay(_):
     with tempfile.TemporaryDirectory() as data:
-        env = os.environ | {"PILOTHOUSE_DATA": data, "PILOTHOUSE_LAB_BIN": str(PILOTCTL.with_name("pilothouse-lab"))}
-        scenario = lambda name: run("lab", "scenario", name, "--driver", "sim", "--headless", "--auto-approve", env=env)
+        env = os.environ | {"PILOTHOUSE_LAB_BIN": str(PILOTCTL.with_name("pilothouse-lab"))}
+        # in a folder that is named they stay
+        scenario = lambda name: run("--data", data, "lab", "scenario", name, "--driver", "sim", "--headless", "--auto-approve", env=env)
         captures = [scenario(name)["capture"] for name in ["degrade", "fill"]]
         for row in run("bench", "replay", *captures, env=env):
             beside = f"{row['ratio']:.1f} × reading alone; {row['inputs']} inputs"
