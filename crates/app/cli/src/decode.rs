@@ -61,11 +61,15 @@ enum Format {
     Gnmi,
 }
 
+fn unread(path: &std::path::Path, error: &std::io::Error) -> Failure {
+    Failure::new("PH-CLI-020", format!("cannot read {}: {error}", path.display()))
+}
+
 /// Opens a file, compressed or not; `-` is standard input. One that holds nothing cannot be read.
 fn input(path: &std::path::Path) -> Result<Box<dyn Read>, Failure> {
     let mut input = archive::open::open(path).map_err(|e| Failure::from_error("PH-CLI-020", &e))?;
     let mut first = Vec::new();
-    let fail = |e: std::io::Error| Failure::new("PH-CLI-020", format!("cannot read {}: {e}", path.display()));
+    let fail = |e: std::io::Error| unread(path, &e);
     if input.by_ref().take(1).read_to_end(&mut first).map_err(fail)? == 0 {
         return Err(Failure::new("PH-CLI-083", format!("{} is empty", path.display())));
     }
@@ -126,7 +130,7 @@ pub fn pieces(path: &std::path::Path, each: impl FnMut(&[u8]) -> Result<(), Fail
 }
 
 fn pieces_of(mut input: impl Read, path: &std::path::Path, mut each: impl FnMut(&[u8]) -> Result<(), Failure>) -> Result<(), Failure> {
-    let fail = |e: std::io::Error| Failure::new("PH-CLI-020", format!("cannot read {}: {e}", path.display()));
+    let fail = |e: std::io::Error| unread(path, &e);
     let mut buffer = vec![0; 64 << 10];
     loop {
         match input.read(&mut buffer).map_err(fail)? {
@@ -197,7 +201,7 @@ fn print_open_bmp(file: &std::path::Path, input: impl Read, fresh: &Codec, out: 
 fn print_bmp(file: &std::path::Path, fresh: &Codec, out: &mut impl Write) -> Result<bool, Failure> {
     let mut head = Vec::new();
     let mut input = input(file)?;
-    let fail = |e: std::io::Error| Failure::new("PH-CLI-020", format!("cannot read {}: {e}", file.display()));
+    let fail = |e: std::io::Error| unread(file, &e);
     input.by_ref().take(open_bmp::MAGIC.len() as u64).read_to_end(&mut head).map_err(fail)?;
     let wrapped = head == open_bmp::MAGIC;
     let mut input = std::io::Cursor::new(head).chain(input);

@@ -294,10 +294,7 @@ fn redact(context: &Context, file: &Path, copy: &Path) -> Ended {
 fn stands_before_the_end(file: &Path, from: capture::Moment) -> Result<(), Failure> {
     let info = capture::info(file).map_err(|e| Failure::from_error("", &e))?;
     let last = info.time.as_ref().and_then(|(_, last)| units::Timestamp::parse(last));
-    let behind = match from {
-        capture::Moment::Input(n) => info.seq.is_none_or(|(_, last)| n > last),
-        capture::Moment::Time(t) => last.is_none_or(|last| t > last),
-    };
+    let behind = info.seq.zip(last).is_none_or(|((_, seq), at)| from.is_behind(seq, at));
     if !behind {
         return Ok(());
     }
