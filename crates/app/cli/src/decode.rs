@@ -29,7 +29,7 @@ pub struct Arguments {
     #[arg(long, value_name = "ASN")]
     own_as: Option<u32>,
     /// A correction of a sender's fault that is not made; may be given several times. There are frr_own_as_in_front, two_octet_as_path,
-    /// four_octet_as_path, peer_down_before_peer_up, add_path_guessed, loc_rib_add_path, add_path_missing, next_hop_missing. Other names
+    /// four_octet_as_path, peer_down_before_peer_up, open_missing, add_path_guessed, loc_rib_add_path, add_path_missing, next_hop_missing. Other names
     /// among the repairs (peer_down_repeated, routes_without_peer_up, ipv6_flag_missing, unknown_statistic_N, statistic_length_N) are
     /// notes: they say what was odd, nothing is corrected.
     #[arg(long, value_name = "NAME")]

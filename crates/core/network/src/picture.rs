@@ -226,13 +226,14 @@ pub struct Session {
 pub struct Opened {
     /// The router's own address.
     pub local_address: IpAddr,
-    /// The router's own AS, as it told the peer.
-    pub local_as: Asn,
+    /// The router's own AS, as it told the peer; absent: the router does not say it.
+    pub local_as: Option<Asn>,
     /// The peer's BGP identifier.
     pub remote_id: Ipv4Addr,
-    /// The smaller of the two hold times, seconds; 0: no keepalives (RFC 4271 §4.2).
-    pub hold_time_s: u16,
-    /// Families that both sides offered (RFC 4760 §8); IPv4 unicast where neither side speaks of families.
+    /// The smaller of the two hold times, seconds; 0: no keepalives (RFC 4271 §4.2); absent: the router does not say both.
+    pub hold_time_s: Option<u16>,
+    /// Families that both sides offered (RFC 4760 §8); IPv4 unicast where neither side speaks of families; none where the router does not say
+    /// what both offered.
     pub families: Vec<AfiSafi>,
 }
 
@@ -243,12 +244,13 @@ impl Opened {
             let families: BTreeSet<AfiSafi> = families.collect();
             if families.is_empty() { BTreeSet::from([AfiSafi::from(Family::Ipv4Unicast)]) } else { families }
         };
+        let both = up.sent_open.as_ref().zip(up.received_open.as_ref());
         Self {
             local_address: up.local_address,
-            local_as: up.sent_open.asn,
-            remote_id: up.received_open.bgp_id,
-            hold_time_s: up.sent_open.hold_time_s.min(up.received_open.hold_time_s),
-            families: offered(&up.sent_open).intersection(&offered(&up.received_open)).copied().collect(),
+            local_as: up.sent_open.as_ref().map(|open| open.asn),
+            remote_id: up.received_open.as_ref().map_or(up.peer.bgp_id, |open| open.bgp_id),
+            hold_time_s: both.map(|(sent, received)| sent.hold_time_s.min(received.hold_time_s)),
+            families: both.map_or_else(Vec::new, |(a, b)| offered(a).intersection(&offered(b)).copied().collect()),
         }
     }
 }

@@ -244,6 +244,21 @@ fn repairs_are_counted_by_name() {
     assert_eq!((device.bmp_session.counts.messages, device.bmp_session.counts.peer_events), (2, 2));
 }
 
+/// A router may not have kept the OPENs: the peer is up, and what only they say is absent.
+#[test]
+fn a_peer_up_without_opens_brings_the_session_up() {
+    let mut play = Play(network());
+    play.event(BmpEvent::Connected, 0);
+    let bare = bgp(1, &[]);
+    let body = [&peer()[..], &[0; 12], &[172, 31, 1, 0, 0, 179, 0x9C, 0x40], &bare, &bare].concat();
+    let device = play.say(message(3, &body), 10);
+    let session = &device.sessions[&IpAddr::from(PEER)];
+    let opened = session.opened.as_ref().unwrap();
+    assert_eq!((session.state, device.malformed, device.repairs["open_missing"].count), (SessionState::Established, 0, 1));
+    assert_eq!((opened.local_as, opened.hold_time_s, opened.families.len()), (None, None, 0));
+    assert_eq!((opened.remote_id, session.remote_as), (Ipv4Addr::from(PEER), Some(Asn(PEER_AS))));
+}
+
 #[test]
 fn a_feed_with_statistics_that_falls_silent_is_stale() {
     let mut play = settled();

@@ -115,7 +115,8 @@ pub(crate) struct Restart {
 
 impl Restart {
     pub fn of(up: &PeerUp) -> Self {
-        Self { ours: Offer::of(&up.sent_open), theirs: Offer::of(&up.received_open) }
+        let offer = |open: &Option<Open>| open.as_ref().map(Offer::of).unwrap_or_default();
+        Self { ours: offer(&up.sent_open), theirs: offer(&up.received_open) }
     }
 
     /// Returns how a family is kept when the session ends for `reason` at `now`.

@@ -91,9 +91,9 @@ fn network(case: &Case) -> Network {
             let local_address = here;
             let opened = Opened {
                 local_address,
-                local_as: OWN,
+                local_as: Some(OWN),
                 remote_id: far.bgp.as_ref().unwrap().router_id.unwrap(),
-                hold_time_s: 180,
+                hold_time_s: Some(180),
                 families: Vec::new(),
             };
             let session = Session { state: SessionState::Established, opened: Some(opened), ..Session::default() };

@@ -147,5 +147,5 @@ async fn pmbmpd_and_we_find_the_same_routes_in_one_session() {
         assert!(Instant::now() < end, "ours {ours:#?}\ntheirs {theirs:#?}\n{}", std::fs::read_to_string(&log).unwrap_or_default());
         watch.step().await;
     }
-    assert_eq!(watch.r1().malformed, 0);
+    assert_eq!(watch.r1().malformed, 0, "{:?}", watch.r1().last_malformed);
 }

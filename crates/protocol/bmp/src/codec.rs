@@ -4,6 +4,7 @@ use crate::distinguisher::Distinguisher;
 use crate::family::AfiSafi;
 use crate::message::PeerUp;
 use crate::nlri::Writing;
+use crate::open::Open;
 use crate::peer::{Peer, PeerKind, View};
 use crate::repair::{Repair, Switched};
 use bgp::{Asn, Family};
@@ -161,10 +162,12 @@ impl Codec {
             *state = PeerState::default();
         }
         state.up = true;
-        state.own_asn = Some(up.sent_open.asn);
+        state.own_asn = up.sent_open.as_ref().map(|open| open.asn);
         // RFC 7911 §4: identifiers are sent only where the sender offered "send" and the receiver "receive".
-        for sent in up.sent_open.add_path() {
-            for received in up.received_open.add_path().filter(|r| r.family == sent.family) {
+        let offers = |open: &Option<Open>| open.iter().flat_map(Open::add_path).copied().collect::<Vec<_>>();
+        let (sent, received) = (offers(&up.sent_open), offers(&up.received_open));
+        for sent in &sent {
+            for received in received.iter().filter(|r| r.family == sent.family) {
                 if sent.receive && received.send {
                     state.add_path_in.insert(sent.family);
                 }

@@ -225,7 +225,7 @@ fn peer_up(m: &PeerUp) -> Value {
     let address = Some(m.local_address).filter(|a| told || !a.is_unspecified()).map(|a| a.to_string());
     json!({
         "type": "peer_up", "local_address": address, "local_port": port(m.local_port), "remote_port": port(m.remote_port),
-        "sent_open": open(&m.sent_open), "received_open": open(&m.received_open), "tlvs": tlvs(&m.tlvs), "repairs": repairs(&m.repairs),
+        "sent_open": m.sent_open.as_ref().map(open), "received_open": m.received_open.as_ref().map(open), "tlvs": tlvs(&m.tlvs), "repairs": repairs(&m.repairs),
     })
 }
 

@@ -173,10 +173,10 @@ pub struct PeerUp {
     pub local_port: u16,
     /// The peer's port.
     pub remote_port: u16,
-    /// The OPEN that the router sent.
-    pub sent_open: Open,
-    /// The OPEN that it received.
-    pub received_open: Open,
+    /// The OPEN that the router sent; `None`: it did not keep it ([`Repair::OpenMissing`]).
+    pub sent_open: Option<Open>,
+    /// The OPEN that it received; `None`: as above.
+    pub received_open: Option<Open>,
     /// Information TLVs.
     pub tlvs: Vec<Tlv>,
     /// Corrections.

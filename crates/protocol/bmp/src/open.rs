@@ -8,7 +8,10 @@ use core::net::Ipv4Addr;
 use serde::{Deserialize, Serialize};
 
 /// Length of the BGP header: marker, length, type (RFC 4271 §4.1).
-const BGP_HEADER: usize = 19;
+pub(crate) const BGP_HEADER: usize = 19;
+/// The header of an OPEN without anything behind it.
+const BARE_OPEN: [u8; BGP_HEADER] =
+    [0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0, 19, 1];
 /// Optional parameter that carries capabilities (RFC 5492 §4).
 const PARAMETER_CAPABILITIES: u8 = 2;
 /// Marks extended parameter lengths (RFC 9072 §2).
@@ -69,6 +72,11 @@ impl Open {
             Capability::AddPath(offers) => offers.as_slice(),
             _ => &[],
         })
+    }
+
+    /// Says whether the next BGP message is the header of an OPEN and nothing else.
+    pub(crate) fn is_missing(r: &Reader<'_>) -> bool {
+        r.rest().starts_with(&BARE_OPEN)
     }
 
     /// Reads one whole BGP message that must be an OPEN.

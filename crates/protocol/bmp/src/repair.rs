@@ -18,6 +18,9 @@ pub enum Repair {
     /// A Peer Down for a peer that never was up in this session (FRR 8.4.4 sends one for each peer that is not up yet when it connects,
     /// seen): it ends no session, and the state of the peer stays as others told it.
     PeerDownBeforePeerUp,
+    /// A Peer Up with a bare BGP header where an OPEN belongs (RFC 7854 §4.10; FRR 8.4.4 that did not keep the OPEN of a session whose
+    /// connections collided, seen): what it would tell stays absent, and the peer is up.
+    OpenMissing,
     /// A second Peer Down without a Peer Up between (FRR 8.4.4, seen). A note.
     PeerDownRepeated,
     /// Routes of a peer without its Peer Up (FRR 8.4.4 sends local routes under peer 0.0.0.0, seen). A note.
@@ -46,6 +49,7 @@ impl fmt::Display for Repair {
             Self::TwoOctetAsPath => "two_octet_as_path",
             Self::FourOctetAsPath => "four_octet_as_path",
             Self::PeerDownBeforePeerUp => "peer_down_before_peer_up",
+            Self::OpenMissing => "open_missing",
             Self::PeerDownRepeated => "peer_down_repeated",
             Self::RoutesWithoutPeerUp => "routes_without_peer_up",
             Self::AddPathGuessed => "add_path_guessed",
@@ -60,11 +64,12 @@ impl fmt::Display for Repair {
 }
 
 /// Corrections that change what is read or kept, and can be switched off; the others are notes of what was odd.
-const SWITCHABLE: [Repair; 8] = [
+const SWITCHABLE: [Repair; 9] = [
     Repair::FrrOwnAsInFront,
     Repair::TwoOctetAsPath,
     Repair::FourOctetAsPath,
     Repair::PeerDownBeforePeerUp,
+    Repair::OpenMissing,
     Repair::AddPathGuessed,
     Repair::LocRibAddPath,
     Repair::AddPathMissing,
@@ -74,7 +79,7 @@ const SWITCHABLE: [Repair; 8] = [
 /// A name that is no switchable correction.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "{0:?} is no correction that can be switched off; there are frr_own_as_in_front, two_octet_as_path, four_octet_as_path, peer_down_before_peer_up, add_path_guessed, loc_rib_add_path, add_path_missing, next_hop_missing"
+    "{0:?} is no correction that can be switched off; there are frr_own_as_in_front, two_octet_as_path, four_octet_as_path, peer_down_before_peer_up, open_missing, add_path_guessed, loc_rib_add_path, add_path_missing, next_hop_missing"
 )]
 pub struct NoRepair(pub String);
 

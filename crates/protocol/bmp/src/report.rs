@@ -6,7 +6,7 @@ use crate::family::AfiSafi;
 use crate::message::{
     Counter, DownReason, Initiation, Mirroring, Notification, PeerDown, PeerUp, Statistics, Termination, Tlv, UnreadStatistic,
 };
-use crate::open::{Open, bgp_message};
+use crate::open::{BGP_HEADER, Open, bgp_message};
 use crate::peer::{self, Peer};
 use crate::reader::Reader;
 use crate::repair::Repair;
@@ -18,10 +18,16 @@ pub(crate) fn peer_up(r: &mut Reader<'_>, peer: Peer, codec: &mut Codec) -> Resu
     let (local_address, _) = peer::address(peer.address.is_ipv6(), r.array("the local address")?);
     let local_port = r.u16("the local port")?;
     let remote_port = r.u16("the remote port")?;
-    let sent_open = Open::read(r)?;
-    let received_open = Open::read(r)?;
+    let mut repairs: Vec<Repair> = peer.repair.into_iter().collect();
+    let kept = |r: &mut Reader<'_>| {
+        let bare = codec.repairs().makes(Repair::OpenMissing) && Open::is_missing(r);
+        if bare { r.sub(BGP_HEADER, "the BGP header").map(|_| None) } else { Open::read(r).map(Some) }
+    };
+    let (sent_open, received_open) = (kept(r)?, kept(r)?);
+    if sent_open.is_none() || received_open.is_none() {
+        repairs.push(Repair::OpenMissing);
+    }
     let tlvs = texts(r, initiation_name)?;
-    let repairs = peer.repair.into_iter().collect();
     let up = PeerUp { peer, local_address, local_port, remote_port, sent_open, received_open, tlvs, repairs };
     codec.peer_up(&up);
     Ok(up)

@@ -181,7 +181,7 @@ fn ours(message: &Message) -> Vec<Value> {
         Message::PeerUp(m) => vec![joined(
             table(&m.peer),
             json!({
-                "timestamp": time(&m.peer), "peer_type": kind(&m.peer), "local_as": m.sent_open.asn.0,
+                "timestamp": time(&m.peer), "peer_type": kind(&m.peer), "local_as": m.sent_open.as_ref().unwrap().asn.0,
                 "local_ip": m.local_address.to_string(), "local_port": m.local_port, "remote_port": m.remote_port,
                 "bmp_peer_up_info_string": text(&m.tlvs, "string"),
                 "bmp_peer_up_info_vrf_table_name": text(&m.tlvs, "vrf_table_name"),

@@ -180,6 +180,31 @@ fn a_peer_down_before_its_peer_up_is_taken_as_it_is_when_that_is_switched_off() 
     }
 }
 
+/// FRR 8.4.4 that lost the OPEN of a session (both sides connected at once) sends the header of one.
+#[test]
+fn a_peer_whose_open_the_router_did_not_keep_is_up_all_the_same() {
+    let (bare, whole) = (wire::bgp(1, &[]), wire::open(65001, &wire::four_octet(65001)));
+    for (sent, received, own) in [(&bare, &whole, None), (&whole, &bare, Some(65001)), (&bare, &bare, None)] {
+        let mut codec = Codec::default();
+        let message = bmp::decode(&wire::peer_up(sent, received), &mut codec).unwrap();
+        assert_eq!(message.repairs(), [Repair::OpenMissing]);
+        let json = bmp::json::message(&message, 0);
+        assert_eq!((json["sent_open"].is_null(), json["received_open"].is_null()), (*sent == bare, *received == bare));
+        assert_eq!(json["repairs"], json!(["open_missing"]));
+        let Message::PeerUp(up) = message else { panic!("a Peer Up") };
+        assert_eq!(up.sent_open.map(|open| open.asn.0), own);
+        // it is up: its routes are no surprise, and its end is one
+        assert!(!routes(&path(&[65002]), &mut codec).repairs.contains(&Repair::RoutesWithoutPeerUp));
+        assert!(bmp::decode(&wire::peer_down(4, &[]), &mut codec).unwrap().repairs().is_empty());
+        let off = bmp::Switched::off(["open_missing".parse().unwrap()]);
+        let error = bmp::decode(&wire::peer_up(sent, received), &mut Codec::default().with_repairs(off)).unwrap_err();
+        assert!(error.to_string().contains("the BGP version"), "{error}");
+    }
+    // an OPEN that is cut in the middle is none that was not kept
+    let cut = wire::bgp(1, &[4]);
+    assert!(bmp::decode(&wire::peer_up(&cut, &whole), &mut Codec::default()).is_err());
+}
+
 /// A Loc-RIB message under another BGP identifier.
 fn identified(mut bytes: Vec<u8>, id: u8) -> Vec<u8> {
     bytes[6] = 3;

@@ -122,15 +122,18 @@ impl Writer {
                 self.put(&mut out, &subject(known, local), numbered, update);
             }
             Message::PeerUp(m) => {
-                let own = Own { asn: m.sent_open.asn.0, address: m.local_address, up: true };
+                let own = Own { asn: m.sent_open.as_ref().map_or(0, |open| open.asn.0), address: m.local_address, up: true };
                 self.own.insert(key, own);
                 if known.up {
                     return Err("repeat a Peer Up");
                 }
                 let opens = bytes.get(HEADERS + PEER_UP_FIXED..).and_then(bgp_message);
                 if let Some((sent, rest)) = opens {
-                    self.put(&mut out, &subject(own, true), false, sent);
-                    if let Some((received, _)) = bgp_message(rest) {
+                    // where the router did not keep an OPEN there is none to write
+                    if m.sent_open.is_some() {
+                        self.put(&mut out, &subject(own, true), false, sent);
+                    }
+                    if let Some((received, _)) = bgp_message(rest).filter(|_| m.received_open.is_some()) {
                         self.put(&mut out, &subject(own, false), false, received);
                     }
                 }
