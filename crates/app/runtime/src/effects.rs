@@ -271,7 +271,8 @@ impl Shell {
         let (messages, refreshes) = (self.messages.clone(), self.refreshes.clone());
         tokio::task::spawn_blocking(move || {
             let begun = Instant::now();
-            let answer = Box::new(pilot::simulate(&job));
+            let threads = std::thread::available_parallelism().map_or(1, usize::from);
+            let answer = Box::new(pilot::simulate(&job, threads));
             if matches!(*answer, SimulationAnswer::Agreement { .. }) {
                 let took = begun.elapsed();
                 refreshes.send_modify(|r| *r = Some(Refresh { last: took, most: r.map_or(took, |r| r.most.max(took)) }));

@@ -326,13 +326,18 @@ impl Play {
 
     /// Everything that can be read was played.
     fn end(&mut self) {
-        let (hash, diverged) = (self.replay.state_hash(), self.replay.diverged());
+        self.replay.settle();
+        let (hash, diverged) = (self.replay.state_hash(), self.diverged());
         self.at(|p| {
             p.playing = false;
             p.seeking = None;
-            p.diverged = diverged.to_vec();
+            p.diverged = diverged;
             p.state_hash = Some(hash);
         });
+    }
+
+    fn diverged(&self) -> Vec<String> {
+        self.replay.diverged().into_iter().map(str::to_owned).collect()
     }
 
     fn due(&self, at: Timestamp) -> Instant {
@@ -397,14 +402,12 @@ impl Play {
             self.told = at;
             self.audience.second(self.replay.state());
         }
-        let (inputs, diverged) = (self.replay.inputs(), self.replay.diverged());
+        let (inputs, diverged) = (self.replay.inputs(), self.diverged());
         self.at(|p| {
             p.at = at;
             p.seq = seq;
             p.inputs.0 = inputs;
-            if p.diverged.len() != diverged.len() {
-                p.diverged = diverged.to_vec();
-            }
+            p.diverged = diverged;
         });
         told
     }
@@ -504,7 +507,7 @@ impl Play {
     /// Tells where the replay stands after it was exchanged; returns that time.
     fn stand(&mut self, at: Option<Timestamp>) -> Timestamp {
         let (inputs, skipped, seq) = (self.replay.inputs(), self.replay.skipped(), self.replay.state().seq);
-        let diverged = self.replay.diverged().to_vec();
+        let diverged = self.diverged();
         let at = self.at(|p| {
             p.at = at.unwrap_or(p.first);
             p.inputs.0 = inputs;

@@ -45,6 +45,10 @@ impl<'a> Remembered<'a> {
 }
 
 impl WhatIf for Remembered<'_> {
+    fn threads(&self) -> usize {
+        self.twin.threads()
+    }
+
     fn prefixes_via(&self, exit: &ExitId) -> Vec<Prefix> {
         self.twin.prefixes_via(exit)
     }
@@ -99,7 +103,7 @@ impl Deliberation<'_> {
         if self.affected.is_empty() {
             return self.nothing(Vec::new(), "no prefix leaves by the degraded paths now: the routers already chose other ways");
         }
-        let mut entries: Vec<Entry> = self.plans().into_iter().map(|(plan, lost)| self.enter(&plan, lost)).collect();
+        let mut entries = self.entries();
         let universe: BTreeSet<Flow> = self
             .affected
             .iter()
@@ -136,6 +140,27 @@ impl Deliberation<'_> {
             judged.push((entry, prediction, goal));
         }
         self.conclude(judged, idle, unsure)
+    }
+
+    /// Enters every plan, as many at once as the twin takes questions; the entries are in the order of the plans.
+    fn entries(&self) -> Vec<Entry> {
+        let plans = self.plans();
+        let threads = self.twin.threads().clamp(1, plans.len().max(1));
+        // plans take different times: each thread takes every so manieth
+        let part = |first: usize| {
+            let own = plans.iter().enumerate().skip(first).step_by(threads);
+            own.map(|(at, (plan, lost))| (at, self.enter(plan, lost.clone()))).collect::<Vec<_>>()
+        };
+        let part = &part;
+        let mut entries: Vec<(usize, Entry)> = std::thread::scope(|scope| {
+            let running: Vec<_> = (1..threads).map(|first| scope.spawn(move || part(first))).collect();
+            let own = part(0);
+            // a part that panicked takes everything with it, as it would on one thread
+            let others = running.into_iter().flat_map(|r| r.join().unwrap_or_else(|why| std::panic::resume_unwind(why)));
+            own.into_iter().chain(others).collect()
+        });
+        entries.sort_by_key(|(at, _)| *at);
+        entries.into_iter().map(|(_, entry)| entry).collect()
     }
 
     /// Returns the plans, each with the reason why it is out from the start.

@@ -8,6 +8,10 @@ use std::error::Error;
 use twin::{Prediction, Question, Twin, Verdict};
 
 impl WhatIf for Twin<'_> {
+    fn threads(&self) -> usize {
+        Twin::threads(self)
+    }
+
     fn prefixes_via(&self, exit: &ExitId) -> Vec<Prefix> {
         Twin::prefixes_via(self, exit)
     }

@@ -9,7 +9,12 @@ use serde::{Deserialize, Serialize};
 use units::{Ratio, Timestamp};
 
 /// Answers questions about the network as it is and as it would be. Pure: the same question gets the same answer.
-pub trait WhatIf {
+pub trait WhatIf: Sync {
+    /// Returns how many questions may be asked at once; the answers are the same in any order.
+    fn threads(&self) -> usize {
+        1
+    }
+
     /// Returns the prefixes that leave by `exit` now, from any device.
     fn prefixes_via(&self, exit: &ExitId) -> Vec<Prefix>;
 

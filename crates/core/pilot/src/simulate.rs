@@ -198,14 +198,14 @@ pub enum SimulationAnswer {
     },
 }
 
-/// Answers a question. Deterministic: the same job gives the same answer.
+/// Answers a question on a number of threads, which the caller chooses. Deterministic: the same job gives the same answer with any.
 #[must_use]
-pub fn simulate(job: &SimulationJob) -> SimulationAnswer {
+pub fn simulate(job: &SimulationJob, threads: usize) -> SimulationAnswer {
     let picture = match Picture::of(&job.network) {
         Ok(picture) => picture.measured(decision::path_metrics(&view(job))),
         Err(error) => return SimulationAnswer::Failed { why: error.to_string() },
     };
-    let twin = Twin::new(&picture);
+    let twin = Twin::new(&picture).on_threads(threads);
     let result = match &job.kind {
         JobKind::Agreement => Ok(SimulationAnswer::Agreement { rows: agreement(&twin, job) }),
         JobKind::Decide { .. } => decide(job, &twin),

@@ -459,12 +459,67 @@ impl Facts {
     pub fn exit(&self, exit: &Exit) -> Option<&ExitFacts> {
         self.exits.iter().find(|e| e.router == exit.router && e.neighbor == exit.neighbor)
     }
+}
 
-    /// Returns the measured quality of the way to a prefix over an exit: its own, else the exit's.
-    #[must_use]
-    pub fn metric(&self, exit: &Exit, prefix: &Prefix) -> Option<&PathMetric> {
-        let here = || self.metrics.iter().filter(|m| m.router == exit.router && m.neighbor == exit.neighbor);
-        let own = here().filter(|m| m.prefix.is_some_and(|p| p.covers(prefix))).max_by_key(|m| m.prefix.map(|p| p.length()));
-        own.or_else(|| here().find(|m| m.prefix.is_none()))
+/// Measured quality, ready to be asked: by exit and prefix (`None`: the exit's own), its place among the facts.
+pub(crate) struct Metrics<'f> {
+    all: &'f [PathMetric],
+    places: BTreeMap<(&'f str, IpAddr), BTreeMap<Option<Prefix>, usize>>,
+}
+
+impl<'f> Metrics<'f> {
+    pub fn new(facts: &'f Facts) -> Self {
+        let mut places: BTreeMap<(&str, IpAddr), BTreeMap<Option<Prefix>, usize>> = BTreeMap::new();
+        for (at, m) in facts.metrics.iter().enumerate() {
+            let here = places.entry((m.router.as_str(), m.neighbor)).or_default();
+            // of several of one prefix the last counts, of several of an exit the first
+            here.entry(m.prefix).and_modify(|known| *known = if m.prefix.is_some() { at } else { *known }).or_insert(at);
+        }
+        Self { all: &facts.metrics, places }
+    }
+
+    /// Returns the quality of the way to a prefix over an exit, with its place among the facts: that of the longest prefix around it, else the
+    /// exit's.
+    pub fn of(&self, exit: &Exit, prefix: &Prefix) -> Option<(usize, &'f PathMetric)> {
+        let here = self.places.get(&(exit.router.as_str(), exit.neighbor))?;
+        let around = (0..=prefix.length()).rev().map(|length| Prefix::new(prefix.address(), length));
+        let at = around.chain([None]).find_map(|key| here.get(&key).copied())?;
+        Some((at, self.all.get(at)?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test says no by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn a_way_has_the_quality_of_the_longest_prefix_around_it_else_of_its_exit() {
+        let metric = |router: &str, prefix: Option<&str>| PathMetric {
+            router: router.to_owned(),
+            neighbor: IpAddr::from([192, 0, 2, 1]),
+            prefix: prefix.map(|p| p.parse().unwrap()),
+            delay_ms: None,
+            loss: None,
+        };
+        let all = [
+            metric("r1", Some("10.0.0.0/8")),
+            metric("r1", None),
+            metric("r1", Some("10.1.0.0/16")),
+            metric("r1", Some("10.1.0.0/16")),
+            metric("r1", None),
+            metric("r2", Some("10.0.0.0/8")),
+        ];
+        let facts = Facts { metrics: all.to_vec(), ..Facts::default() };
+        let metrics = Metrics::new(&facts);
+        let at = |router: &str, prefix: &str| {
+            let exit = Exit { router: router.to_owned(), neighbor: IpAddr::from([192, 0, 2, 1]) };
+            metrics.of(&exit, &prefix.parse().unwrap()).map(|(at, _)| at)
+        };
+        assert_eq!(at("r1", "10.1.2.0/24"), Some(3), "of two of one prefix the last");
+        assert_eq!((at("r1", "10.1.0.0/16"), at("r1", "10.2.0.0/16"), at("r1", "10.0.0.0/8")), (Some(3), Some(0), Some(0)));
+        assert_eq!((at("r1", "10.0.0.0/7"), at("r1", "2001:db8::/32")), (Some(1), Some(1)), "of two of an exit the first");
+        assert_eq!((at("r2", "10.1.0.0/16"), at("r2", "192.0.2.0/24"), at("r3", "10.1.0.0/16")), (Some(5), None, None));
     }
 }

@@ -20,6 +20,22 @@ pub fn with_failures<T>(world: &World<'_>, more: &Failures, look: impl FnOnce(&W
     look(&world.changed(&failed))
 }
 
+/// Looks at a network with each of these failures besides, on as many threads as the world has; the results are in the order of the failures.
+pub fn with_each<T: Send>(world: &World<'_>, failing: &[Failing], look: impl Fn(&World<'_>) -> T + Sync) -> Vec<T> {
+    let look = |part: &[Failing]| part.iter().map(|f| with_failures(world, &f.failures, &look)).collect::<Vec<T>>();
+    let threads = world.threads().min(failing.len());
+    if threads < 2 {
+        return look(failing);
+    }
+    let look = &look;
+    let parts = failing.chunks(failing.len().div_ceil(threads));
+    std::thread::scope(|scope| {
+        let running: Vec<_> = parts.map(|part| scope.spawn(move || look(part))).collect();
+        // a part that panicked takes everything with it, as it would on one thread
+        running.into_iter().flat_map(|r| r.join().unwrap_or_else(|why| std::panic::resume_unwind(why))).collect()
+    })
+}
+
 fn failed(network: &Blueprint, more: &Failures) -> Blueprint {
     let mut out = network.clone();
     out.failures.links.extend(more.links.iter().cloned());
@@ -64,11 +80,6 @@ impl Evidence<'_> {
     #[must_use]
     pub fn failures(&self) -> Vec<Failing> {
         singles(self.after)
-    }
-
-    /// Looks at the network after the change and a failure.
-    pub fn after_failure<T>(&self, failing: &Failing, look: impl FnOnce(&World<'_>) -> T) -> T {
-        with_failures(self.after, &failing.failures, look)
     }
 
     /// Looks at the network without the change and with a failure.

@@ -1,10 +1,11 @@
 //! Load of exits and links, from measured volumes; what is not measured is carried as its worst case.
 
 use crate::difference::{Volumes, senders};
-use crate::{Exit, Facts, World};
-use bgp::Prefix;
+use crate::{Exit, Facts, Walk, World};
+use bgp::{Family, Prefix};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Something that carries traffic.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -49,8 +50,32 @@ pub struct Load {
 struct Demand {
     /// Prefixes with their measured volumes, bit/s.
     prefixes: Vec<(Prefix, Option<f64>)>,
+    /// The same as one destination, as it was before.
+    whole: Part,
     /// Where it starts: routers of ours, each with the same share.
     sources: Vec<usize>,
+}
+
+/// Prefixes of a demand that are one destination.
+#[derive(Clone, Copy, Debug)]
+struct Part {
+    /// One of them.
+    prefix: Prefix,
+    /// What is measured of them, bit/s.
+    bps: f64,
+    /// How many are not measured.
+    strange: usize,
+}
+
+impl Part {
+    const fn of(prefix: Prefix) -> Self {
+        Self { prefix, bps: 0.0, strange: 0 }
+    }
+
+    fn add(&mut self, bps: Option<f64>) {
+        self.bps += bps.unwrap_or(0.0);
+        self.strange += usize::from(bps.is_none());
+    }
 }
 
 /// Prefixes of unknown volume on a carrier: by demand, how many.
@@ -64,9 +89,46 @@ pub struct Traffic<'f> {
     demands: Vec<Vec<Demand>>,
     /// What of each exit's load no volume explains, bit/s, and whether that is measured; `None`: no bound.
     rest: Vec<Option<(f64, bool)>>,
+    /// Destinations before, by family.
+    places: [Arc<Vec<(Prefix, u32)>>; 2],
     before: BTreeMap<Carrier, f64>,
     /// Where each exit's unmeasured prefixes passed before.
     passed: Vec<Strangers>,
+}
+
+/// What carries the packets of ways, each carrier by its number.
+#[derive(Default)]
+struct Ways {
+    carriers: Vec<Carrier>,
+    numbers: BTreeMap<Carrier, usize>,
+    /// By the ways' own address; they are kept, so that no other ones have it.
+    known: BTreeMap<usize, (Arc<Vec<Walk>>, Vec<(usize, f64)>)>,
+}
+
+impl Ways {
+    /// Returns what carries these ways, as far as packets arrive, with the share of each.
+    fn of(&mut self, walks: Arc<Vec<Walk>>) -> &[(usize, f64)] {
+        let (carriers, numbers) = (&mut self.carriers, &mut self.numbers);
+        let mut carried = |walks: &Arc<Vec<Walk>>| {
+            let mut out = Vec::new();
+            for walk in walks.iter().filter(|w| w.end.works()) {
+                let exit = walk.exit.iter().cloned().map(Carrier::Exit);
+                for carrier in exit.chain(walk.links.iter().cloned().map(Carrier::Link)) {
+                    let number = *numbers.entry(carrier).or_insert_with_key(|carrier| {
+                        carriers.push(carrier.clone());
+                        carriers.len() - 1
+                    });
+                    out.push((number, walk.share));
+                }
+            }
+            out
+        };
+        let (_, out) = self.known.entry(Arc::as_ptr(&walks).addr()).or_insert_with(|| {
+            let out = carried(&walks);
+            (walks, out)
+        });
+        out
+    }
 }
 
 /// Returns the capacity of a bundle; `None`: not known.
@@ -116,54 +178,67 @@ impl<'f> Traffic<'f> {
                         if sources.iter().any(|s| !edges.contains(s)) {
                             sources.retain(|s| !edges.contains(s));
                         }
-                        demands.push(Demand { prefixes: part.iter().map(|p| (*p, volumes.at(&exit, p))).collect(), sources });
+                        let prefixes: Vec<_> = part.iter().map(|p| (*p, volumes.at(&exit, p))).collect();
+                        let Some(mut whole) = part.first().map(|p| Part::of(*p)) else { continue };
+                        prefixes.iter().for_each(|(_, bps)| whole.add(*bps));
+                        demands.push(Demand { prefixes, whole, sources });
                     }
                 }
             }
             all.push(demands);
             rests.push(bound);
         }
-        let mut out = Self { facts, volumes, demands: all, rest: rests, before: BTreeMap::new(), passed: Vec::new() };
+        let places = world.families.each_ref().map(|s| Arc::clone(s.solution.places()));
+        let mut out = Self { facts, volumes, demands: all, rest: rests, places, before: BTreeMap::new(), passed: Vec::new() };
         (out.before, out.passed) = out.carried(world);
         out
     }
 
     /// Sums the measured traffic over the ways it takes in a world; and for each exit's unmeasured prefixes, where they pass then.
     fn carried(&self, world: &World<'_>) -> (BTreeMap<Carrier, f64>, Vec<Strangers>) {
-        let mut sums: BTreeMap<Carrier, f64> = BTreeMap::new();
+        let mut ways = Ways::default();
+        let mut sums: Vec<Option<f64>> = Vec::new();
         let mut unknown: Vec<Strangers> = Vec::new();
         for demands in &self.demands {
-            let mut strangers = Strangers::new();
+            let mut strangers: BTreeMap<usize, BTreeMap<usize, usize>> = BTreeMap::new();
             for (number, demand) in demands.iter().enumerate() {
-                // prefixes that were one destination may be several now
-                let mut parts: BTreeMap<Option<usize>, (Prefix, f64, usize)> = BTreeMap::new();
-                for (prefix, bps) in &demand.prefixes {
-                    let part = parts.entry(world.of(prefix.family()).solution.place_of(prefix)).or_insert((*prefix, 0.0, 0));
-                    part.1 += bps.unwrap_or(0.0);
-                    part.2 += usize::from(bps.is_none());
-                }
-                for (prefix, bps, strange) in parts.into_values() {
+                for part in self.parts(demand, world) {
                     for source in demand.sources.iter().filter(|s| world.works(**s)) {
                         #[allow(clippy::cast_precision_loss, reason = "routers of a network")]
                         let each = 1.0 / demand.sources.len() as f64;
-                        for walk in world.walks(*source, &prefix).iter().filter(|w| w.end.works()) {
-                            let exit = walk.exit.iter().cloned().map(Carrier::Exit);
-                            for carrier in exit.chain(walk.links.iter().cloned().map(Carrier::Link)) {
-                                if strange > 0 {
-                                    let there = strangers.entry(carrier.clone()).or_default().entry(number).or_default();
-                                    *there = (*there).max(strange);
+                        for (carrier, share) in ways.of(world.walks(*source, &part.prefix)) {
+                            if part.strange > 0 {
+                                let there = strangers.entry(*carrier).or_default().entry(number).or_default();
+                                *there = (*there).max(part.strange);
+                            }
+                            if part.bps > 0.0 {
+                                if sums.len() <= *carrier {
+                                    sums.resize(*carrier + 1, None);
                                 }
-                                if bps > 0.0 {
-                                    *sums.entry(carrier).or_default() += bps * walk.share * each;
-                                }
+                                *sums[*carrier].get_or_insert_default() += part.bps * share * each;
                             }
                         }
                     }
                 }
             }
-            unknown.push(strangers);
+            unknown.push(strangers.into_iter().map(|(carrier, there)| (ways.carriers[carrier].clone(), there)).collect());
         }
+        let sums = sums.into_iter().zip(&ways.carriers).filter_map(|(bps, carrier)| Some((carrier.clone(), bps?))).collect();
         (sums, unknown)
+    }
+
+    /// Prefixes that were one destination may be several in another world.
+    fn parts(&self, demand: &Demand, world: &World<'_>) -> Vec<Part> {
+        let family = demand.whole.prefix.family();
+        let places = world.of(family).solution.places();
+        if demand.prefixes.len() == 1 || Arc::ptr_eq(places, &self.places[usize::from(family == Family::Ipv6Unicast)]) {
+            return vec![demand.whole];
+        }
+        let mut parts: BTreeMap<Option<usize>, Part> = BTreeMap::new();
+        for (prefix, bps) in &demand.prefixes {
+            parts.entry(world.of(family).solution.place_of(prefix)).or_insert(Part::of(*prefix)).add(*bps);
+        }
+        parts.into_values().collect()
     }
 
     fn members(&self, carrier: &Carrier) -> &[f64] {

@@ -3,6 +3,7 @@
 //! A figure without a measurement is absent. Intervals come from sample variances; there is no constant for a kind of action and no noise.
 
 use crate::difference::{Volumes, senders};
+use crate::facts::Metrics;
 use crate::{Evidence, Exit, Sample};
 use bgp::Prefix;
 use serde::Serialize;
@@ -89,7 +90,7 @@ struct Move {
 #[must_use]
 pub fn prediction(e: &Evidence<'_>) -> Prediction {
     let moves = moves(e);
-    let facts = e.context.facts;
+    let metrics = Metrics::new(e.context.facts);
     let mut out = Prediction { convergence: convergence(e), stability: stability(e, &moves), ..Prediction::default() };
     let mut figure = |name: &str, of: Measured<'_>| {
         let figure = weighted(&moves, of);
@@ -99,12 +100,8 @@ pub fn prediction(e: &Evidence<'_>) -> Prediction {
         }
         figure
     };
-    let place = |exit: &Exit, prefix: &Prefix| {
-        let metric = facts.metric(exit, prefix)?;
-        facts.metrics.iter().position(|m| core::ptr::eq(m, metric)).map(|at| (at, metric))
-    };
-    let delay = figure("delay", &|exit, prefix| place(exit, prefix).and_then(|(at, m)| Some((at, m.delay_ms?))));
-    let loss = figure("loss", &|exit, prefix| place(exit, prefix).and_then(|(at, m)| Some((at, m.loss?))));
+    let delay = figure("delay", &|exit, prefix| metrics.of(exit, prefix).and_then(|(at, m)| Some((at, m.delay_ms?))));
+    let loss = figure("loss", &|exit, prefix| metrics.of(exit, prefix).and_then(|(at, m)| Some((at, m.loss?))));
     let cost = cost(e, &moves);
     if cost.is_none() && !moves.is_empty() {
         out.unknown.push("cost: prices or volumes are not known".to_owned());

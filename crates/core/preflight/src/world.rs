@@ -2,12 +2,11 @@
 
 use crate::Exit;
 use bgp::{Asn, Family, Prefix};
-use core::cell::{OnceCell, RefCell};
 use core::net::IpAddr;
 use routing::{Blueprint, Direction, Held, Hops, OrderDependent, Plane, Schedule, Searched, Shared, Solution};
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// Routers that a packet visits before it is said to go round.
 const HOPS_MAX: usize = 64;
@@ -21,8 +20,8 @@ const SEARCHED_MAX: usize = 64;
 /// Further neighbours at the port of another: router by position and neighbour, to the one that stands for the exit.
 pub type Ports = BTreeMap<(usize, IpAddr), IpAddr>;
 
-/// By destination and router.
-type Walks = BTreeMap<(usize, usize), Rc<Vec<Walk>>>;
+/// By state of rest ([`Solution::rest_of`]) and router.
+type Walks = BTreeMap<(usize, usize), Arc<Vec<Walk>>>;
 
 /// One family of a network, solved.
 pub struct Solved<'n> {
@@ -32,13 +31,13 @@ pub struct Solved<'n> {
     pub solution: Solution,
     /// Its sessions, both directions.
     pub directions: Vec<Direction>,
-    hops: RefCell<BTreeMap<IpAddr, Rc<Vec<Hops>>>>,
-    /// Walks that no shorter prefix had a part in, by destination and router.
-    walks: RefCell<Walks>,
+    hops: Mutex<BTreeMap<IpAddr, Arc<Vec<Hops>>>>,
+    /// Walks that rest on nothing but what routers hold of the destination.
+    walks: Mutex<Walks>,
     /// Choices that another order of arrival makes otherwise.
-    open: OnceCell<Vec<OrderDependent>>,
+    open: OnceLock<Vec<OrderDependent>>,
     /// The solution's memory, for questions that add to it.
-    scratch: RefCell<Option<Shared>>,
+    scratch: Mutex<Option<Shared>>,
 }
 
 /// A network with its tables, both families.
@@ -48,7 +47,11 @@ pub struct World<'n> {
     /// Routers of our own, by position.
     pub own: BTreeSet<usize>,
     /// Neighbours that share a port.
-    ports: Rc<Ports>,
+    ports: Arc<Ports>,
+    /// Threads that failures may be tried out on.
+    threads: usize,
+    /// Prefixes that a static route leads to somewhere: destinations that are alike part there.
+    fixed: BTreeSet<Prefix>,
     /// IPv4, IPv6.
     pub families: [Solved<'n>; 2],
 }
@@ -117,14 +120,26 @@ impl<'n> World<'n> {
         // routers without BGP between ours are ours too
         let plain = |r: &routing::Router| r.config.bgp.is_none();
         let own = network.routers.iter().enumerate().filter(|(_, r)| ours(r) || plain(r)).map(|(i, _)| i).collect();
-        Self { network, own, ports: Rc::default(), families: Self::solved(network) }
+        Self { network, own, ports: Arc::default(), threads: 1, fixed: fixed(network), families: Self::solved(network) }
     }
 
     /// Says which neighbours share a port, and so are one exit.
     #[must_use]
     pub fn with_ports(mut self, ports: Ports) -> Self {
-        self.ports = Rc::new(ports);
+        self.ports = Arc::new(ports);
         self
+    }
+
+    /// Says how many threads failures may be tried out on; what comes out is the same with any number.
+    #[must_use]
+    pub fn on_threads(self, threads: usize) -> Self {
+        Self { threads, ..self }
+    }
+
+    /// Returns how many threads failures may be tried out on.
+    #[must_use]
+    pub const fn threads(&self) -> usize {
+        self.threads
     }
 
     /// Solves the same network after a change, from the tables that stand here: only what the change touches is computed, and where the order
@@ -132,7 +147,7 @@ impl<'n> World<'n> {
     #[must_use]
     pub fn changed<'m>(&self, network: &'m Blueprint) -> World<'m> {
         let families = self.families.each_ref().map(|s| s.changed(network));
-        World { network, own: self.own.clone(), ports: Rc::clone(&self.ports), families }
+        World { network, own: self.own.clone(), ports: Arc::clone(&self.ports), threads: self.threads, fixed: fixed(network), families }
     }
 
     pub(crate) fn solved(network: &'n Blueprint) -> [Solved<'n>; 2] {
@@ -166,17 +181,18 @@ impl<'n> World<'n> {
 
     /// Returns the ways of packets from a router to a prefix.
     #[must_use]
-    pub fn walks(&self, router: usize, prefix: &Prefix) -> Rc<Vec<Walk>> {
+    pub fn walks(&self, router: usize, prefix: &Prefix) -> Arc<Vec<Walk>> {
         let solved = self.of(prefix.family());
-        let place = solved.solution.place_of(prefix);
-        if let Some(known) = place.and_then(|p| solved.walks.borrow().get(&(p, router)).cloned()) {
+        let place = solved.solution.place_of(prefix).filter(|_| !self.fixed.contains(prefix));
+        let rest = place.and_then(|p| solved.solution.rest_of(p));
+        if let Some(known) = rest.and_then(|p| held(&solved.walks).get(&(p, router)).cloned()) {
             return known;
         }
         let mut trace = Trace { world: self, solved, prefix, out: Vec::new(), fallback: false };
         trace.go(Walk { share: 1.0, end: End::NoRoute, routers: vec![router], links: Vec::new(), exit: None });
-        let (out, fallback) = (Rc::new(trace.out), trace.fallback);
-        if let Some(place) = place.filter(|_| !fallback) {
-            solved.walks.borrow_mut().insert((place, router), Rc::clone(&out));
+        let (out, fallback) = (Arc::new(trace.out), trace.fallback);
+        if let Some(rest) = rest.filter(|_| !fallback) {
+            held(&solved.walks).insert((rest, router), Arc::clone(&out));
         }
         out
     }
@@ -195,6 +211,16 @@ impl<'n> World<'n> {
     pub fn fate(&self, router: usize, prefix: &Prefix) -> Option<Walk> {
         self.walks(router, prefix).iter().max_by(|a, b| a.end.cmp(&b.end)).cloned()
     }
+}
+
+/// What is remembered stays true whatever became of who held it last.
+fn held<T>(memory: &Mutex<T>) -> MutexGuard<'_, T> {
+    memory.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// The prefixes of static routes.
+fn fixed(network: &Blueprint) -> BTreeSet<Prefix> {
+    network.routers.iter().flat_map(|r| &r.config.static_routes).map(|s| s.prefix).collect()
 }
 
 impl<'n> Solved<'n> {
@@ -230,7 +256,7 @@ impl<'n> Solved<'n> {
         if looked.is_empty() {
             return Searched::default();
         }
-        let mut scratch = self.scratch.borrow_mut();
+        let mut scratch = held(&self.scratch);
         let told = self.plane.anomalies_of(&self.solution, scratch.get_or_insert_with(|| self.solution.shared.clone()), looked);
         Searched { of: places.len(), ..told }
     }
@@ -239,7 +265,7 @@ impl<'n> Solved<'n> {
     #[must_use]
     pub fn beside(&self, router: usize, prefix: &Prefix) -> Vec<Held<'_>> {
         let Some(class) = self.solution.place_of(prefix) else { return Vec::new() };
-        let mut scratch = self.scratch.borrow_mut();
+        let mut scratch = held(&self.scratch);
         self.plane.beside(&self.solution, scratch.get_or_insert_with(|| self.solution.shared.clone()), router, class)
     }
 
@@ -251,15 +277,13 @@ impl<'n> Solved<'n> {
 
     /// Returns the longest prefix that covers this one and that the router has a path to.
     fn lookup(&self, router: usize, prefix: &Prefix) -> Option<(Prefix, Held<'_>)> {
-        (0..=prefix.length()).rev().find_map(|length| {
-            let covering = Prefix::new(prefix.address(), length)?;
-            self.best(router, &covering).map(|h| (covering, h))
-        })
+        let mut covering = self.solution.covering_up_to(prefix.address(), prefix.length());
+        covering.find_map(|(covering, place)| self.plane.best(&self.solution, router, place).map(|h| (covering, h)))
     }
 
     fn hops(&self, router: usize, address: IpAddr) -> Hops {
-        let mut known = self.hops.borrow_mut();
-        let all = known.entry(address).or_insert_with(|| Rc::new(self.plane.hops_to(address)));
+        let mut known = held(&self.hops);
+        let all = known.entry(address).or_insert_with(|| Arc::new(self.plane.hops_to(address)));
         all.get(router).cloned().unwrap_or_default()
     }
 }

@@ -394,10 +394,8 @@ impl Plane<'_> {
     }
 
     fn by_bgp(&self, solution: &Solution, router: usize, hop: IpAddr) -> Option<u32> {
-        let longest = if hop.is_ipv4() { 32 } else { 128 };
-        (1..=longest).rev().find_map(|length| {
-            let prefix = Prefix::new(hop, length)?;
-            let state = &solution.class_of(&prefix)?.state;
+        solution.covering(hop).filter(|(prefix, _)| prefix.length() > 0).find_map(|(_, place)| {
+            let state = &solution.classes[place].state;
             let best = state.best[router];
             let route = (best != NONE).then(|| solution.shared.routes.get(state.slots[best as usize].route))?;
             // itself; next hop and MED are the same in what another destination told
@@ -595,8 +593,33 @@ impl Solution {
 
     /// Says whether a prefix, not the default route, contains an address.
     fn covers(&self, address: IpAddr) -> bool {
-        let longest = if address.is_ipv4() { 32 } else { 128 };
-        (1..=longest).rev().any(|length| Prefix::new(address, length).is_some_and(|p| self.number_of(&p).is_some()))
+        self.covering(address).next().is_some_and(|(prefix, _)| prefix.length() > 0)
+    }
+
+    /// Returns the prefixes that contain an address, the longest first, each with the place of its destination.
+    pub fn covering(&self, address: IpAddr) -> impl Iterator<Item = (Prefix, usize)> {
+        self.covering_up_to(address, if address.is_ipv4() { 32 } else { 128 })
+    }
+
+    /// The same, up to a length.
+    pub fn covering_up_to(&self, address: IpAddr, longest: u8) -> impl Iterator<Item = (Prefix, usize)> {
+        let mut next = Some(longest);
+        core::iter::from_fn(move || {
+            loop {
+                let key = Prefix::new(address, next?)?;
+                let (near, number) = *self.by_prefix[..self.by_prefix.partition_point(|(p, _)| *p <= key)].last()?;
+                if near.covers(&key) {
+                    next = near.length().checked_sub(1);
+                    return Some((near, number as usize));
+                }
+                // what contains the address stands no later than this one, and so contains this one's address as well
+                next = match (near.address(), key.address()) {
+                    (IpAddr::V4(a), IpAddr::V4(b)) => Some((a.to_bits() ^ b.to_bits()).leading_zeros() as u8),
+                    (IpAddr::V6(a), IpAddr::V6(b)) => Some((a.to_bits() ^ b.to_bits()).leading_zeros() as u8),
+                    _ => None,
+                };
+            }
+        })
     }
 
     pub(crate) fn number_of(&self, prefix: &Prefix) -> Option<u32> {
@@ -611,4 +634,53 @@ struct ClassKey {
     suppressed: BTreeSet<usize>,
     granted: BTreeSet<u32>,
     withheld: BTreeSet<u32>,
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test says no by panicking")]
+
+    use super::*;
+    use proptest::prelude::*;
+
+    /// Few different bits, so that many prefixes lie in each other.
+    fn prefixes(v6: bool) -> impl Strategy<Value = Prefix> {
+        let longest = if v6 { 128_u8 } else { 32 };
+        (prop::sample::select(vec![0_u8, 1, 5, 8, 9, 12, 16, 23, 24, 25, longest - 1, longest]), 0_u32..8, 0_u32..4).prop_map(
+            move |(length, high, low)| {
+                let bits = high << 22 | low << 7 | low;
+                let address = if v6 { IpAddr::V6(u128::from(bits).rotate_right(32).into()) } else { IpAddr::V4(bits.into()) };
+                Prefix::new(address, length).unwrap()
+            },
+        )
+    }
+
+    fn solution(mut all: Vec<Prefix>) -> Solution {
+        all.sort_unstable();
+        all.dedup();
+        Solution {
+            classes: Vec::new(),
+            shared: Shared::default(),
+            rounds: 1,
+            restless: false,
+            down: BTreeSet::new(),
+            by_prefix: Arc::new(all.into_iter().zip(0..).collect()),
+            depends: Arc::default(),
+            ases: Arc::default(),
+            round: 0,
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_contains_an_address_is_found_as_by_asking_for_every_length(
+            v6: bool, all in prop::collection::vec(any::<bool>().prop_flat_map(prefixes), 0..40), asked in any::<bool>().prop_flat_map(prefixes)
+        ) {
+            let family = |p: &Prefix| p.address().is_ipv6() == v6;
+            let solution = solution(all.into_iter().filter(family).collect());
+            let each = |length| Prefix::new(asked.address(), length).and_then(|p| Some((p, solution.place_of(&p)?)));
+            let by_length: Vec<(Prefix, usize)> = (0..=asked.length()).rev().filter_map(each).collect();
+            prop_assert_eq!(solution.covering_up_to(asked.address(), asked.length()).collect::<Vec<_>>(), by_length);
+        }
+    }
 }

@@ -190,6 +190,19 @@ impl Solution {
         first.filter_map(|c| c.prefixes.first().copied())
     }
 
+    /// Returns prefixes in order, each with the place of its destination; two solutions that share them have the same destinations.
+    #[must_use]
+    pub const fn places(&self) -> &Arc<Vec<(Prefix, u32)>> {
+        &self.by_prefix
+    }
+
+    /// Returns a number that destinations have in common whose routers hold and choose alike (`place`: as [`Solution::place_of`]). It means
+    /// nothing beside this solution.
+    #[must_use]
+    pub fn rest_of(&self, place: usize) -> Option<usize> {
+        self.classes.get(place).map(|c| Arc::as_ptr(&c.state).addr())
+    }
+
     /// Returns the place of a prefix's destination among [`Solution::classes`].
     #[must_use]
     pub fn place_of(&self, prefix: &Prefix) -> Option<usize> {

@@ -2,14 +2,15 @@
 
 use crate::forward::{Ways, worst};
 use crate::unmodelled::{Relevance, Unmodelled};
+use crate::what_if::Asked;
 use crate::{ForwardingResult, Picture, Source};
 use action::{DeviceId, ExitId};
 use bgp::{PathAttributes, Prefix};
 use config::RouterConfig;
-use core::cell::OnceCell;
 use preflight::World;
 use routing::{Direction, Held, Step};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Mutex, OnceLock};
 
 /// Prefixes by exit, and by the device whose packets leave there.
 type ByExit = BTreeMap<ExitId, BTreeMap<DeviceId, Vec<Prefix>>>;
@@ -19,7 +20,8 @@ pub struct Twin<'p> {
     pub(crate) picture: &'p Picture,
     pub(crate) world: World<'p>,
     unmodelled: Vec<Unmodelled>,
-    by_exit: OnceCell<ByExit>,
+    by_exit: OnceLock<ByExit>,
+    pub(crate) asked: Mutex<Vec<Asked>>,
 }
 
 /// A router's best path to a prefix.
@@ -41,7 +43,19 @@ impl<'p> Twin<'p> {
         let mut unmodelled = picture.unmodelled.clone();
         unmodelled.extend(silent(picture, &world));
         unmodelled.extend(absent(picture, &world));
-        Self { picture, world, unmodelled, by_exit: OnceCell::new() }
+        Self { picture, world, unmodelled, by_exit: OnceLock::new(), asked: Mutex::default() }
+    }
+
+    /// Says how many threads failures may be tried out on; the answers are the same with any number.
+    #[must_use]
+    pub fn on_threads(self, threads: usize) -> Self {
+        Self { world: self.world.on_threads(threads), ..self }
+    }
+
+    /// Returns how many threads may work on answers.
+    #[must_use]
+    pub const fn threads(&self) -> usize {
+        self.world.threads()
     }
 
     /// Returns the configuration that edits for `device` start from.

@@ -14,11 +14,33 @@ use preflight::order::{Order, safe_order};
 use preflight::{Check, CheckId, Context, Evidence, Facts, Group, Intent, Limits, Verdict, Way, World};
 use routing::Blueprint;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::PoisonError;
 
 /// Share of an exit's capacity that it may carry after a change, unless the question says otherwise.
 pub const UTILISATION_MAX: f64 = 0.85;
 /// Ways that change whose choices are explained.
 const EXPLAINED: usize = 3;
+
+/// Answers that are remembered: a decision has about as many candidates.
+const REMEMBERED: usize = 16;
+
+/// A question with its answer.
+pub(crate) struct Asked {
+    edits: Vec<DeviceEdits>,
+    intended: Vec<Prefix>,
+    kind: Option<ActionType>,
+    utilisation_max: f64,
+    answer: Prediction,
+}
+
+impl Asked {
+    fn is(&self, q: &Question<'_>) -> bool {
+        self.edits == q.edits
+            && self.intended == q.intended
+            && self.kind == q.kind
+            && self.utilisation_max.to_bits() == q.utilisation_max.to_bits()
+    }
+}
 
 /// A question to the twin.
 #[derive(Clone, Copy, Debug)]
@@ -50,11 +72,31 @@ impl Twin<'_> {
         self.ask(&Question::new(edits, intended))
     }
 
-    /// Answers one question.
+    /// Answers one question. The last answers are remembered: who chose among several asks for the chosen one again.
     ///
     /// # Errors
     /// [`TwinError`] when the edits name an unknown device or do not apply to its configuration.
     pub fn ask(&self, question: &Question<'_>) -> Result<Prediction, TwinError> {
+        let memory = || self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(asked) = memory().iter().find(|a| a.is(question)) {
+            return Ok(asked.answer.clone());
+        }
+        let answer = self.answer(question)?;
+        let mut asked = memory();
+        if asked.len() >= REMEMBERED {
+            asked.remove(0);
+        }
+        asked.push(Asked {
+            edits: question.edits.to_vec(),
+            intended: question.intended.to_vec(),
+            kind: question.kind,
+            utilisation_max: question.utilisation_max,
+            answer: answer.clone(),
+        });
+        Ok(answer)
+    }
+
+    fn answer(&self, question: &Question<'_>) -> Result<Prediction, TwinError> {
         let network = self.picture.edited(&self.picture.blueprint, question.edits)?;
         let after = self.world.changed(&network);
         let intent = self.intent(question);

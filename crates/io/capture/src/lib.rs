@@ -27,6 +27,7 @@ mod reader;
 mod redact;
 mod replay;
 mod seal;
+mod simulations;
 mod writer;
 
 pub use about::About;

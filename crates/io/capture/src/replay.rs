@@ -1,23 +1,25 @@
 //! The pilot over a log, offline: the same decisions and the same state, on any machine and at any optimisation level.
 
 use crate::info::NO_INDEX;
+use crate::simulations::Simulations;
 use crate::{CaptureError, Entry, Moment, Place, Reader, index};
-use pilot::{Effect, Event, Input, JobId, Pilot, PilotState, SimulationAnswer};
-use std::collections::{BTreeMap, BTreeSet};
+use pilot::{Effect, Event, Input, JobId, Pilot, PilotState};
+use std::collections::BTreeSet;
 use std::path::Path;
 use units::Timestamp;
 
-/// The pilot over a log. Nothing is carried out; simulations are computed again and compared with what the log says, and so are the states
-/// that were kept on the way.
+/// The pilot over a log. Nothing is carried out; simulations are computed again, beside the play, and compared with what the log says, and so
+/// are the states that were kept on the way.
 #[derive(Clone, Default)]
 pub struct Replay {
     pilot: Pilot,
     inputs: u64,
     skipped: u64,
-    answers: BTreeMap<JobId, SimulationAnswer>,
+    simulations: Simulations,
     /// Asked for by inputs that were not played: their answers are taken as they stand in the log.
     asked_before: BTreeSet<JobId>,
-    diverged: Vec<String>,
+    /// By input, in words.
+    diverged: BTreeSet<(u64, String)>,
     lost_tail: u64,
     read_bytes: u64,
     remark: Option<String>,
@@ -73,6 +75,7 @@ impl Replay {
                 replay.step(entry).iter().for_each(&mut each);
             }
         }
+        replay.settle();
         replay.lost_tail = reader.lost_tail();
         replay.read_bytes = reader.read_bytes();
         Ok(replay)
@@ -131,22 +134,37 @@ impl Replay {
         }
         self.inputs += 1;
         if let Input::Simulated { job, answer } = &entry.body {
-            match self.answers.remove(job) {
-                Some(again) if again == **answer => {}
-                Some(_) => self.diverged.push(format!("input {}: simulation {} gives another answer than it gave then", entry.seq, job.0)),
-                None if self.asked_before.remove(job) => {}
-                None => self.diverged.push(format!("input {}: simulation {} was not asked for", entry.seq, job.0)),
+            if !self.simulations.answered(entry.seq, *job, answer) && !self.asked_before.remove(job) {
+                self.differs(entry.seq, &format!("simulation {} was not asked for", job.0));
             }
         }
         let mut events = Vec::new();
         for effect in self.pilot.handle(entry.seq, entry.at, entry.body) {
             match effect {
                 Effect::Publish(event) => events.push(event),
-                Effect::Simulate(job) => drop(self.answers.insert(job.id, pilot::simulate(&job))),
+                Effect::Simulate(job) => self.simulations.begin(job),
                 _ => {}
             }
         }
+        self.weigh(false);
         events
+    }
+
+    /// Waits for the simulations that the log has answered, and compares them. Who plays by [`Replay::step`] calls it at the end.
+    pub fn settle(&mut self) {
+        self.weigh(true);
+    }
+
+    fn weigh(&mut self, all: bool) {
+        for due in self.simulations.comparable(all) {
+            if !due.agrees() {
+                self.differs(due.seq, &format!("simulation {} gives another answer than it gave then", due.job.0));
+            }
+        }
+    }
+
+    fn differs(&mut self, seq: u64, what: &str) {
+        self.diverged.insert((seq, format!("input {seq}: {what}")));
     }
 
     /// The state that the engine kept must be the one that its inputs lead to here.
@@ -164,7 +182,7 @@ impl Replay {
             _ => false,
         };
         if !same {
-            self.diverged.push(format!("input {seq}: the state behind it is another than the one kept then"));
+            self.differs(seq, "the state behind it is another than the one kept then");
         }
     }
 
@@ -192,10 +210,11 @@ impl Replay {
         self.read_bytes
     }
 
-    /// Returns what came out differently than when the capture was made, in words; empty: nothing.
+    /// Returns what came out differently than when the capture was made, in words and in the order of the inputs; empty: nothing. What a
+    /// simulation gives may be told some inputs later, or at the end ([`Replay::settle`]).
     #[must_use]
-    pub fn diverged(&self) -> &[String] {
-        &self.diverged
+    pub fn diverged(&self) -> Vec<&str> {
+        self.diverged.iter().map(|(_, what)| what.as_str()).collect()
     }
 
     /// Returns how it ended, as `pilotctl replay` prints it behind the decisions: inputs played, inputs a kept state stood for, hash of the
@@ -203,7 +222,7 @@ impl Replay {
     #[must_use]
     pub fn ending(&self) -> serde_json::Value {
         let (played, skipped) = (self.inputs - self.skipped, self.skipped);
-        serde_json::json!({"inputs": played, "skipped_inputs": skipped, "state": self.state_hash(), "diverged": self.diverged})
+        serde_json::json!({"inputs": played, "skipped_inputs": skipped, "state": self.state_hash(), "diverged": self.diverged()})
     }
 
     /// Returns the bytes at the end that are no whole frame: of a program that was stopped while it wrote, or of a copy that is not complete.

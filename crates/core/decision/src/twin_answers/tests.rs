@@ -117,6 +117,23 @@ fn the_twin_confirms_a_move_of_exactly_the_group() {
 }
 
 #[test]
+fn any_number_of_threads_decides_the_same() {
+    let mut scene = Scene::new();
+    let one = real(&mut scene);
+    let finding = scene.trouble(20, |k| Some((0, if on(k, "r1-ispa") { 40.0 } else { 0.0 })));
+    let view = View { network: &scene.network, perception: &scene.perception, now: t(scene.second) };
+    let decision = decide(&finding, &view, &one, &scene.settings);
+    let edits = &decision.chosen.action.edits;
+    let foreseen = one.what_if(edits, &decision.chosen.action.prefixes).unwrap();
+    assert!(decision.alternatives.len() > 2 && foreseen.checks.iter().any(|c| c.sentence.contains("any one failure")), "{foreseen:?}");
+    for threads in [2, 3, 64] {
+        let many = solved(&scene.network).on_threads(threads);
+        assert_eq!(decide(&finding, &view, &many, &scene.settings), decision, "{threads} threads");
+        assert_eq!(solved(&scene.network).on_threads(threads).what_if(edits, &decision.chosen.action.prefixes).unwrap(), foreseen);
+    }
+}
+
+#[test]
 fn a_second_trouble_is_answered_on_top_of_the_first_change() {
     let mut scene = Scene::new();
     let twin = real(&mut scene);

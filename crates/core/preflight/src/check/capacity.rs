@@ -1,8 +1,9 @@
 //! K07: exits and links carry what comes, after the change and after one more failure.
 
+use crate::failures::with_each;
 use crate::load::{Carrier, Load};
 use crate::verdict::Found;
-use crate::{Check, CheckId, Evidence, Row};
+use crate::{Check, CheckId, Evidence, Row, World};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Compares loads with the real capacity of the member links: after the change, and after the change with any one link, router, session or
@@ -97,26 +98,28 @@ fn after_failures(e: &Evidence<'_>, found: &mut Found) {
     if e.loads.iter().all(|l| l.capacity_bps.is_none()) {
         return;
     }
-    let mut judge_all = |name: &str, after: Vec<Load>, before: &dyn Fn() -> Vec<Load>| {
-        let over = |l: &Load| share(l.after_bps, l).is_some_and(|s| s > limit) || share(l.worst_bps, l).is_some_and(|s| s > limit);
-        if !after.iter().any(over) {
+    let over = |l: &Load| share(l.after_bps, l).is_some_and(|s| s > limit) || share(l.worst_bps, l).is_some_and(|s| s > limit);
+    let traffic = &e.traffic;
+    let overloads = |world: &World<'_>, member| traffic.loads(world, member).into_iter().filter(over).collect::<Vec<Load>>();
+    let mut judge_all = |name: &str, after: &[Load], before: &dyn Fn() -> Vec<Load>| {
+        if after.is_empty() {
             return;
         }
         let before = by_carrier(before());
-        for load in after.iter().filter(|l| over(l)) {
+        for load in after {
             let old = before.get(&load.carrier);
             let was = old.and_then(|l| share(l.after_bps, l).max_of(share(l.worst_bps, l)));
             judge(load, was, limit, &format!(" when {name}"), true, found);
         }
     };
-    for failure in e.failures() {
-        let after = e.after_failure(&failure, |w| e.traffic.loads(w, None));
-        judge_all(&format!("{} fails", failure.name), after, &|| e.before_failure(&failure, |w| e.traffic.loads(w, None)));
+    let failures = e.failures();
+    for (failure, after) in failures.iter().zip(with_each(e.after, &failures, |w| overloads(w, None))) {
+        judge_all(&format!("{} fails", failure.name), &after, &|| e.before_failure(failure, |w| traffic.loads(w, None)));
     }
     for load in &e.loads {
-        if e.traffic.member_count(&load.carrier) > 1 {
+        if traffic.member_count(&load.carrier) > 1 {
             let name = format!("a member of {} fails", load.carrier);
-            judge_all(&name, e.traffic.loads(e.after, Some(&load.carrier)), &|| e.traffic.loads(e.before, Some(&load.carrier)));
+            judge_all(&name, &overloads(e.after, Some(&load.carrier)), &|| traffic.loads(e.before, Some(&load.carrier)));
         }
     }
 }

@@ -1,7 +1,8 @@
 //! K06: prefix limits, forwarding tables and BGP tables have room, on the way that is used and on the one that takes over.
 
+use crate::failures::with_each;
 use crate::verdict::Found;
-use crate::{Check, CheckId, Evidence, Row, World};
+use crate::{Check, CheckId, Evidence, Facts, Row, World};
 use core::net::IpAddr;
 use std::collections::BTreeMap;
 
@@ -56,19 +57,20 @@ fn limit(world: &World<'_>, key: &Heard) -> Option<u32> {
 #[must_use]
 pub fn headroom(e: &Evidence<'_>) -> Check {
     let mut found = Found::default();
-    let before = pressure(e.before, e);
+    let before = pressure(e.before, e.context.facts);
     let over = |p: &Pressure, key: &String| p.get(key).is_some_and(|(share, _)| *share > 1.0);
     // by limit: share, numbers, over it without the change as well
-    let now = pressure(e.after, e).into_iter();
+    let now = pressure(e.after, e.context.facts).into_iter();
     let mut worst: BTreeMap<String, (f64, String, bool)> =
         now.map(|(key, (share, told))| (key.clone(), (share, told, over(&before, &key)))).collect();
     // a limit that nobody has cannot be met
     let alternates = if worst.is_empty() { Vec::new() } else { crate::failures::sessions(e.after) };
-    for failing in alternates {
-        let there = e.after_failure(&failing, |world| pressure(world, e));
+    let facts = e.context.facts;
+    let there = with_each(e.after, &alternates, |world| pressure(world, facts));
+    for (failing, there) in alternates.iter().zip(there) {
         let mut without: Option<Pressure> = None;
         for (key, (share, told)) in there {
-            let old = share > 1.0 && over(without.get_or_insert_with(|| e.before_failure(&failing, |w| pressure(w, e))), &key);
+            let old = share > 1.0 && over(without.get_or_insert_with(|| e.before_failure(failing, |w| pressure(w, facts))), &key);
             let entry = worst.entry(key).or_insert((0.0, String::new(), old));
             // what only the change brings counts more than what was so before
             if share > entry.0 && (!old || entry.0 <= 1.0) || (entry.2 && share > 1.0 && !old) {
@@ -92,7 +94,7 @@ pub fn headroom(e: &Evidence<'_>) -> Check {
 type Pressure = BTreeMap<String, (f64, String)>;
 
 /// Share of each limit that is used, with the numbers.
-fn pressure(world: &World<'_>, e: &Evidence<'_>) -> Pressure {
+fn pressure(world: &World<'_>, facts: &Facts) -> Pressure {
     let mut out = BTreeMap::new();
     let mut put = |key: String, used: u64, max: u64, what: String| {
         #[allow(clippy::cast_precision_loss, reason = "counts are far below 2^52")]
@@ -106,14 +108,14 @@ fn pressure(world: &World<'_>, e: &Evidence<'_>) -> Pressure {
             put(format!("{} session {} {word}", key.router, key.neighbor), count as u64, u64::from(max), what);
         }
     }
-    let told = (!e.context.facts.accepts.is_empty()).then(|| crate::announced::Announced::of(world));
-    for (accepts, told) in e.context.facts.accepts.iter().zip(told.iter().cycle()) {
+    let told = (!facts.accepts.is_empty()).then(|| crate::announced::Announced::of(world));
+    for (accepts, told) in facts.accepts.iter().zip(told.iter().cycle()) {
         let keys = told.sessions.keys().filter(|(_, s)| s.router == accepts.router && s.neighbor == accepts.neighbor);
         let count: usize = keys.map(|k| told.count(world, k)).sum();
         let what = format!("prefixes announced to {} against what it takes", accepts.neighbor);
         put(format!("{} takes {}", accepts.router, accepts.neighbor), count as u64, u64::from(accepts.max_prefix), what);
     }
-    for (name, facts) in &e.context.facts.routers {
+    for (name, router) in &facts.routers {
         let Some(at) = world.network.routers.iter().position(|r| r.name == *name) else { continue };
         let (mut fib, mut rib) = (0_u64, 0_u64);
         for solved in &world.families {
@@ -123,10 +125,10 @@ fn pressure(world: &World<'_>, e: &Evidence<'_>) -> Pressure {
                 rib += n * solved.plane.paths(&solved.solution, at, number).count() as u64;
             }
         }
-        if let Some(max) = facts.fib_max {
+        if let Some(max) = router.fib_max {
             put(format!("{name} fib"), fib, max, "prefixes in the forwarding table".to_owned());
         }
-        if let Some(max) = facts.rib_max {
+        if let Some(max) = router.rib_max {
             put(format!("{name} rib"), rib, max, "paths in the BGP table".to_owned());
         }
     }

@@ -1,5 +1,6 @@
 //! Service levels, per class and path (S1-098).
 
+use crate::facts::Metrics;
 use crate::verdict::Found;
 use crate::{Check, CheckId, Evidence, Row, Sample};
 
@@ -9,6 +10,7 @@ use crate::{Check, CheckId, Evidence, Row, Sample};
 pub fn levels(e: &Evidence<'_>) -> Check {
     let mut found = Found::default();
     let facts = e.context.facts;
+    let metrics = Metrics::new(facts);
     let mut unknown = 0_usize;
     for g in e.difference.groups.iter().filter(|g| g.own) {
         let Some(exit) = g.after.as_ref().and_then(|w| w.exit.as_ref()) else { continue };
@@ -17,7 +19,7 @@ pub fn levels(e: &Evidence<'_>) -> Check {
         }
         for prefix in &g.prefixes {
             for class in facts.classes.iter().filter(|c| c.holds(exit, prefix)) {
-                let metric = facts.metric(exit, prefix);
+                let metric = metrics.of(exit, prefix).map(|(_, m)| m);
                 let delay = metric.and_then(|m| m.delay_ms);
                 let loss = metric.and_then(|m| m.loss);
                 let over = |s: Option<Sample>, max: Option<f64>| s.zip(max).filter(|(s, max)| s.mean > *max);
