@@ -102,8 +102,11 @@ struct Ways {
     carriers: Vec<Carrier>,
     numbers: BTreeMap<Carrier, usize>,
     /// By the ways' own address; they are kept, so that no other ones have it.
-    known: BTreeMap<usize, (Arc<Vec<Walk>>, Vec<(usize, f64)>)>,
+    known: BTreeMap<usize, (Arc<Vec<Walk>>, Shares)>,
 }
+
+/// Carriers by number, each with the share of packets that it carries.
+type Shares = Vec<(usize, f64)>;
 
 impl Ways {
     /// Returns what carries these ways, as far as packets arrive, with the share of each.

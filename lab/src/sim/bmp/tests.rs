@@ -69,10 +69,11 @@ fn opens_carry_four_octet_as_numbers_and_the_family() {
     assert_eq!(ups.len(), router.peers.len());
     for up in ups {
         let peer = &router.peers[&up.peer.address];
-        assert_eq!((up.sent_open.asn, up.received_open.asn, up.peer.asn), (peer.local_as, peer.remote_as, peer.remote_as));
-        assert!(up.sent_open.four_octet_as() && up.received_open.four_octet_as());
-        assert_eq!((up.local_address, up.received_open.bgp_id), (peer.local, peer.remote_id));
-        assert_eq!(u64::from(up.sent_open.hold_time_s), peer.timers.1);
+        let (sent, received) = (up.sent_open.as_ref().unwrap(), up.received_open.as_ref().unwrap());
+        assert_eq!((sent.asn, received.asn, up.peer.asn), (peer.local_as, peer.remote_as, peer.remote_as));
+        assert!(sent.four_octet_as() && received.four_octet_as());
+        assert_eq!((up.local_address, received.bgp_id), (peer.local, peer.remote_id));
+        assert_eq!(u64::from(sent.hold_time_s), peer.timers.1);
     }
 }
 
