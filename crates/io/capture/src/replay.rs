@@ -133,10 +133,11 @@ impl Replay {
             return Vec::new();
         }
         self.inputs += 1;
-        if let Input::Simulated { job, answer } = &entry.body {
-            if !self.simulations.answered(entry.seq, *job, answer) && !self.asked_before.remove(job) {
-                self.differs(entry.seq, &format!("simulation {} was not asked for", job.0));
-            }
+        if let Input::Simulated { job, answer } = &entry.body
+            && !self.simulations.answered(entry.seq, *job, answer)
+            && !self.asked_before.remove(job)
+        {
+            self.differs(entry.seq, &format!("simulation {} was not asked for", job.0));
         }
         let mut events = Vec::new();
         for effect in self.pilot.handle(entry.seq, entry.at, entry.body) {
