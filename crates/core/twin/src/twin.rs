@@ -10,6 +10,7 @@ use config::RouterConfig;
 use preflight::World;
 use routing::{Direction, Held, Step};
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Mutex, OnceLock};
 
 /// Prefixes by exit, and by the device whose packets leave there.
@@ -22,6 +23,8 @@ pub struct Twin<'p> {
     unmodelled: Vec<Unmodelled>,
     by_exit: OnceLock<ByExit>,
     pub(crate) asked: Mutex<Vec<Asked>>,
+    /// Questions that are being answered: they share the threads.
+    pub(crate) asking: AtomicUsize,
 }
 
 /// A router's best path to a prefix.
@@ -43,7 +46,7 @@ impl<'p> Twin<'p> {
         let mut unmodelled = picture.unmodelled.clone();
         unmodelled.extend(silent(picture, &world));
         unmodelled.extend(absent(picture, &world));
-        Self { picture, world, unmodelled, by_exit: OnceLock::new(), asked: Mutex::default() }
+        Self { picture, world, unmodelled, by_exit: OnceLock::new(), asked: Mutex::default(), asking: AtomicUsize::new(0) }
     }
 
     /// Says how many threads failures may be tried out on; the answers are the same with any number.

@@ -15,6 +15,7 @@ use preflight::{Check, CheckId, Context, Evidence, Facts, Group, Intent, Limits,
 use routing::Blueprint;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 
 /// Share of an exit's capacity that it may carry after a change, unless the question says otherwise.
 pub const UTILISATION_MAX: f64 = 0.85;
@@ -81,7 +82,10 @@ impl Twin<'_> {
         if let Some(asked) = memory().iter().find(|a| a.is(question)) {
             return Ok(asked.answer.clone());
         }
-        let answer = self.answer(question)?;
+        let asking = self.asking.fetch_add(1, Ordering::Relaxed) + 1;
+        let answer = self.answer(question, (self.threads() / asking).max(1));
+        self.asking.fetch_sub(1, Ordering::Relaxed);
+        let answer = answer?;
         let mut asked = memory();
         if asked.len() >= REMEMBERED {
             asked.remove(0);
@@ -96,9 +100,9 @@ impl Twin<'_> {
         Ok(answer)
     }
 
-    fn answer(&self, question: &Question<'_>) -> Result<Prediction, TwinError> {
+    fn answer(&self, question: &Question<'_>, threads: usize) -> Result<Prediction, TwinError> {
         let network = self.picture.edited(&self.picture.blueprint, question.edits)?;
-        let after = self.world.changed(&network);
+        let after = self.world.changed(&network).on_threads(threads);
         let intent = self.intent(question);
         let facts = Facts {
             intended: Some(question.intended.to_vec()),
