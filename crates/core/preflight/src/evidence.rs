@@ -17,9 +17,9 @@ pub struct Evidence<'e> {
     /// What is known beside configurations.
     pub context: Context<'e>,
     /// What neighbours outside are told before.
-    pub told_before: Announced,
+    pub told_before: &'e Announced,
     /// And after.
-    pub told_after: Announced,
+    pub told_after: &'e Announced,
     /// What differs.
     pub difference: Difference,
     /// Traffic before.
@@ -47,8 +47,8 @@ impl<'e> Evidence<'e> {
     /// Gathers what the checks look at.
     #[must_use]
     pub fn new(before: &'e World<'e>, after: &'e World<'e>, intent: &'e Intent, context: Context<'e>) -> Self {
-        let (told_before, told_after) = (Announced::of(before), Announced::of(after));
-        let announced = changes((before, &told_before), (after, &told_after));
+        let (told_before, told_after) = (before.announced(), after.announced());
+        let announced = changes((before, told_before), (after, told_after));
         let difference = difference(before, after, announced, intent, context.facts);
         let traffic = Traffic::new(before, context.facts);
         let loads = traffic.loads(after, None);

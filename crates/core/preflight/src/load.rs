@@ -267,12 +267,8 @@ impl<'f> Traffic<'f> {
             exits.chain(self.facts.links.keys().cloned().map(Carrier::Link)).chain(sums.keys().cloned()).collect();
         let mut out = Vec::new();
         for carrier in carriers {
-            let explained = self.before.get(&carrier).copied().unwrap_or(0.0);
             let now = sums.get(&carrier).copied().unwrap_or(0.0);
-            let measured = self.measured(&carrier);
-            let known = measured.is_some() || self.has_volumes(&carrier);
-            let before = known.then(|| measured.unwrap_or(0.0).max(explained));
-            let rest = before.map(|b| b - explained);
+            let (before, rest) = self.before(&carrier).unzip();
             let after = rest.map(|r| (r + now).max(0.0));
             // what of other exits' unmeasured traffic may come here
             let (mut worst, mut bounded, mut count) = (after, true, 0);
@@ -304,6 +300,47 @@ impl<'f> Traffic<'f> {
             });
         }
         out
+    }
+
+    /// Returns the load of a carrier before, and what of it no volume explains, bit/s; `None`: not known.
+    fn before(&self, carrier: &Carrier) -> Option<(f64, f64)> {
+        let explained = self.before.get(carrier).copied().unwrap_or(0.0);
+        let measured = self.measured(carrier);
+        let load = measured.unwrap_or(0.0).max(explained);
+        (measured.is_some() || self.has_volumes(carrier)).then_some((load, load - explained))
+    }
+
+    /// Returns what a carrier cannot exceed wherever packets go, bit/s: everything that is measured at all exits passes it, and everything
+    /// that is not measured at the others. `ends`: routers that a link joins; packets of one walk pass it at most once less.
+    fn most(&self, carrier: &Carrier, ends: usize) -> f64 {
+        let own = self.before(carrier).map_or(0.0, |(_, rest)| rest);
+        let measured: f64 = self.demands.iter().flatten().map(|d| d.whole.bps).sum();
+        let elsewhere = |at: &usize| self.facts.exits.get(*at).is_none_or(|e| Carrier::Exit(e.exit()) != *carrier);
+        let unmeasured = (0..self.rest.len()).filter(elsewhere).filter_map(|at| self.rest[at]).map(|(bps, _)| bps);
+        #[allow(clippy::cast_precision_loss, reason = "routers of a network")]
+        let times = ends.saturating_sub(1).max(1) as f64;
+        own + measured * times + unmeasured.sum::<f64>()
+    }
+
+    /// Says whether no carrier can come over a share of its capacity, wherever packets go and whichever of its members is lost: then there is
+    /// nothing to try out. What is small against every link and exit, as where each of them was built to take all, is answered so.
+    #[must_use]
+    pub fn always_fits(&self, world: &World<'_>, limit: f64) -> bool {
+        let ends = |carrier: &Carrier| match carrier {
+            Carrier::Exit(_) => 2,
+            Carrier::Link(link) => match &world.network.links {
+                Some(links) => links.get(link).map_or(2, Vec::len),
+                None => world.network.routers.len(),
+            },
+        };
+        let exits = self.facts.exits.iter().map(|e| Carrier::Exit(e.exit()));
+        let links = self.facts.links.keys().cloned().map(Carrier::Link);
+        exits.chain(links).all(|carrier| {
+            let members = self.members(&carrier);
+            let left = capacity(members, usize::from(members.len() > 1));
+            // sums in another order differ in their last digits
+            left.is_none_or(|c| self.most(&carrier, ends(&carrier)) * (1.0 + 1e-9) <= limit * c)
+        })
     }
 
     /// Counts the prefixes of an exit's unmeasured traffic that did not pass here before.

@@ -1,6 +1,7 @@
 //! A network with its tables, and where packets go in it.
 
 use crate::Exit;
+use crate::announced::Announced;
 use bgp::{Asn, Family, Prefix};
 use core::net::IpAddr;
 use routing::{Blueprint, Direction, Held, Hops, OrderDependent, Plane, Schedule, Searched, Shared, Solution};
@@ -52,6 +53,8 @@ pub struct World<'n> {
     threads: usize,
     /// Prefixes that a static route leads to somewhere: destinations that are alike part there.
     fixed: BTreeSet<Prefix>,
+    /// What neighbours outside are told, once it was asked for.
+    told: OnceLock<Announced>,
     /// IPv4, IPv6.
     pub families: [Solved<'n>; 2],
 }
@@ -120,7 +123,7 @@ impl<'n> World<'n> {
         // routers without BGP between ours are ours too
         let plain = |r: &routing::Router| r.config.bgp.is_none();
         let own = network.routers.iter().enumerate().filter(|(_, r)| ours(r) || plain(r)).map(|(i, _)| i).collect();
-        Self { network, own, ports: Arc::default(), threads: 1, fixed: fixed(network), families: Self::solved(network) }
+        Self { network, own, ports: Arc::default(), threads: 1, fixed: fixed(network), told: OnceLock::new(), families: Self::solved(network) }
     }
 
     /// Says which neighbours share a port, and so are one exit.
@@ -147,7 +150,15 @@ impl<'n> World<'n> {
     #[must_use]
     pub fn changed<'m>(&self, network: &'m Blueprint) -> World<'m> {
         let families = self.families.each_ref().map(|s| s.changed(network));
-        World { network, own: self.own.clone(), ports: Arc::clone(&self.ports), threads: self.threads, fixed: fixed(network), families }
+        World {
+            network,
+            own: self.own.clone(),
+            ports: Arc::clone(&self.ports),
+            threads: self.threads,
+            fixed: fixed(network),
+            told: OnceLock::new(),
+            families,
+        }
     }
 
     pub(crate) fn solved(network: &'n Blueprint) -> [Solved<'n>; 2] {
@@ -164,6 +175,12 @@ impl<'n> World<'n> {
     #[must_use]
     pub fn name(&self, router: usize) -> &str {
         self.network.routers.get(router).map_or("outside", |r| &r.name)
+    }
+
+    /// Returns what neighbours outside are told; worked out once.
+    #[must_use]
+    pub fn announced(&self) -> &Announced {
+        self.told.get_or_init(|| Announced::of(self))
     }
 
     /// Returns the exit that a session of ours belongs to.

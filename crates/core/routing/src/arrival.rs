@@ -2,14 +2,16 @@
 
 use crate::compare::Step;
 use crate::plane::{NONE, Plane};
-use crate::queue::Schedule;
-use crate::solution::Solution;
+use crate::queue::{Queue, Schedule};
+use crate::shared::Shared;
+use crate::solution::{Dependent, Solution, Solved};
 use crate::solve::State;
 use crate::tables::OrderDependent;
 use bgp::Prefix;
 use core::fmt::Write as _;
 use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 /// Orders that are computed; of a router with more sessions, and of a network with more such routers, the rest is not.
 const ORDERS_MAX: usize = 48;
@@ -128,7 +130,14 @@ impl<'n> Plane<'n> {
     /// Routers whose own choice may depend on order, with the neighbours that they have the paths in question from.
     fn roots(&self, solution: &Solution) -> BTreeMap<usize, BTreeSet<IpAddr>> {
         let (mut out, mut others): (BTreeMap<usize, BTreeSet<IpAddr>>, BTreeMap<usize, BTreeSet<IpAddr>>) = Default::default();
+        let alone = Self::each_for_itself(solution);
+        let mut shared = solution.shared.clone();
         for schedule in [None, Some(Schedule::Reverse), Some(Schedule::Last), Some(Schedule::Together)] {
+            if let (Some(schedule), Some(all)) = (schedule, &alone)
+                && self.rests_alike(all, schedule, &mut shared)
+            {
+                continue;
+            }
             let other = schedule.map(|s| self.solve_all(s));
             for solved in &solution.classes {
                 let other = other.as_ref().unwrap_or(solution);
@@ -158,6 +167,28 @@ impl<'n> Plane<'n> {
             return others;
         }
         out
+    }
+
+    /// Returns one destination of each state of rest; `None` where what some hold makes a difference to others.
+    fn each_for_itself(solution: &Solution) -> Option<Vec<&Solved>> {
+        if *solution.depends != Dependent::default() {
+            return None;
+        }
+        let mut seen = BTreeSet::new();
+        let first = solution.classes.iter().filter(|s| !s.prefixes.is_empty() && seen.insert(Arc::as_ptr(&s.state)));
+        Some(first.map(AsRef::as_ref).collect())
+    }
+
+    /// Says whether every router chooses the same for the same reason, and none by age, when messages come in another order. Then all hold the
+    /// same, and so neither conditions, aggregates, limits nor next hops that BGP reaches come out otherwise.
+    fn rests_alike(&self, all: &[&Solved], schedule: Schedule, shared: &mut Shared) -> bool {
+        let mut queue = Queue::new(schedule, self.halves.len());
+        all.iter().all(|solved| {
+            let there = self.solve_with(solved.named(), shared, &mut queue);
+            let step = |state: &State, router: usize| state.said.get(router).map(|(step, _)| *step);
+            let same = |r: usize| step(&there, r) == step(&solved.state, r) && step(&there, r) != Some(Step::Oldest);
+            there.best == solved.state.best && (0..self.nodes.len()).all(same)
+        })
     }
 
     /// Returns planes of the same network in which things come in another order that may matter: sessions ([`Plane::arrivals`]), and

@@ -94,8 +94,8 @@ fn by_carrier(loads: Vec<Load>) -> BTreeMap<Carrier, Load> {
 
 fn after_failures(e: &Evidence<'_>, found: &mut Found) {
     let limit = e.context.facts.limits.utilisation_n1_max;
-    // with no capacity there is nothing to compare
-    if e.loads.iter().all(|l| l.capacity_bps.is_none()) {
+    // with no capacity there is nothing to compare, and where everything fits everywhere no failure changes that
+    if e.loads.iter().all(|l| l.capacity_bps.is_none()) || e.traffic.always_fits(e.after, limit) {
         return;
     }
     let over = |l: &Load| share(l.after_bps, l).is_some_and(|s| s > limit) || share(l.worst_bps, l).is_some_and(|s| s > limit);

@@ -108,7 +108,7 @@ fn pressure(world: &World<'_>, facts: &Facts) -> Pressure {
             put(format!("{} session {} {word}", key.router, key.neighbor), count as u64, u64::from(max), what);
         }
     }
-    let told = (!facts.accepts.is_empty()).then(|| crate::announced::Announced::of(world));
+    let told = (!facts.accepts.is_empty()).then(|| world.announced());
     for (accepts, told) in facts.accepts.iter().zip(told.iter().cycle()) {
         let keys = told.sessions.keys().filter(|(_, s)| s.router == accepts.router && s.neighbor == accepts.neighbor);
         let count: usize = keys.map(|k| told.count(world, k)).sum();

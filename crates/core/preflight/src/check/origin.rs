@@ -36,7 +36,7 @@ pub fn origins(e: &Evidence<'_>) -> Check {
         for prefix in change.added.iter().chain(&change.modified) {
             let key = (usize::from(!prefix.address().is_ipv4()), change.session.clone());
             let origin = |t: &crate::announced::Announced, w: &crate::World<'_>| t.told(w, &key, prefix).and_then(|a| a.origin);
-            let (was, is) = (origin(&e.told_before, e.before), origin(&e.told_after, e.after));
+            let (was, is) = (origin(e.told_before, e.before), origin(e.told_after, e.after));
             let Some(is) = is.filter(|_| was != is) else { continue };
             let row = Row::at(&change.session.router, *prefix, format!("would be told to {} with origin AS {is}", change.session));
             judge(validity(prefix, is), row, &mut unknown, &mut found);

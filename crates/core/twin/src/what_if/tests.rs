@@ -173,6 +173,56 @@ fn volumes_move_with_their_prefixes_and_the_smaller_exit_overflows() {
     assert_eq!(failed(&twin.ask(&generous).unwrap()), []);
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    /// What is said to fit everywhere is over its limit nowhere, after any single failure and without any member.
+    #[test]
+    fn what_always_fits_is_never_over(
+        volumes in proptest::collection::vec((0..4usize, 0..10usize, 0.0..25.0_f64), 0..8),
+        rate in proptest::option::of((0..4usize, 0.0..60.0_f64)),
+        limit in 0.05..1.5_f64,
+    ) {
+        use preflight::load::Traffic;
+        let all: Vec<&str> = [EAST.as_slice(), &WEST, &SOUTH].concat();
+        let exits = ["r1-ispa", "r1-ispb", "r2-ispb", "r2-ispc"];
+        let mut scene = Scene::seeded();
+        for (exit, prefix, mbps) in &volumes {
+            scene.volume(exits[*exit], all[*prefix], *mbps);
+        }
+        if let Some((exit, mbps)) = rate {
+            let exit = scene.network.inventory.exit(&x(exits[exit])).unwrap().clone();
+            let device = scene.network.devices.get_mut(&exit.device).unwrap();
+            device.interfaces.entry(exit.interface).or_default().rate_bps = Some((0.0, mbps * 1e6));
+        }
+        let twin = scene.twin();
+        let traffic = Traffic::new(&twin.world, &twin.picture.facts);
+        let over = |world: &preflight::World<'_>| {
+            let loads = traffic.loads(world, None);
+            let share = |bps: Option<f64>, l: &preflight::load::Load| bps.zip(l.capacity_bps).is_some_and(|(b, c)| b > limit * c);
+            loads.iter().any(|l| share(l.after_bps, l) || share(l.worst_bps, l))
+        };
+        let failing = preflight::failures::singles(&twin.world);
+        prop_assert!(!failing.is_empty());
+        let any = over(&twin.world) || preflight::failures::with_each(&twin.world, &failing, &over).contains(&true);
+        prop_assert!(!(any && traffic.always_fits(&twin.world, limit)));
+    }
+}
+
+/// Nothing is tried out where everything fits everywhere, and everything is where it may not.
+#[test]
+fn little_traffic_always_fits_and_much_does_not() {
+    let fits = |mbps: f64, limit: f64| {
+        let mut scene = Scene::seeded();
+        for exit in ["r1-ispa", "r1-ispb", "r2-ispb", "r2-ispc"] {
+            scene.volume(exit, EAST[0], mbps);
+        }
+        let twin = scene.twin();
+        preflight::load::Traffic::new(&twin.world, &twin.picture.facts).always_fits(&twin.world, limit)
+    };
+    // 40 Mbit/s by the exit that packets leave by, and 50 Mbit/s is the smallest exit
+    assert!(fits(40.0, 0.85) && !fits(40.0, 0.7) && !fits(45.0, 0.85));
+}
+
 #[test]
 fn unmeasured_volume_is_counted_and_not_taken_for_zero() {
     let mut scene = Scene::seeded();
