@@ -153,6 +153,7 @@ impl<'n> Plane<'n> {
             policies: &node.policies,
             requires_policy: node.requires_policy,
             checks_sent_paths: node.rules.profile.checks_sent_paths,
+            reflects_med_zero: node.rules.profile.reflects_med_zero,
             flaps: self.network.flaps.as_deref(),
             vrps: self.vrps_of(router),
             trace: None,

@@ -394,7 +394,10 @@ impl Policies {
                 }
                 WiderAction::SetNextHopSelf => {
                     a.next_hop = if q.outbound { q.local } else { q.neighbor };
-                    *next_hop = NextHop::Own;
+                    // on the way in it is the value of the route and nothing is remembered of it (bgpd, `route_set_ip_nexthop`)
+                    if q.outbound {
+                        *next_hop = NextHop::Own;
+                    }
                 }
                 WiderAction::SetNextHopUnchanged => *next_hop = NextHop::Unchanged,
                 WiderAction::SetOriginator(id) => a.originator_id = Some(*id),

@@ -102,12 +102,14 @@ pub struct Profile {
     pub takes_for_own_aggregate: bool,
     /// Origin validation says "not found" of a path that ends with a set, whatever VRPs cover its prefix. RFC 6811 §2 says "invalid" then.
     pub set_is_not_found: bool,
+    /// A path without MED is reflected with MED 0.
+    pub reflects_med_zero: bool,
 }
 
 impl Profile {
     /// FRR 8.4, profile traditional, as Debian builds it (`--enable-multipath=256`; bgpd/bgp_vty.c, bgp_route.c, bgp_rpki.c). As seen of
     /// 8.4.4: a session with `maximum-prefix 2` stays with three prefixes and goes down at the fourth, because bgpd counts before it adds;
-    /// and `sender-as-path-loop-detection` holds nothing back.
+    /// `sender-as-path-loop-detection` holds nothing back; and what is reflected without MED is heard with MED 0.
     pub const FRR: Self = Self {
         weight: true,
         tie_break: TieBreak::RouterIdFirst,
@@ -124,6 +126,7 @@ impl Profile {
         checks_sent_paths: false,
         takes_for_own_aggregate: true,
         set_is_not_found: true,
+        reflects_med_zero: true,
     };
 
     /// Arista EOS (EOS user manual, "Border Gateway Protocol"): MEDs are compared deterministically; one path unless `maximum-paths`; then
@@ -140,6 +143,7 @@ impl Profile {
         checks_sent_paths: true,
         takes_for_own_aggregate: false,
         set_is_not_found: false,
+        reflects_med_zero: false,
         ..Self::FRR
     };
 

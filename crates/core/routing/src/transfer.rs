@@ -119,6 +119,8 @@ pub(crate) struct End<'n> {
     pub requires_policy: bool,
     /// It heeds a setting by which it keeps paths from those whose AS they name.
     pub checks_sent_paths: bool,
+    /// What is reflected without MED goes out with MED 0.
+    pub reflects_med_zero: bool,
     pub flaps: Option<&'n crate::Flaps>,
     /// What it validates origins by; `None`: nobody asks, or it is not known.
     pub vrps: Option<Validator<'n>>,
@@ -196,7 +198,7 @@ impl<'n> Transfer<'n> {
             a.originator_id = Some(learned);
         }
         if external {
-            a.local_pref = None;
+            // the policy still sees the preference that it has here; it goes behind it
             if !route.kind.is_local() && !settings.wider.unchanged.med {
                 a.med = None;
             }
@@ -275,6 +277,7 @@ impl<'n> Transfer<'n> {
         }
         if reflect {
             a.cluster_list.insert(0, end.bgp.cluster_id.unwrap_or(half.from_id));
+            a.med = a.med.or(end.reflects_med_zero.then_some(0));
         }
         self.write_path(end, neighbor, settings, a);
         if !settings.send_community {

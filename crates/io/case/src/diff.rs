@@ -117,7 +117,8 @@ fn one(seed: u64, keep: Option<&Path>, total: &Mutex<Agreement>, stop: &AtomicBo
         return;
     }
     let differs = result.as_ref().is_ok_and(|r| r.unfinished.is_none() && r.untold() > 0);
-    let kept = keep.filter(|_| differs).map(|dir| kept(seed, &dir.join(format!("seed-{seed}")), stop));
+    let rows = result.as_ref().map(smaller::rows).unwrap_or_default();
+    let kept = keep.filter(|_| differs).map(|dir| kept(seed, &rows, &dir.join(format!("seed-{seed}")), stop));
     let mut lines = Vec::new();
     let mut total = total.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     total.networks += 1;
@@ -166,8 +167,8 @@ fn one(seed: u64, keep: Option<&Path>, total: &Mutex<Agreement>, stop: &AtomicBo
 }
 
 /// Makes a network that differs smaller and keeps it; says where, or why not.
-fn kept(seed: u64, dir: &Path, stop: &AtomicBool) -> String {
-    let case = smaller::smaller(seed, stop);
+fn kept(seed: u64, rows: &smaller::Rows, dir: &Path, stop: &AtomicBool) -> String {
+    let case = smaller::smaller(seed, rows, stop);
     let again = compared(&case, &format!("{seed}-kept"), stop);
     let stored = store(&case, dir).and_then(|()| again.map_or(Ok(()), |c| record(&c.shown, dir)));
     stored.map_or_else(|error| format!("not kept: {error}"), |()| dir.display().to_string())

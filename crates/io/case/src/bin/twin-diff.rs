@@ -11,7 +11,7 @@
 //!
 //! An interrupt ends what was started.
 
-#![allow(clippy::print_stdout, reason = "a program")]
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a program")]
 
 use case::{Case, diff, generate, live, order, space};
 use std::path::{Path, PathBuf};
@@ -24,6 +24,14 @@ const INTERRUPTED: u8 = 130;
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    const OPTIONS: [&str; 9] = ["--seeds", "--from", "--keep", "--at-once", "--case", "--record", "--write", "--order", "--clean"];
+    if let Some(unknown) = arguments.iter().find(|a| a.starts_with('-') && !OPTIONS.contains(&a.as_str())) {
+        eprintln!(
+            "{unknown} is no option.\nusage: twin-diff [--seeds N] [--from S] [--keep DIR] [--at-once N]\n       twin-diff --case CASE… [--record]\n       \
+             twin-diff --write SEED CASE\n       twin-diff --order CASE|SEED…\n       twin-diff --clean"
+        );
+        return ExitCode::from(2);
+    }
     let value = |name: &str| arguments.iter().position(|a| a == name).and_then(|at| arguments.get(at + 1));
     let number = |name: &str, default: u64| value(name).and_then(|v| v.parse().ok()).unwrap_or(default);
     if let Some(why) = live::missing() {

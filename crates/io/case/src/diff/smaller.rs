@@ -1,9 +1,10 @@
 //! A network that differs, made smaller as long as it still does.
 
-use super::compared;
+use super::{Compared, compared};
 use crate::generate::{Feature, network};
 use crate::{Case, Text};
-use std::collections::BTreeMap;
+use bgp::Prefix;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 
 /// Runs on FRR, a few seconds each, after which the smallest so far is taken.
@@ -11,27 +12,35 @@ const TRIES_MAX: usize = 80;
 /// Runs at once, beside those of other networks.
 const AT_ONCE: usize = 2;
 
-/// Leaves out features, and then lines, as long as a difference stays.
-pub(super) fn smaller(seed: u64, stop: &AtomicBool) -> Case {
+/// What is to be seen in a smaller network: rows that differ.
+pub(super) type Rows = BTreeSet<(String, Prefix)>;
+
+/// The rows that differ and were not told.
+pub(super) fn rows(compared: &Compared) -> Rows {
+    compared.different.iter().filter(|d| d.is_untold()).map(|d| (d.router.clone(), d.prefix)).collect()
+}
+
+/// Leaves out features, and then lines, as long as one of the rows still differs: what leaving out breaks is no smaller form of it.
+pub(super) fn smaller(seed: u64, wanted: &Rows, stop: &AtomicBool) -> Case {
     let mut without = Vec::new();
     for feature in Feature::ALL {
         let mut tried = without.clone();
         tried.push(feature);
-        if differs(&network(seed, &tried), &seed.to_string(), stop) {
+        if differs(&network(seed, &tried), &seed.to_string(), wanted, stop) {
             without = tried;
         }
     }
-    fewer_lines(network(seed, &without), seed, stop)
+    fewer_lines(network(seed, &without), seed, wanted, stop)
 }
 
-fn differs(case: &Case, name: &str, stop: &AtomicBool) -> bool {
-    compared(case, name, stop).is_ok_and(|c| c.unfinished.is_none() && c.untold() > 0)
+fn differs(case: &Case, name: &str, wanted: &Rows, stop: &AtomicBool) -> bool {
+    compared(case, name, stop).is_ok_and(|c| c.unfinished.is_none() && !rows(&c).is_disjoint(wanted))
 }
 
 /// A line of a router's configuration.
 type Line = (usize, usize);
 
-fn fewer_lines(mut case: Case, seed: u64, stop: &AtomicBool) -> Case {
+fn fewer_lines(mut case: Case, seed: u64, wanted: &Rows, stop: &AtomicBool) -> Case {
     let mut tries = 0;
     let mut size = units(&case).len().div_ceil(4);
     while size > 0 && tries < TRIES_MAX {
@@ -46,7 +55,7 @@ fn fewer_lines(mut case: Case, seed: u64, stop: &AtomicBool) -> Case {
             let still = std::thread::scope(|scope| {
                 let run = |(n, lines): (usize, &Vec<Line>)| {
                     let tried = without(&case, lines);
-                    scope.spawn(move || differs(&tried, &format!("{seed}-s{n}"), stop).then_some(tried))
+                    scope.spawn(move || differs(&tried, &format!("{seed}-s{n}"), wanted, stop).then_some(tried))
                 };
                 let running: Vec<_> = chunks.iter().enumerate().map(run).collect();
                 running.into_iter().map(|r| r.join().ok().flatten()).collect::<Vec<_>>()
