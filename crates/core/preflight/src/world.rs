@@ -123,7 +123,15 @@ impl<'n> World<'n> {
         // routers without BGP between ours are ours too
         let plain = |r: &routing::Router| r.config.bgp.is_none();
         let own = network.routers.iter().enumerate().filter(|(_, r)| ours(r) || plain(r)).map(|(i, _)| i).collect();
-        Self { network, own, ports: Arc::default(), threads: 1, fixed: fixed(network), told: OnceLock::new(), families: Self::solved(network) }
+        Self {
+            network,
+            own,
+            ports: Arc::default(),
+            threads: 1,
+            fixed: fixed(network),
+            told: OnceLock::new(),
+            families: Self::solved(network),
+        }
     }
 
     /// Says which neighbours share a port, and so are one exit.

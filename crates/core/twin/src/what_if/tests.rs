@@ -203,7 +203,7 @@ proptest! {
         };
         let failing = preflight::failures::singles(&twin.world);
         prop_assert!(!failing.is_empty());
-        let any = over(&twin.world) || preflight::failures::with_each(&twin.world, &failing, &over).contains(&true);
+        let any = over(&twin.world) || preflight::failures::with_each(&twin.world, &failing, over).contains(&true);
         prop_assert!(!(any && traffic.always_fits(&twin.world, limit)));
     }
 }
