@@ -229,15 +229,21 @@ impl Rules {
             }
             by_sort = Some(new.external());
         }
+        let internal = |c: &Candidate| c.sort == Sort::Internal && !c.key.local;
+        let by_member =
+            (self.confederation && (new.sort == Sort::Confed) != (old.sort == Sort::Confed) && (internal(new) || internal(old)))
+                .then(|| told(new.sort == Sort::Confed, Step::ConfedOverIbgp));
+        if let Some(outcome) = by_member.filter(|_| self.profile.confed_before_metric) {
+            return outcome;
+        }
         if new.metric != old.metric {
             return by_sort.map_or_else(|| told(new.metric < old.metric, Step::IgpMetric), |external| told(external, Step::EbgpOverIbgp));
         }
-        let internal = |c: &Candidate| c.sort == Sort::Internal && !c.key.local;
         if self.equal_cluster_length && internal(new) && internal(old) && a.clusters != b.clusters {
             return told(a.clusters < b.clusters, Step::ClusterLengthAsMetric);
         }
-        if self.confederation && (new.sort == Sort::Confed) != (old.sort == Sort::Confed) && (internal(new) || internal(old)) {
-            return told(new.sort == Sort::Confed, Step::ConfedOverIbgp);
+        if let Some(outcome) = by_member {
+            return outcome;
         }
         let equal = self.knobs.multipath_relax
             || match self.profile.beside {

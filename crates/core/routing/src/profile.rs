@@ -104,12 +104,16 @@ pub struct Profile {
     pub set_is_not_found: bool,
     /// A path without MED is reflected with MED 0.
     pub reflects_med_zero: bool,
+    /// A path from another member of the confederation is preferred over an internal one before the metric to the next hop is looked at.
+    pub confed_before_metric: bool,
 }
 
 impl Profile {
     /// FRR 8.4, profile traditional, as Debian builds it (`--enable-multipath=256`; bgpd/bgp_vty.c, bgp_route.c, bgp_rpki.c). As seen of
     /// 8.4.4: a session with `maximum-prefix 2` stays with three prefixes and goes down at the fourth, because bgpd counts before it adds;
-    /// `sender-as-path-loop-detection` holds nothing back; and what is reflected without MED is heard with MED 0.
+    /// `sender-as-path-loop-detection` holds nothing back; what is reflected without MED is heard with MED 0; and a path from another member
+    /// of the confederation wins over an internal one whose next hop is nearer, because bgpd looks at the metric and returns what came of it
+    /// later (`bgp_path_info_cmp`).
     pub const FRR: Self = Self {
         weight: true,
         tie_break: TieBreak::RouterIdFirst,
@@ -127,6 +131,7 @@ impl Profile {
         takes_for_own_aggregate: true,
         set_is_not_found: true,
         reflects_med_zero: true,
+        confed_before_metric: true,
     };
 
     /// Arista EOS (EOS user manual, "Border Gateway Protocol"): MEDs are compared deterministically; one path unless `maximum-paths`; then
@@ -144,6 +149,7 @@ impl Profile {
         takes_for_own_aggregate: false,
         set_is_not_found: false,
         reflects_med_zero: false,
+        confed_before_metric: false,
         ..Self::FRR
     };
 
