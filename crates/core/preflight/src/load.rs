@@ -314,7 +314,9 @@ impl<'f> Traffic<'f> {
     /// that is not measured at the others. `ends`: routers that a link joins; packets of one walk pass it at most once less.
     fn most(&self, carrier: &Carrier, ends: usize) -> f64 {
         let own = self.before(carrier).map_or(0.0, |(_, rest)| rest);
-        let measured: f64 = self.demands.iter().flatten().map(|d| d.whole.bps).sum();
+        // as it is summed over the ways: a part that is not above zero is none
+        let each = self.demands.iter().flatten().flat_map(|d| &d.prefixes).filter_map(|(_, bps)| *bps);
+        let measured: f64 = each.filter(|bps| *bps > 0.0).sum();
         let elsewhere = |at: &usize| self.facts.exits.get(*at).is_none_or(|e| Carrier::Exit(e.exit()) != *carrier);
         let unmeasured = (0..self.rest.len()).filter(elsewhere).filter_map(|at| self.rest[at]).map(|(bps, _)| bps);
         #[allow(clippy::cast_precision_loss, reason = "routers of a network")]

@@ -11,7 +11,6 @@ use bgp::Prefix;
 use core::fmt::Write as _;
 use core::net::IpAddr;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 /// Orders that are computed; of a router with more sessions, and of a network with more such routers, the rest is not.
 const ORDERS_MAX: usize = 48;
@@ -130,7 +129,7 @@ impl<'n> Plane<'n> {
     /// Routers whose own choice may depend on order, with the neighbours that they have the paths in question from.
     fn roots(&self, solution: &Solution) -> BTreeMap<usize, BTreeSet<IpAddr>> {
         let (mut out, mut others): (BTreeMap<usize, BTreeSet<IpAddr>>, BTreeMap<usize, BTreeSet<IpAddr>>) = Default::default();
-        let alone = Self::each_for_itself(solution);
+        let alone = self.each_for_itself(solution);
         let mut shared = solution.shared.clone();
         for schedule in [None, Some(Schedule::Reverse), Some(Schedule::Last), Some(Schedule::Together)] {
             if let (Some(schedule), Some(all)) = (schedule, &alone)
@@ -169,14 +168,16 @@ impl<'n> Plane<'n> {
         out
     }
 
-    /// Returns one destination of each state of rest; `None` where what some hold makes a difference to others.
-    fn each_for_itself(solution: &Solution) -> Option<Vec<&Solved>> {
-        if *solution.depends != Dependent::default() {
+    /// Returns one destination of each kind to be worked out in other orders; `None` where that does not say what the whole network does: what
+    /// some hold makes a difference to others, routers pass on more than they chose, something does not rest, or what is announced does not
+    /// stand in its order.
+    fn each_for_itself<'s>(&self, solution: &'s Solution) -> Option<Vec<&'s Solved>> {
+        let alone = solution.in_order && !solution.restless && *solution.depends == Dependent::default();
+        if !alone || self.nodes.iter().any(|n| n.sends_more) {
             return None;
         }
-        let mut seen = BTreeSet::new();
-        let first = solution.classes.iter().filter(|s| !s.prefixes.is_empty() && seen.insert(Arc::as_ptr(&s.state)));
-        Some(first.map(AsRef::as_ref).collect())
+        let all = self.each_kind(solution);
+        (!all.iter().any(|s| s.state.is_restless())).then_some(all)
     }
 
     /// Says whether every router chooses the same for the same reason, and none by age, when messages come in another order. Then all hold the
@@ -184,10 +185,10 @@ impl<'n> Plane<'n> {
     fn rests_alike(&self, all: &[&Solved], schedule: Schedule, shared: &mut Shared) -> bool {
         let mut queue = Queue::new(schedule, self.halves.len());
         all.iter().all(|solved| {
-            let there = self.solve_with(solved.named(), shared, &mut queue);
+            let there = self.solve_with(&solved.class, shared, &mut queue);
             let step = |state: &State, router: usize| state.said.get(router).map(|(step, _)| *step);
             let same = |r: usize| step(&there, r) == step(&solved.state, r) && step(&there, r) != Some(Step::Oldest);
-            there.best == solved.state.best && (0..self.nodes.len()).all(same)
+            !there.is_restless() && there.best == solved.state.best && (0..self.nodes.len()).all(same)
         })
     }
 

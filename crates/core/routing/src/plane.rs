@@ -172,6 +172,12 @@ impl<'n> Plane<'n> {
         self.vrps_of(router)?.state(prefix, path)
     }
 
+    /// Says whether the session is no more by which something came to a place.
+    pub(crate) fn is_gone(&self, place: u32) -> bool {
+        let half = self.slot_half.get(place as usize).and_then(|h| self.halves.get(*h as usize));
+        half.is_some_and(|h| h.from == OUTSIDE && h.to == OUTSIDE)
+    }
+
     /// Says where a router has the path at a place from.
     pub(crate) fn from(&self, slot: u32) -> From {
         let h = self.slot_half[slot as usize];

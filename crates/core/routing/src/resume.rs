@@ -97,6 +97,15 @@ impl Plane<'_> {
         let worker = local.as_ref().unwrap_or(self);
         look.imports = look.touched.iter().map(|h| worker.half_slots[*h as usize].0).collect();
         let keyed = self.keyed(plane, before, delta, &mut solution);
+        let aged = match (&plane.network.older, &self.network.older) {
+            (Some(a), Some(b)) => Arc::ptr_eq(a, b) || a == b,
+            (a, b) => a.is_none() && b.is_none(),
+        };
+        solution.in_order &= aged
+            && delta.gone.is_empty()
+            && delta.fresh.is_empty()
+            && delta.renumbered.is_none()
+            && keyed.values().all(|k| k.origins.is_empty());
         let was = self.rekey(&mut solution, keyed);
         let all: Vec<u32> = (0..solution.classes.len() as u32).filter(|n| !solution.classes[*n as usize].prefixes.is_empty()).collect();
         let idle = look.gone.is_empty()
@@ -503,14 +512,10 @@ impl Plane<'_> {
             let (first, count) = self.half_slots[*h as usize];
             todo.puts.extend((first..first + count).filter(|p| route_at(*p) != NONE).map(|p| (p, NONE)));
         }
-        let gone = |p: u32| {
-            let h = self.slot_half[p as usize];
-            h != NONE && self.halves[h as usize].from == OUTSIDE && self.halves[h as usize].to == OUTSIDE
-        };
         let same = core::ptr::eq(class, old);
         for (p, route) in &class.origins {
             let known = same || old.origins.contains(&(*p, *route));
-            if (!known || look.imports.contains(p)) && !gone(*p) {
+            if (!known || look.imports.contains(p)) && !self.is_gone(*p) {
                 let (_, held) = self.held_of(&class.prefix, *p, *route, shared);
                 if held != route_at(*p) {
                     todo.puts.push((*p, held));

@@ -58,6 +58,8 @@ pub struct Solution {
     pub(crate) ases: Arc<BTreeSet<Asn>>,
     /// Counts what was worked out, so that numbers of likeness are not used again.
     pub(crate) round: u32,
+    /// What is announced of each destination stands in the order of arrival, and nothing by sessions that are no more.
+    pub(crate) in_order: bool,
 }
 
 /// What one destination's table says to others.
@@ -189,6 +191,7 @@ impl Plane<'_> {
             depends: Arc::default(),
             ases: Arc::new(ases.unwrap_or_default()),
             round,
+            in_order: true,
         }
     }
 
@@ -668,6 +671,7 @@ mod tests {
             depends: Arc::default(),
             ases: Arc::default(),
             round: 0,
+            in_order: true,
         }
     }
 

@@ -130,6 +130,7 @@ impl Plane<'_> {
         state.self_hop = Self::self_hop(class, shared);
         queue.hears(&state);
         let mut origins = class.origins.clone();
+        origins.retain(|(place, _)| !self.is_gone(*place));
         if schedule == Schedule::Reverse {
             origins.reverse();
         }

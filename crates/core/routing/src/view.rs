@@ -175,6 +175,21 @@ impl Plane<'_> {
         !solution.classes.is_empty() && solution.classes.iter().all(|s| down(&s.class))
     }
 
+    /// Returns one destination of each kind: of those whose routers hold alike one is enough while policies see them alike and look into no
+    /// path.
+    pub(crate) fn each_kind<'s>(&self, solution: &'s Solution) -> Vec<&'s Solved> {
+        let blind = self.is_blind_within(&solution.ases);
+        let mut seen = BTreeSet::new();
+        let all = solution.classes.iter().filter(|s| !s.prefixes.is_empty());
+        all.filter(|s| !blind || seen.insert((Arc::as_ptr(&s.state), self.marks(&s.class.prefix)))).map(AsRef::as_ref).collect()
+    }
+
+    /// Returns one prefix of each kind of destinations.
+    #[must_use]
+    pub fn unlike(&self, solution: &Solution) -> Vec<Prefix> {
+        self.each_kind(solution).into_iter().filter_map(|s| s.prefixes.first().copied()).collect()
+    }
+
     /// Returns for every router what it does with a packet to an address below BGP.
     #[must_use]
     pub fn hops_to(&self, address: IpAddr) -> Vec<Hops> {
@@ -183,13 +198,6 @@ impl Plane<'_> {
 }
 
 impl Solution {
-    /// Returns one prefix of each state of rest: destinations that are alike share theirs.
-    pub fn unlike(&self) -> impl Iterator<Item = Prefix> {
-        let mut seen = BTreeSet::new();
-        let first = self.classes.iter().filter(move |c| !c.prefixes.is_empty() && seen.insert(Arc::as_ptr(&c.state)));
-        first.filter_map(|c| c.prefixes.first().copied())
-    }
-
     /// Returns prefixes in order, each with the place of its destination; two solutions that share them have the same destinations.
     #[must_use]
     pub const fn places(&self) -> &Arc<Vec<(Prefix, u32)>> {

@@ -117,6 +117,7 @@ impl Plane<'_> {
         let mut queue = Queue::new(Schedule::First, self.halves.len());
         queue.hears(&watched.state);
         let mut origins = class.origins.clone();
+        origins.retain(|(place, _)| !self.is_gone(*place));
         if let Order::Seeded(seed) = order {
             let mut dice = seed;
             for i in (1..origins.len()).rev() {

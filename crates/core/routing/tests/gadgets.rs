@@ -157,3 +157,79 @@ fn a_reflector_tells_the_others_though_the_first_client_sent_it() {
         assert!(plane.choice(&solution, router, &prefix()).is_some(), "router {router}, absent: {:?}", plane.absent);
     }
 }
+
+/// r1 and r2 of two ASes, each with a neighbour outside that announces two prefixes by paths which differ in their ends. r2 prefers what r1 says.
+fn two_edges(r1: &str) -> Blueprint {
+    let port = |n: u32, address: &str| format!("interface eth{n}\n ip address {address}\n");
+    let bgp = |n: u32, lines: &str| {
+        format!(
+            "router bgp 6500{n}\n bgp router-id 1.1.1.{n}\n no bgp ebgp-requires-policy\n neighbor 10.9.{n}.9 remote-as 6450{n}\n{lines}"
+        )
+    };
+    let one = port(0, "10.1.2.1/24")
+        + &port(1, "10.9.1.1/24")
+        + r1
+        + &bgp(1, " neighbor 10.1.2.2 remote-as 65002\n neighbor 10.1.2.2 route-map FROM2 in\n neighbor 10.9.1.9 route-map OUTSIDE in\n");
+    let two = port(0, "10.1.2.2/24")
+        + &port(1, "10.9.2.2/24")
+        + "route-map HIGH permit 10\n set local-preference 200\n"
+        + &bgp(2, " neighbor 10.1.2.1 remote-as 65001\n neighbor 10.1.2.1 route-map HIGH in\n");
+    let feed = |router: usize| {
+        let hop = format!("10.9.{}.9", router + 1);
+        let path = |last: u32| bgp::PathAttributes {
+            as_path: bgp::AsPath::sequence([64_501 + u32::try_from(router).unwrap(), last]),
+            next_hop: Some(hop.parse().unwrap()),
+            ..bgp::PathAttributes::default()
+        };
+        routing::Feed {
+            router,
+            neighbor: hop.parse().unwrap(),
+            router_id: hop.parse().unwrap(),
+            attributes: Arc::new(vec![path(64_600), path(64_700)]),
+            routes: Arc::new(vec![("198.51.100.0/24".parse().unwrap(), 1), (prefix(), 0)]),
+        }
+    };
+    Blueprint { feeds: vec![feed(0), feed(1)], ..network(&[("r1", one), ("r2", two)]) }
+}
+
+/// Two destinations rest alike before a change and after it, and only one of them could rest otherwise: it is found although nothing moves.
+#[test]
+fn a_change_that_moves_nothing_may_leave_one_of_two_like_destinations_to_the_order() {
+    let plain = "route-map OUTSIDE permit 10\nroute-map FROM2 permit 20\n";
+    let high = "ip prefix-list ONE seq 5 permit 203.0.113.0/24\nroute-map OUTSIDE permit 10\n\
+                route-map FROM2 permit 10\n match ip address prefix-list ONE\n set local-preference 200\nroute-map FROM2 permit 20\n";
+    let (before, after) = (two_edges(plain), two_edges(high));
+    // what is the same is shared, as in a change of one router
+    let after =
+        Blueprint { routers: vec![after.routers[0].clone(), before.routers[1].clone()], feeds: before.feeds.clone(), ..before.clone() };
+    let plane = Plane::new(&before, Family::Ipv4Unicast);
+    let solution = plane.solve_all(Schedule::First);
+    assert!(plane.order_dependent(&solution).is_empty());
+    let changed = plane.changed(&after);
+    let resumed = changed.solve_after(&plane, &solution, 1);
+    let told = |plane: &Plane<'_>, solution: &Solution| {
+        let all = plane.order_dependent(solution).into_iter().filter(|o| o.what == "choice");
+        all.map(|o| (o.router, o.prefix.to_string())).collect::<Vec<_>>()
+    };
+    let one = |router: &str| (router.to_owned(), "203.0.113.0/24".to_owned());
+    assert_eq!(told(&changed, &resumed), [one("r1"), one("r2")]);
+    let fresh = Plane::new(&after, Family::Ipv4Unicast);
+    assert_eq!(told(&fresh, &fresh.solve_all(Schedule::First)), [one("r1"), one("r2")]);
+}
+
+/// A session goes down whose routes were refused: they are no part of what is tried in other orders.
+#[test]
+fn what_a_lost_session_announced_is_not_looked_for() {
+    let deny = "ip prefix-list ONE seq 5 permit 198.51.100.0/24\nroute-map FROM2 permit 20\n\
+                route-map OUTSIDE deny 10\n match ip address prefix-list ONE\nroute-map OUTSIDE permit 20\n";
+    let before = two_edges(deny);
+    let plane = Plane::new(&before, Family::Ipv4Unicast);
+    let solution = plane.solve_all(Schedule::First);
+    let mut after = before.clone();
+    after.failures.sessions.insert((0, "10.9.1.9".parse().unwrap()));
+    let changed = plane.changed(&after);
+    let mut resumed = changed.solve_after(&plane, &solution, 1);
+    assert!(changed.order_dependent(&resumed).is_empty());
+    assert!(changed.anomalies(&mut resumed).anomalies.is_empty());
+    assert_eq!(choice(&changed, &resumed, 0), "65002 64502 64600");
+}

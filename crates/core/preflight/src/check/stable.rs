@@ -63,7 +63,7 @@ pub fn stability(e: &Evidence<'_>) -> Check {
     } else if other_lines(e) {
         // every choice stays where it is, and yet may not be the only one any more
         for (was, is) in e.before.families.iter().zip(&e.after.families) {
-            for anomaly in is.anomalies(is.solution.unlike()).anomalies {
+            for anomaly in is.anomalies(is.plane.unlike(&is.solution)).anomalies {
                 let there = anomaly.prefixes.first().map(|p| was.anomalies([*p]).anomalies).unwrap_or_default();
                 let fresh = !there.iter().any(|a| a.outcome.name() == anomaly.outcome.name());
                 if let Some(prefix) = anomaly.prefixes.first().filter(|_| fresh) {

@@ -178,7 +178,7 @@ proptest! {
     /// What is said to fit everywhere is over its limit nowhere, after any single failure and without any member.
     #[test]
     fn what_always_fits_is_never_over(
-        volumes in proptest::collection::vec((0..4usize, 0..10usize, 0.0..25.0_f64), 0..8),
+        volumes in proptest::collection::vec((0..4usize, 0..10usize, -10.0..25.0_f64), 0..8),
         rate in proptest::option::of((0..4usize, 0.0..60.0_f64)),
         limit in 0.05..1.5_f64,
     ) {
