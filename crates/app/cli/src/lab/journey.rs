@@ -382,7 +382,11 @@ impl Player<'_> {
     /// Compares where the moved prefixes were predicted to leave with where the spines' own tables send them.
     async fn exits(&self) -> Result<(usize, usize), Failure> {
         let handle = self.engine.handle();
-        let moves = handle.read(|s| s.proposals.values().next_back().map(|p| p.proposal.prediction.moves.clone()).unwrap_or_default());
+        // what was carried out, and not what may have been proposed after it
+        let moves = handle.read(|s| {
+            let done = s.changes.values().next_back().and_then(|c| s.proposals.get(&c.proposal));
+            done.or_else(|| s.proposals.values().next_back()).map(|p| p.proposal.prediction.moves.clone()).unwrap_or_default()
+        });
         let moves = moves.await.map_err(|e| Failure::from_error("PH-RUN-004", &e))?;
         let mut actual: Vec<BTreeMap<bgp::Prefix, String>> = Vec::new();
         for spine in self.lab.inventory.devices.iter().filter(|d| d.role == network::DeviceRole::Spine) {
