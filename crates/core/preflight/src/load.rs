@@ -312,11 +312,9 @@ impl<'f> Traffic<'f> {
 
     /// Returns what a carrier cannot exceed wherever packets go, bit/s: everything that is measured at all exits passes it, and everything
     /// that is not measured at the others. `ends`: routers that a link joins; packets of one walk pass it at most once less.
-    fn most(&self, carrier: &Carrier, ends: usize) -> f64 {
+    /// `measured`: all that is measured at the exits.
+    fn most(&self, carrier: &Carrier, ends: usize, measured: f64) -> f64 {
         let own = self.before(carrier).map_or(0.0, |(_, rest)| rest);
-        // as it is summed over the ways: a part that is not above zero is none
-        let each = self.demands.iter().flatten().flat_map(|d| &d.prefixes).filter_map(|(_, bps)| *bps);
-        let measured: f64 = each.filter(|bps| *bps > 0.0).sum();
         let elsewhere = |at: &usize| self.facts.exits.get(*at).is_none_or(|e| Carrier::Exit(e.exit()) != *carrier);
         let unmeasured = (0..self.rest.len()).filter(elsewhere).filter_map(|at| self.rest[at]).map(|(bps, _)| bps);
         #[allow(clippy::cast_precision_loss, reason = "routers of a network")]
@@ -335,13 +333,16 @@ impl<'f> Traffic<'f> {
                 None => world.network.routers.len(),
             },
         };
+        // as it is summed over the ways: a part that is not above zero is none
+        let each = self.demands.iter().flatten().flat_map(|d| &d.prefixes).filter_map(|(_, bps)| *bps);
+        let measured: f64 = each.filter(|bps| *bps > 0.0).sum();
         let exits = self.facts.exits.iter().map(|e| Carrier::Exit(e.exit()));
         let links = self.facts.links.keys().cloned().map(Carrier::Link);
         exits.chain(links).all(|carrier| {
             let members = self.members(&carrier);
             let left = capacity(members, usize::from(members.len() > 1));
             // sums in another order differ in their last digits
-            left.is_none_or(|c| self.most(&carrier, ends(&carrier)) * (1.0 + 1e-9) <= limit * c)
+            left.is_none_or(|c| self.most(&carrier, ends(&carrier), measured) * (1.0 + 1e-9) <= limit * c)
         })
     }
 

@@ -175,7 +175,7 @@ fn volumes_move_with_their_prefixes_and_the_smaller_exit_overflows() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
-    /// What is said to fit everywhere is over its limit nowhere, after any single failure and without any member.
+    /// What is said to fit everywhere is over its limit nowhere, after any single failure.
     #[test]
     fn what_always_fits_is_never_over(
         volumes in proptest::collection::vec((0..4usize, 0..10usize, -10.0..25.0_f64), 0..8),
