@@ -46,12 +46,20 @@ limited() {
   return $ended
 }
 
-# What a cargo test says, without what passed; all of it goes to a file.
+# What a cargo test says, without what passed; all of it goes to a file. Line by line as it comes: what hangs is the last that is said.
 run() {
   local to=$1; shift
-  RUST_BACKTRACE=${RUST_BACKTRACE:-0} limited "$@" -- --show-output 2>&1 | tee "$to" | awk '
-  { fflush() } /^successes:$/ { quiet = 1 } /^failures:$|^test result|^ +Running|^ +Doc-tests|^error|^warning/ { quiet = 0 }
-  /^skipped:/ || (!quiet && !/^test .* ok$/ && !/^running [0-9]+ tests?$/ && !/^$/)'
+  RUST_BACKTRACE=${RUST_BACKTRACE:-0} limited "$@" -- --show-output 2>&1 | tee "$to" | python3 -uc '
+import re, sys
+quiet = False
+for line in iter(sys.stdin.buffer.readline, b""):
+    line = line.decode(errors="replace")
+    if line == "successes:\n":
+        quiet = True
+    elif re.match(r"failures:$|test result| +Running| +Doc-tests|error|warning", line):
+        quiet = False
+    if line.startswith("skipped:") or not (quiet or re.match(r"test .* ok$|running [0-9]+ tests?$|$", line)):
+        sys.stdout.write(line)'
   return "${PIPESTATUS[0]}"
 }
 

@@ -158,6 +158,8 @@ fn password(file: Option<&Path>) -> Result<String, Failure> {
 
 async fn collect(json: bool, arguments: Arguments, inventory: Inventory, dialling: Dialling) -> Ended {
     let (tx, mut rx) = tokio::sync::mpsc::channel(QUEUE);
+    // before anybody is told that this runs
+    let mut stop = crate::engine::Stop::new();
     let mut tasks = Vec::new();
     if let Some(address) = arguments.bmp {
         let listener = BmpListener::bind(address, &inventory).await.map_err(|e| Failure::from_error("PH-COLL-001", &e))?;
@@ -193,7 +195,11 @@ async fn collect(json: bool, arguments: Arguments, inventory: Inventory, diallin
                 print_flows(json, &batch);
                 continue;
             }
-            () = crate::engine::told_to_stop() => None,
+            () = stop.told() => {
+                // what has been taken in is still kept
+                rx.close();
+                continue;
+            }
         };
         let Some(observation) = observation else { break };
         seq += 1;

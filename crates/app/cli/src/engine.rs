@@ -12,6 +12,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Arguments of `status`.
 #[derive(Debug, clap::Args)]
@@ -285,16 +286,29 @@ fn play(data: &Path, capture: &Path, listen: Option<SocketAddr>, ui: Option<Path
     })
 }
 
-/// Waits for Ctrl-C or SIGTERM, by which services and containers are stopped. One that cannot be waited for would leave no way to stop: then
-/// this ends at once.
-pub async fn told_to_stop() {
-    match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
-        Ok(mut terminated) => tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminated.recv() => {}
-        },
-        Err(_) => drop(tokio::signal::ctrl_c().await),
+/// Ctrl-C and SIGTERM, by which services and containers are stopped. Both are kept from the moment this is made: a loop that looks at it only
+/// between two pieces of work misses none.
+pub struct Stop([std::io::Result<Signal>; 2]);
+
+impl Stop {
+    /// Begins to listen. From here on neither signal ends the process by itself.
+    pub fn new() -> Self {
+        Self([SignalKind::interrupt(), SignalKind::terminate()].map(signal))
     }
+
+    /// Waits for one of them. One that cannot be waited for would leave no way to stop: then this ends at once.
+    pub async fn told(&mut self) {
+        let [Ok(interrupted), Ok(terminated)] = &mut self.0 else { return };
+        tokio::select! {
+            _ = interrupted.recv() => {}
+            _ = terminated.recv() => {}
+        }
+    }
+}
+
+/// Waits for Ctrl-C or SIGTERM.
+pub async fn told_to_stop() {
+    Stop::new().told().await;
 }
 
 /// Runs `serve` until Ctrl-C or SIGTERM.

@@ -352,12 +352,7 @@ fn stay(context: &Context, data: &Path, what: (Driver, Variant)) -> Ended {
         println!("lab {id} is up until Ctrl-C; watch it with `pilotctl serve --lab {id} --mode lab`");
     }
     crate::engine::blocking(async {
-        let terminated = tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate());
-        let mut terminated = terminated.map_err(|e| Failure::from_error("PH-LAB-013", &e))?;
-        tokio::select! {
-            _ = tokio::signal::ctrl_c() => {}
-            _ = terminated.recv() => {}
-        }
+        crate::engine::told_to_stop().await;
         Ok(())
     })?;
     booted.end(false)?;

@@ -51,11 +51,13 @@ impl SyslogTlsArguments {
     }
 }
 
-/// Prints what comes, until Ctrl-C.
+/// Prints what comes, until Ctrl-C or SIGTERM.
 pub fn run(context: &Context, address: SocketAddr, arguments: SyslogArguments, allow: &[IpAddr]) -> Ended {
     let tls = arguments.tls.door();
     let senders = allow.iter().map(|a| (*a, DeviceId::new(a.to_string()))).collect();
     blocking(async move {
+        // before anybody is told that this runs
+        let mut stop = crate::engine::Stop::new();
         let listener = SyslogListener::bind(address, tls.as_ref(), senders).await.map_err(|e| Failure::from_error("", &e))?;
         eprintln!("syslog on {} (UDP and TCP)", listener.local_address().unwrap_or(address));
         if let Some(address) = listener.tls_address() {
@@ -67,7 +69,11 @@ pub fn run(context: &Context, address: SocketAddr, arguments: SyslogArguments, a
         loop {
             let heard = tokio::select! {
                 heard = rx.recv() => heard,
-                () = crate::engine::told_to_stop() => None,
+                () = stop.told() => {
+                    // what has been taken in is still printed
+                    rx.close();
+                    continue;
+                }
             };
             let Some(heard) = heard else { break };
             println!("{}", if context.json { as_json(&heard).to_string() } else { as_text(&heard) });

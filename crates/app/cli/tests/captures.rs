@@ -191,7 +191,7 @@ fn what_cannot_be_read_is_unusable_and_beside_what_can_it_is_partly_done() {
 
 /// A collector for BMP that was started, and what it printed until it was told to stop by SIGTERM.
 fn collected(folder: &Path, more: &[&str], sessions: &[&[u8]]) -> (String, String) {
-    use std::io::{BufRead, BufReader, Write};
+    use std::io::{BufRead, BufReader, Read, Write};
     let mut command = Command::new(env!("CARGO_BIN_EXE_pilotctl"));
     command.args(["collect", "--bmp", "127.0.0.1:0", "--allow", "127.0.0.1"]).args(more).current_dir(folder);
     // into a file: a pipe that nobody reads is full before the first session is printed
@@ -206,13 +206,14 @@ fn collected(folder: &Path, more: &[&str], sessions: &[&[u8]]) -> (String, Strin
         let mut router = std::net::TcpStream::connect(&address).unwrap();
         router.write_all(bytes).unwrap();
         router.shutdown(std::net::Shutdown::Write).unwrap();
-        // it is read long before this, and the session's end with it
-        std::thread::sleep(std::time::Duration::from_secs(2));
+        // all of it has been read when the other side closes
+        router.set_read_timeout(Some(std::time::Duration::from_secs(120))).unwrap();
+        assert_eq!(router.read(&mut [0; 1]).unwrap(), 0, "a station says nothing (RFC 7854 §3.2)");
     }
     assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
     assert!(child.wait().unwrap().success());
     let mut rest = String::new();
-    std::io::Read::read_to_string(&mut errors, &mut rest).unwrap();
+    errors.read_to_string(&mut rest).unwrap();
     (rest, std::fs::read_to_string(printed).unwrap())
 }
 

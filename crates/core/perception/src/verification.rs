@@ -177,7 +177,7 @@ impl Verification {
         }
         let judged = match self.expectation.goal {
             Goal::Delay => self.delay_improved(&delay, &loss),
-            Goal::Loss => self.loss_improved(&delay, &loss),
+            Goal::Loss => self.loss_improved(&delay, &loss, now >= self.deadline),
         };
         match judged {
             Ok(why) => Verdict::Pass { measured, why },
@@ -249,7 +249,8 @@ impl Verification {
         Ok(text)
     }
 
-    fn loss_improved(&self, delay: &[Measured], loss: &[Measured]) -> Result<String, String> {
+    /// `last_word`: the deadline has come. Before it the promise itself is waited for; at it a share of the promise is enough.
+    fn loss_improved(&self, delay: &[Measured], loss: &[Measured], last_word: bool) -> Result<String, String> {
         self.enough(loss)?;
         let before = self.loss_before();
         let now = pool(loss);
@@ -273,6 +274,10 @@ impl Verification {
         }
         if !self.close_enough(was.mean - is.mean, was.mean, is.mean, predicted.as_ref()) {
             return Err(format!("{text}: less than promised"));
+        }
+        // packets that were lost while routers still converged leave the window: there is time until the deadline
+        if !last_word && predicted.is_some_and(|p| is.mean > p.high + self.limits.loss_gain_min) {
+            return Err(format!("{text}: not yet as promised"));
         }
         for (path, m) in self.expectation.paths.iter().zip(loss) {
             if self.left_behind(was.mean, wilson_lower(m.lost(), m.sent), path.loss.as_ref(), self.limits.loss_gain_min) {

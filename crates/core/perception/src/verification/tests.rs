@@ -99,6 +99,11 @@ fn a_path_that_never_moved_does_not_hide_behind_one_that_did() {
 fn slow_convergence_is_waited_for() {
     let all = verdicts(Goal::Delay, fine(44.0), (SIX, LOSSLESS), |s| Some(fine(if s < 12 { 44.0 } else { 6.0 })));
     assert!(matches!(all.last(), Some(Verdict::Pass { .. })) && all.len() > 12, "{all:?}");
+    // half of a window lost while routers converge is half of the promise: what is left by then is what is told
+    let cut = Weather { lost: 20, delay_ms: 0.0 };
+    let healed = verdicts(Goal::Loss, cut, (SIX, LOSSLESS), |s| Some(if s < 5 { cut } else { fine(6.0) }));
+    let Some(Verdict::Pass { measured, .. }) = healed.last() else { panic!("{healed:?}") };
+    assert!(measured.loss().is_some_and(|l| l.get() < 0.02) && healed.len() < 30, "{measured:?} after {} s", healed.len());
 }
 
 #[test]
