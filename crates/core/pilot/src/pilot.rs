@@ -3,12 +3,14 @@
 use crate::{Effect, Event, Happening, Input, Mode, PilotState, changes, perceive, proposals};
 use network::{Inventory, Network};
 use sha2::{Digest, Sha256};
+use std::sync::Arc;
 use units::Timestamp;
 
-/// The engine's mind. Holds a [`PilotState`] and nothing else.
+/// The engine's mind. Holds a [`PilotState`], and what its twins remember, on which no answer depends.
 #[derive(Clone, Debug)]
 pub struct Pilot {
     state: PilotState,
+    memory: Arc<twin::Memory>,
 }
 
 impl Default for Pilot {
@@ -27,7 +29,7 @@ impl Default for Pilot {
             ..Inventory::empty("")
         };
         let resume = crate::Resume::default();
-        Self { state: PilotState::new(Mode::Replay, Network::new(inventory), &resume, Timestamp::EPOCH) }
+        Self { state: PilotState::new(Mode::Replay, Network::new(inventory), &resume, Timestamp::EPOCH), memory: Arc::default() }
     }
 }
 
@@ -42,7 +44,7 @@ impl Pilot {
         }
         self.state.seq = seq;
         self.state.now = now;
-        let mut turn = Turn { s: &mut self.state, out: Vec::new() };
+        let mut turn = Turn { s: &mut self.state, memory: &self.memory, out: Vec::new() };
         match input {
             Input::State { .. } => {}
             Input::Observed { observation } => perceive::observed(&mut turn, &observation),
@@ -81,6 +83,7 @@ impl Pilot {
 /// One call of [`Pilot::handle`] under way.
 pub(crate) struct Turn<'a> {
     pub(crate) s: &'a mut PilotState,
+    pub(crate) memory: &'a Arc<twin::Memory>,
     pub(crate) out: Vec<Effect>,
 }
 

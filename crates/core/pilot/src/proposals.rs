@@ -12,6 +12,7 @@ use guardrail::{Confidence, Decision as Ruling, Execution, Mode, Predicted, Requ
 use perception::{Features, Finding};
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use units::{Ratio, Timestamp};
 
 /// A finding is not decided again for this long after a change that came of it ended.
@@ -67,7 +68,8 @@ pub(crate) fn start_job(turn: &mut Turn<'_>, kind: JobKind) {
         turn.s.asked.insert(id, Features::of(&turn.s.perception, &turn.s.network, turn.s.now));
     }
     let (network, perception) = (turn.s.network.clone(), turn.s.perception.clone());
-    let job = SimulationJob { id, kind, seq: turn.s.seq, now: turn.s.now, network, perception, finding, action };
+    let job =
+        SimulationJob { id, kind, seq: turn.s.seq, now: turn.s.now, network, perception, finding, action, memory: Arc::clone(turn.memory) };
     turn.out.push(Effect::Simulate(Box::new(job)));
 }
 

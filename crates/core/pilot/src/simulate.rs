@@ -10,7 +10,8 @@ use network::Network;
 use perception::{Finding, Interval, Perception};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
-use twin::{Field, Picture, Question, Twin, Verdict};
+use std::sync::Arc;
+use twin::{Field, Memory, Picture, Question, Twin, Verdict};
 use units::{Ratio, Timestamp};
 
 /// Differences named per device; the count goes on.
@@ -66,6 +67,8 @@ pub struct SimulationJob {
     pub finding: Option<Finding>,
     /// The action, for a re-check.
     pub action: Option<Action>,
+    /// What earlier jobs worked out; no answer depends on it.
+    pub memory: Arc<Memory>,
 }
 
 /// Agreement of the twin with one router.
@@ -205,7 +208,7 @@ pub fn simulate(job: &SimulationJob, threads: usize) -> SimulationAnswer {
         Ok(picture) => picture.measured(decision::path_metrics(&view(job))),
         Err(error) => return SimulationAnswer::Failed { why: error.to_string() },
     };
-    let twin = Twin::new(&picture).on_threads(threads);
+    let twin = Twin::new(&picture).on_threads(threads).with_memory(&job.memory);
     let result = match &job.kind {
         JobKind::Agreement => Ok(SimulationAnswer::Agreement { rows: agreement(&twin, job) }),
         JobKind::Decide { .. } => decide(job, &twin),

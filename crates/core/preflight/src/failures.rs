@@ -1,7 +1,7 @@
 //! What may fail besides: every single link, router and session, and the network after each.
 
 use crate::announced::outward;
-use crate::{Evidence, World};
+use crate::{Evidence, Tried, World};
 use routing::{Blueprint, Failures};
 use std::collections::BTreeSet;
 
@@ -14,14 +14,14 @@ pub struct Failing {
     pub failures: Failures,
 }
 
-/// Solves a network with more out of order and lets `look` see it. Every failure that is tried out goes through here.
-pub fn with_failures<T>(world: &World<'_>, more: &Failures, look: impl FnOnce(&World<'_>) -> T) -> T {
+/// Lets `look` see a network with more out of order. Every failure that is tried out goes through here.
+pub fn with_failures<T>(world: &World<'_>, more: &Failures, look: impl FnOnce(&Tried<'_>) -> T) -> T {
     let failed = failed(world.network, more);
-    look(&world.changed(&failed))
+    look(&Tried::new(world, &failed, more))
 }
 
 /// Looks at a network with each of these failures besides, on as many threads as the world has; the results are in the order of the failures.
-pub fn with_each<T: Send>(world: &World<'_>, failing: &[Failing], look: impl Fn(&World<'_>) -> T + Sync) -> Vec<T> {
+pub fn with_each<T: Send>(world: &World<'_>, failing: &[Failing], look: impl Fn(&Tried<'_>) -> T + Sync) -> Vec<T> {
     let look = |part: &[Failing]| part.iter().map(|f| with_failures(world, &f.failures, &look)).collect::<Vec<T>>();
     let threads = world.threads().min(failing.len());
     if threads < 2 {
@@ -83,7 +83,7 @@ impl Evidence<'_> {
     }
 
     /// Looks at the network without the change and with a failure.
-    pub fn before_failure<T>(&self, failing: &Failing, look: impl FnOnce(&World<'_>) -> T) -> T {
+    pub fn before_failure<T>(&self, failing: &Failing, look: impl FnOnce(&Tried<'_>) -> T) -> T {
         with_failures(self.before, &failing.failures, look)
     }
 }

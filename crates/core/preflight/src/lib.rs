@@ -6,6 +6,7 @@
 //! clock, a file or a random source: the same inputs give the same verdicts.
 
 pub mod announced;
+mod carriage;
 pub mod check;
 mod difference;
 mod evidence;
@@ -17,10 +18,12 @@ pub mod order;
 mod prediction;
 mod structure;
 mod summary;
+mod tried;
 mod verdict;
 mod world;
 
 pub use announced::{AnnouncedChange, Session};
+pub use carriage::{Carriage, Shape};
 pub use difference::{Declared, Difference, Group, Way, difference, way};
 pub use evidence::{Evidence, Report};
 pub use facts::{
@@ -31,5 +34,6 @@ pub use intent::{FlowRule, Intent};
 pub use prediction::{Convergence, Figure, Prediction, Stability, prediction};
 pub use structure::{Node, Size, Structure};
 pub use summary::{SimulationResult, Summary};
+pub use tried::{Ground, Remembered, Tried};
 pub use verdict::{Check, CheckId, Row, Verdict};
 pub use world::{End, Ports, Solved, Walk, World};

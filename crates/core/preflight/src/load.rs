@@ -1,30 +1,13 @@
 //! Load of exits and links, from measured volumes; what is not measured is carried as its worst case.
 
-use crate::difference::{Volumes, senders};
-use crate::{Exit, Facts, Walk, World};
-use bgp::{Family, Prefix};
+pub use crate::carriage::Carrier;
+use crate::carriage::{Shape, Stream};
+use crate::difference::Volumes;
+use crate::{Exit, ExitFacts, Facts, Ground, World};
+use bgp::Prefix;
 use serde::Serialize;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
-
-/// Something that carries traffic.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Carrier {
-    /// An exit.
-    Exit(Exit),
-    /// A link inside the network.
-    Link(String),
-}
-
-impl core::fmt::Display for Carrier {
-    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        match self {
-            Self::Exit(exit) => write!(f, "exit {exit}"),
-            Self::Link(link) => write!(f, "link {link}"),
-        }
-    }
-}
 
 /// Load of a carrier.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -45,22 +28,18 @@ pub struct Load {
     pub capacity_bps: Option<f64>,
 }
 
-/// Traffic at an exit to prefixes of one destination, as far as it is known.
+/// What is known of a stream's volume.
 #[derive(Clone, Debug)]
 struct Demand {
-    /// Prefixes with their measured volumes, bit/s.
-    prefixes: Vec<(Prefix, Option<f64>)>,
-    /// The same as one destination, as it was before.
+    /// By prefix, bit/s.
+    volumes: Vec<Option<f64>>,
+    /// All of them.
     whole: Part,
-    /// Where it starts: routers of ours, each with the same share.
-    sources: Vec<usize>,
 }
 
-/// Prefixes of a demand that are one destination.
-#[derive(Clone, Copy, Debug)]
+/// Prefixes of a stream.
+#[derive(Clone, Copy, Debug, Default)]
 struct Part {
-    /// One of them.
-    prefix: Prefix,
     /// What is measured of them, bit/s.
     bps: f64,
     /// How many are not measured.
@@ -68,70 +47,27 @@ struct Part {
 }
 
 impl Part {
-    const fn of(prefix: Prefix) -> Self {
-        Self { prefix, bps: 0.0, strange: 0 }
-    }
-
-    fn add(&mut self, bps: Option<f64>) {
-        self.bps += bps.unwrap_or(0.0);
-        self.strange += usize::from(bps.is_none());
+    fn of(volumes: impl Iterator<Item = Option<f64>>) -> Self {
+        volumes
+            .fold(Self::default(), |sum, bps| Self { bps: sum.bps + bps.unwrap_or(0.0), strange: sum.strange + usize::from(bps.is_none()) })
     }
 }
 
-/// Prefixes of unknown volume on a carrier: by demand, how many.
+/// Prefixes of unknown volume on a carrier: by stream, how many.
 type Strangers = BTreeMap<Carrier, BTreeMap<usize, usize>>;
 
 /// The traffic of a network before a change: what is measured, and where it starts.
 pub struct Traffic<'f> {
     facts: &'f Facts,
     volumes: Volumes<'f>,
-    /// By exit (position in the facts).
+    /// By exit (position in the facts) and stream.
+    shape: Arc<Shape>,
     demands: Vec<Vec<Demand>>,
     /// What of each exit's load no volume explains, bit/s, and whether that is measured; `None`: no bound.
     rest: Vec<Option<(f64, bool)>>,
-    /// Destinations before, by family.
-    places: [Arc<Vec<(Prefix, u32)>>; 2],
     before: BTreeMap<Carrier, f64>,
     /// Where each exit's unmeasured prefixes passed before.
     passed: Vec<Strangers>,
-}
-
-/// What carries the packets of ways, each carrier by its number.
-#[derive(Default)]
-struct Ways {
-    carriers: Vec<Carrier>,
-    numbers: BTreeMap<Carrier, usize>,
-    /// By the ways' own address; they are kept, so that no other ones have it.
-    known: BTreeMap<usize, (Arc<Vec<Walk>>, Shares)>,
-}
-
-/// Carriers by number, each with the share of packets that it carries.
-type Shares = Vec<(usize, f64)>;
-
-impl Ways {
-    /// Returns what carries these ways, as far as packets arrive, with the share of each.
-    fn of(&mut self, walks: Arc<Vec<Walk>>) -> &[(usize, f64)] {
-        let (carriers, numbers) = (&mut self.carriers, &mut self.numbers);
-        let mut carried = |walks: &Arc<Vec<Walk>>| {
-            let mut out = Vec::new();
-            for walk in walks.iter().filter(|w| w.end.works()) {
-                let exit = walk.exit.iter().cloned().map(Carrier::Exit);
-                for carrier in exit.chain(walk.links.iter().cloned().map(Carrier::Link)) {
-                    let number = *numbers.entry(carrier).or_insert_with_key(|carrier| {
-                        carriers.push(carrier.clone());
-                        carriers.len() - 1
-                    });
-                    out.push((number, walk.share));
-                }
-            }
-            out
-        };
-        let (_, out) = self.known.entry(Arc::as_ptr(&walks).addr()).or_insert_with(|| {
-            let out = carried(&walks);
-            (walks, out)
-        });
-        out
-    }
 }
 
 /// Returns the capacity of a bundle; `None`: not known.
@@ -149,99 +85,62 @@ impl<'f> Traffic<'f> {
     #[must_use]
     pub fn new(world: &World<'_>, facts: &'f Facts) -> Self {
         let volumes = Volumes::new(facts);
-        let edges: BTreeSet<usize> = world
-            .families
-            .iter()
-            .flat_map(|s| &s.directions)
-            .filter(|d| crate::announced::outward(world, d).is_some())
-            .filter_map(|d| d.from)
-            .collect();
+        let exits: Vec<Exit> = facts.exits.iter().map(ExitFacts::exit).collect();
+        let shape = match &world.remembered {
+            Some(remembered) => remembered.shape(&exits, || Shape::new(world, &exits)),
+            None => Arc::new(Shape::new(world, &exits)),
+        };
         let (mut all, mut rests) = (Vec::new(), Vec::new());
-        for told in &facts.exits {
-            let exit = told.exit();
-            let known = volumes.known(&exit);
+        for (told, (exit, streams)) in facts.exits.iter().zip(exits.iter().zip(&shape.streams)) {
+            let known = volumes.known(exit);
             let unexplained = told.load(&facts.limits).map(|l| ((l - known.unwrap_or(0.0)).max(0.0), true));
             // with volumes and no rate the volumes are all there is, unless some of them are too old
             let bound = match (unexplained, known) {
                 (Some(rest), _) => Some(rest),
-                (None, Some(_)) if volumes.too_old(&exit).is_none() => Some((0.0, true)),
+                (None, Some(_)) if volumes.too_old(exit).is_none() => Some((0.0, true)),
                 (None, _) => capacity(&told.members_bps, 0).map(|c| (c, false)),
             };
-            let mut demands = Vec::new();
-            for solved in &world.families {
-                for class in &solved.solution.classes {
-                    // prefixes of one destination part only where a shorter prefix takes over
-                    let whole = class.prefixes.first().is_some_and(|p| world.own.iter().all(|r| solved.best(*r, p).is_some()));
-                    let parts = if whole { class.prefixes.len() } else { 1 };
-                    for part in class.prefixes.chunks(parts.max(1)) {
-                        let mut sources = part.first().map(|p| senders(world, &exit, p)).unwrap_or_default();
-                        if sources.is_empty() {
-                            continue;
-                        }
-                        if sources.iter().any(|s| !edges.contains(s)) {
-                            sources.retain(|s| !edges.contains(s));
-                        }
-                        let prefixes: Vec<_> = part.iter().map(|p| (*p, volumes.at(&exit, p))).collect();
-                        let Some(mut whole) = part.first().map(|p| Part::of(*p)) else { continue };
-                        prefixes.iter().for_each(|(_, bps)| whole.add(*bps));
-                        demands.push(Demand { prefixes, whole, sources });
-                    }
-                }
-            }
-            all.push(demands);
+            let demand = |stream: &Stream| {
+                let volumes: Vec<Option<f64>> = stream.prefixes.iter().map(|p| volumes.at(exit, p)).collect();
+                Demand { whole: Part::of(volumes.iter().copied()), volumes }
+            };
+            all.push(streams.iter().map(demand).collect());
             rests.push(bound);
         }
-        let places = world.families.each_ref().map(|s| Arc::clone(s.solution.places()));
-        let mut out = Self { facts, volumes, demands: all, rest: rests, places, before: BTreeMap::new(), passed: Vec::new() };
+        let mut out = Self { facts, volumes, shape, demands: all, rest: rests, before: BTreeMap::new(), passed: Vec::new() };
         (out.before, out.passed) = out.carried(world);
         out
     }
 
-    /// Sums the measured traffic over the ways it takes in a world; and for each exit's unmeasured prefixes, where they pass then.
-    fn carried(&self, world: &World<'_>) -> (BTreeMap<Carrier, f64>, Vec<Strangers>) {
-        let mut ways = Ways::default();
-        let mut sums: Vec<Option<f64>> = Vec::new();
-        let mut unknown: Vec<Strangers> = Vec::new();
-        for demands in &self.demands {
-            let mut strangers: BTreeMap<usize, BTreeMap<usize, usize>> = BTreeMap::new();
-            for (number, demand) in demands.iter().enumerate() {
-                for part in self.parts(demand, world) {
-                    for source in demand.sources.iter().filter(|s| world.works(**s)) {
-                        #[allow(clippy::cast_precision_loss, reason = "routers of a network")]
-                        let each = 1.0 / demand.sources.len() as f64;
-                        for (carrier, share) in ways.of(world.walks(*source, &part.prefix)) {
-                            if part.strange > 0 {
-                                let there = strangers.entry(*carrier).or_default().entry(number).or_default();
-                                *there = (*there).max(part.strange);
-                            }
-                            if part.bps > 0.0 {
-                                if sums.len() <= *carrier {
-                                    sums.resize(*carrier + 1, None);
-                                }
-                                *sums[*carrier].get_or_insert_default() += part.bps * share * each;
-                            }
-                        }
-                    }
+    /// Sums the measured traffic over the ways it takes in a network; and for each exit's unmeasured prefixes, where they pass then.
+    fn carried(&self, ground: &dyn Ground) -> (BTreeMap<Carrier, f64>, Vec<Strangers>) {
+        let carriage = ground.carriage(&self.shape);
+        let mut sums: Vec<Option<f64>> = vec![None; carriage.carriers.len()];
+        let mut unknown: Vec<BTreeMap<u32, BTreeMap<usize, usize>>> = vec![BTreeMap::new(); self.demands.len()];
+        for portion in &carriage.portions {
+            let (exit, number) = (portion.exit as usize, portion.stream as usize);
+            let demand = &self.demands[exit][number];
+            let part = match carriage.split(portion) {
+                Some(positions) => Part::of(positions.iter().map(|at| demand.volumes[*at as usize])),
+                None => demand.whole,
+            };
+            #[allow(clippy::cast_precision_loss, reason = "routers of a network")]
+            let each = 1.0 / self.shape.streams[exit][number].sources.len() as f64;
+            for (carrier, share) in carriage.shares(portion) {
+                if part.strange > 0 {
+                    let there = unknown[exit].entry(*carrier).or_default().entry(number).or_default();
+                    *there = (*there).max(part.strange);
+                }
+                if part.bps > 0.0 {
+                    *sums[*carrier as usize].get_or_insert_default() += part.bps * share * each;
                 }
             }
-            unknown.push(strangers.into_iter().map(|(carrier, there)| (ways.carriers[carrier].clone(), there)).collect());
         }
-        let sums = sums.into_iter().zip(&ways.carriers).filter_map(|(bps, carrier)| Some((carrier.clone(), bps?))).collect();
-        (sums, unknown)
-    }
-
-    /// Prefixes that were one destination may be several in another world.
-    fn parts(&self, demand: &Demand, world: &World<'_>) -> Vec<Part> {
-        let family = demand.whole.prefix.family();
-        let places = world.of(family).solution.places();
-        if demand.prefixes.len() == 1 || Arc::ptr_eq(places, &self.places[usize::from(family == Family::Ipv6Unicast)]) {
-            return vec![demand.whole];
-        }
-        let mut parts: BTreeMap<Option<usize>, Part> = BTreeMap::new();
-        for (prefix, bps) in &demand.prefixes {
-            parts.entry(world.of(family).solution.place_of(prefix)).or_insert(Part::of(*prefix)).add(*bps);
-        }
-        parts.into_values().collect()
+        let named = |strangers: BTreeMap<u32, BTreeMap<usize, usize>>| {
+            strangers.into_iter().map(|(carrier, there)| (carriage.carriers[carrier as usize].clone(), there)).collect()
+        };
+        let sums = sums.into_iter().zip(&carriage.carriers).filter_map(|(bps, carrier)| Some((carrier.clone(), bps?))).collect();
+        (sums, unknown.into_iter().map(named).collect())
     }
 
     fn members(&self, carrier: &Carrier) -> &[f64] {
@@ -258,10 +157,10 @@ impl<'f> Traffic<'f> {
         }
     }
 
-    /// Returns the loads in a world; `member`: this bundle has lost its largest member.
+    /// Returns the loads in a network; `member`: this bundle has lost its largest member.
     #[must_use]
-    pub fn loads(&self, world: &World<'_>, member: Option<&Carrier>) -> Vec<Load> {
-        let (sums, unknown) = self.carried(world);
+    pub fn loads(&self, ground: &dyn Ground, member: Option<&Carrier>) -> Vec<Load> {
+        let (sums, unknown) = self.carried(ground);
         let exits = self.facts.exits.iter().map(|e| Carrier::Exit(e.exit()));
         let carriers: BTreeSet<Carrier> =
             exits.chain(self.facts.links.keys().cloned().map(Carrier::Link)).chain(sums.keys().cloned()).collect();
@@ -334,7 +233,7 @@ impl<'f> Traffic<'f> {
             },
         };
         // as it is summed over the ways: a part that is not above zero is none
-        let each = self.demands.iter().flatten().flat_map(|d| &d.prefixes).filter_map(|(_, bps)| *bps);
+        let each = self.demands.iter().flatten().flat_map(|d| &d.volumes).filter_map(|bps| *bps);
         let measured: f64 = each.filter(|bps| *bps > 0.0).sum();
         let exits = self.facts.exits.iter().map(|e| Carrier::Exit(e.exit()));
         let links = self.facts.links.keys().cloned().map(Carrier::Link);

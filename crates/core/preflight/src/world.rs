@@ -1,7 +1,7 @@
 //! A network with its tables, and where packets go in it.
 
-use crate::Exit;
 use crate::announced::Announced;
+use crate::{Exit, Remembered};
 use bgp::{Asn, Family, Prefix};
 use core::net::IpAddr;
 use routing::{Blueprint, Direction, Held, Hops, OrderDependent, Plane, Schedule, Searched, Shared, Solution};
@@ -53,6 +53,8 @@ pub struct World<'n> {
     threads: usize,
     /// Prefixes that a static route leads to somewhere: destinations that are alike part there.
     fixed: BTreeSet<Prefix>,
+    /// What is remembered of this network with failures.
+    pub(crate) remembered: Option<Arc<Remembered>>,
     /// What neighbours outside are told, once it was asked for.
     told: OnceLock<Announced>,
     /// IPv4, IPv6.
@@ -129,6 +131,7 @@ impl<'n> World<'n> {
             ports: Arc::default(),
             threads: 1,
             fixed: fixed(network),
+            remembered: None,
             told: OnceLock::new(),
             families: Self::solved(network),
         }
@@ -147,6 +150,12 @@ impl<'n> World<'n> {
         Self { threads, ..self }
     }
 
+    /// Remembers what it does, with failures too, for the next time the same network is asked about.
+    #[must_use]
+    pub fn remembering(self, remembered: Arc<Remembered>) -> Self {
+        Self { remembered: Some(remembered), ..self }
+    }
+
     /// Returns how many threads failures may be tried out on.
     #[must_use]
     pub const fn threads(&self) -> usize {
@@ -157,13 +166,17 @@ impl<'n> World<'n> {
     /// of arrival decides, what is in use stays. Dropping the result is the way back.
     #[must_use]
     pub fn changed<'m>(&self, network: &'m Blueprint) -> World<'m> {
-        let families = self.families.each_ref().map(|s| s.changed(network));
+        let [v4, v6] = &self.families;
+        let v4 = v4.changed(network, None);
+        let v6 = v6.changed(network, Some(&v4.plane));
+        let families = [v4, v6];
         World {
             network,
             own: self.own.clone(),
             ports: Arc::clone(&self.ports),
             threads: self.threads,
             fixed: fixed(network),
+            remembered: None,
             told: OnceLock::new(),
             families,
         }
@@ -261,8 +274,8 @@ impl<'n> Solved<'n> {
         Self { plane, solution, directions, hops, walks, open, scratch }
     }
 
-    fn changed<'m>(&self, network: &'m Blueprint) -> Solved<'m> {
-        let plane = self.plane.changed(network);
+    fn changed<'m>(&self, network: &'m Blueprint, other: Option<&Plane<'m>>) -> Solved<'m> {
+        let plane = self.plane.changed_beside(network, other);
         let solution = plane.solve_after(&self.plane, &self.solution, 1);
         Solved::of(plane, solution)
     }

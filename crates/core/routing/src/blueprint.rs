@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// A router.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Router {
     /// Name, unique.
     pub name: String,
@@ -19,7 +19,7 @@ pub struct Router {
 }
 
 /// What a neighbour outside the network announces.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Feed {
     /// Router it speaks with, by position.
     pub router: usize,
@@ -43,7 +43,7 @@ pub type Flaps = BTreeMap<(usize, IpAddr, Prefix), Vec<crate::Flap>>;
 pub type Older = BTreeMap<Prefix, BTreeSet<(usize, IpAddr)>>;
 
 /// What is out of order.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Failures {
     /// Links, by name.
     pub links: BTreeSet<String>,
@@ -54,7 +54,7 @@ pub struct Failures {
 }
 
 /// A network.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Blueprint {
     /// Routers.
     pub routers: Vec<Router>,

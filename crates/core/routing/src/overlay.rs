@@ -61,14 +61,24 @@ impl Plane<'_> {
     /// A copy of the network shares configurations, links and feeds until they change (`Arc`), and that is how it is seen what changed.
     #[must_use]
     pub fn changed<'m>(&self, network: &'m Blueprint) -> Plane<'m> {
-        self.overlay(network).unwrap_or_else(|| {
+        self.changed_beside(network, None)
+    }
+
+    /// The same; `other`: another family's plane of the changed network, which has the same wires and ways inside.
+    #[must_use]
+    pub fn changed_beside<'m>(&self, network: &'m Blueprint, other: Option<&Plane<'m>>) -> Plane<'m> {
+        let wires = || match other.filter(|o| core::ptr::eq(o.network, network)) {
+            Some(other) => Arc::clone(&other.fabric),
+            None => Arc::new(Fabric::new(network)),
+        };
+        self.overlay(network, wires).unwrap_or_else(|| {
             let delta = Some(Delta { whole: true, ..Delta::default() });
-            Plane { delta, ..Plane::new(network, self.family) }
+            Plane { delta, ..Plane::over(network, self.family, wires()) }
         })
     }
 
     /// `None`: the two have too little in common.
-    fn overlay<'m>(&self, network: &'m Blueprint) -> Option<Plane<'m>> {
+    fn overlay<'m>(&self, network: &'m Blueprint, wires: impl FnOnce() -> Arc<Fabric>) -> Option<Plane<'m>> {
         let before = self.network;
         let Blueprint { routers, links, feeds: _, failures, starting, flaps, vrps, older: _ } = network;
         let alike = |(a, b): (&crate::Router, &crate::Router)| a.name == b.name && a.profile == b.profile;
@@ -97,7 +107,7 @@ impl Plane<'_> {
         };
         let failed = (&before.failures.links, &before.failures.routers) != (&failures.links, &failures.routers);
         let rewired = failed || !linked || configs.iter().any(Difference::rewires);
-        let fabric = if rewired { Arc::new(Fabric::new(network)) } else { Arc::clone(&self.fabric) };
+        let fabric = if rewired { wires() } else { Arc::clone(&self.fabric) };
         let mut delta = Delta { rewired, ..Delta::default() };
         if rewired {
             for (router, subnets) in self.fabric.ports_beside(&fabric).into_iter().chain(fabric.ports_beside(&self.fabric)) {

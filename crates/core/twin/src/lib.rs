@@ -15,6 +15,7 @@ mod error;
 mod explain;
 mod facts;
 mod forward;
+mod memory;
 mod picture;
 mod prediction;
 #[cfg(test)]
@@ -29,6 +30,7 @@ pub use agreement::{Agreement, Difference, Field};
 pub use error::TwinError;
 pub use explain::Explanation;
 pub use forward::ForwardingResult;
+pub use memory::Memory;
 pub use picture::Picture;
 pub use prediction::{AnnouncedChange, DeviceChange, ExitLoad, LinkLoad, Prediction, PrefixChange, RouteView};
 pub use preflight::{Check, CheckId, Figure, PathMetric, Sample, Verdict};

@@ -1,6 +1,7 @@
 //! The twin: one picture, solved.
 
 use crate::forward::{Ways, worst};
+use crate::memory::{Memory, Recall};
 use crate::unmodelled::{Relevance, Unmodelled};
 use crate::what_if::Asked;
 use crate::{ForwardingResult, Picture, Source};
@@ -11,7 +12,7 @@ use preflight::World;
 use routing::{Direction, Held, Step};
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicUsize;
-use std::sync::{Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// Prefixes by exit, and by the device whose packets leave there.
 type ByExit = BTreeMap<ExitId, BTreeMap<DeviceId, Vec<Prefix>>>;
@@ -23,6 +24,8 @@ pub struct Twin<'p> {
     unmodelled: Vec<Unmodelled>,
     by_exit: OnceLock<ByExit>,
     pub(crate) asked: Mutex<Vec<Asked>>,
+    /// What is known from earlier twins of the same network.
+    pub(crate) recall: Option<Arc<Recall>>,
     /// Questions that are being answered: they share the threads.
     pub(crate) asking: AtomicUsize,
 }
@@ -46,13 +49,20 @@ impl<'p> Twin<'p> {
         let mut unmodelled = picture.unmodelled.clone();
         unmodelled.extend(silent(picture, &world));
         unmodelled.extend(absent(picture, &world));
-        Self { picture, world, unmodelled, by_exit: OnceLock::new(), asked: Mutex::default(), asking: AtomicUsize::new(0) }
+        Self { picture, world, unmodelled, by_exit: OnceLock::new(), asked: Mutex::default(), recall: None, asking: AtomicUsize::new(0) }
     }
 
     /// Says how many threads failures may be tried out on; the answers are the same with any number.
     #[must_use]
     pub fn on_threads(self, threads: usize) -> Self {
         Self { world: self.world.on_threads(threads), ..self }
+    }
+
+    /// Goes on from what earlier twins of the same network have worked out, and leaves it what this one does; the answers are the same without.
+    #[must_use]
+    pub fn with_memory(self, memory: &Memory) -> Self {
+        let Some(recall) = memory.of(self.picture) else { return self };
+        Self { world: self.world.remembering(recall.unchanged()), recall: Some(recall), ..self }
     }
 
     /// Returns how many threads may work on answers.

@@ -102,7 +102,10 @@ impl Twin<'_> {
 
     fn answer(&self, question: &Question<'_>, threads: usize) -> Result<Prediction, TwinError> {
         let network = self.picture.edited(&self.picture.blueprint, question.edits)?;
-        let after = self.world.changed(&network).on_threads(threads);
+        let mut after = self.world.changed(&network).on_threads(threads);
+        if let Some(recall) = &self.recall {
+            after = after.remembering(recall.after(question.edits));
+        }
         let intent = self.intent(question);
         let facts = Facts {
             intended: Some(question.intended.to_vec()),

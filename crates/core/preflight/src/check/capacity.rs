@@ -3,7 +3,7 @@
 use crate::failures::with_each;
 use crate::load::{Carrier, Load};
 use crate::verdict::Found;
-use crate::{Check, CheckId, Evidence, Row, World};
+use crate::{Check, CheckId, Evidence, Ground, Row};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Compares loads with the real capacity of the member links: after the change, and after the change with any one link, router, session or
@@ -100,7 +100,7 @@ fn after_failures(e: &Evidence<'_>, found: &mut Found) {
     }
     let over = |l: &Load| share(l.after_bps, l).is_some_and(|s| s > limit) || share(l.worst_bps, l).is_some_and(|s| s > limit);
     let traffic = &e.traffic;
-    let overloads = |world: &World<'_>, member| traffic.loads(world, member).into_iter().filter(over).collect::<Vec<Load>>();
+    let overloads = |ground: &dyn Ground, member| traffic.loads(ground, member).into_iter().filter(over).collect::<Vec<Load>>();
     let mut judge_all = |name: &str, after: &[Load], before: &dyn Fn() -> Vec<Load>| {
         if after.is_empty() {
             return;
@@ -113,8 +113,8 @@ fn after_failures(e: &Evidence<'_>, found: &mut Found) {
         }
     };
     let failures = e.failures();
-    for (failure, after) in failures.iter().zip(with_each(e.after, &failures, |w| overloads(w, None))) {
-        judge_all(&format!("{} fails", failure.name), &after, &|| e.before_failure(failure, |w| traffic.loads(w, None)));
+    for (failure, after) in failures.iter().zip(with_each(e.after, &failures, |t| overloads(t, None))) {
+        judge_all(&format!("{} fails", failure.name), &after, &|| e.before_failure(failure, |t| traffic.loads(t, None)));
     }
     for load in &e.loads {
         if traffic.member_count(&load.carrier) > 1 {

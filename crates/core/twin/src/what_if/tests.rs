@@ -196,15 +196,73 @@ proptest! {
         }
         let twin = scene.twin();
         let traffic = Traffic::new(&twin.world, &twin.picture.facts);
-        let over = |world: &preflight::World<'_>| {
-            let loads = traffic.loads(world, None);
+        let over = |ground: &dyn preflight::Ground| {
+            let loads = traffic.loads(ground, None);
             let share = |bps: Option<f64>, l: &preflight::load::Load| bps.zip(l.capacity_bps).is_some_and(|(b, c)| b > limit * c);
             loads.iter().any(|l| share(l.after_bps, l) || share(l.worst_bps, l))
         };
         let failing = preflight::failures::singles(&twin.world);
         prop_assert!(!failing.is_empty());
-        let any = over(&twin.world) || preflight::failures::with_each(&twin.world, &failing, over).contains(&true);
+        let any = over(&twin.world) || preflight::failures::with_each(&twin.world, &failing, |t| over(t)).contains(&true);
         prop_assert!(!(any && traffic.always_fits(&twin.world, limit)));
+    }
+}
+
+/// One thing that happens between two questions.
+#[derive(Clone, Debug)]
+enum Happens {
+    /// What is measured at an exit changes.
+    Volume(usize, usize, f64),
+    /// A neighbour withdraws a prefix, or announces it by another path.
+    Announced(usize, usize, u32),
+    /// The session at an exit goes down or up.
+    Session(usize, bool),
+}
+
+fn happens() -> impl Strategy<Value = Happens> {
+    prop_oneof![
+        6 => (0..4usize, 0..10usize, 0.0..60.0_f64).prop_map(|(e, p, v)| Happens::Volume(e, p, v)),
+        1 => (0..4usize, 0..10usize, 1..4u32).prop_map(|(e, p, a)| Happens::Announced(e, p, a)),
+        1 => (0..4usize, any::<bool>()).prop_map(|(e, up)| Happens::Session(e, up)),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(24))]
+    /// Whatever was asked before: who remembers answers as who does not.
+    #[test]
+    fn what_is_remembered_changes_no_answer(
+        all in proptest::collection::vec((happens(), 0..4usize, 0..3usize, 150..250_u32), 1..8),
+    ) {
+        let lists: [&[&str]; 3] = [&EAST, &WEST, &SOUTH];
+        let prefixes: Vec<&str> = lists.concat();
+        let exits = ["r1-ispa", "r1-ispb", "r2-ispb", "r2-ispc"];
+        let memory = crate::Memory::default();
+        let mut scene = Scene::seeded();
+        for device in scene.network.devices.values_mut() {
+            let bgp = std::sync::Arc::make_mut(device.config.as_mut().unwrap()).model.bgp.as_mut().unwrap();
+            bgp.neighbors.values_mut().flat_map(|n| n.families.values_mut()).for_each(|f| f.max_prefix = Some(12));
+        }
+        for (happens, to, list, value) in all {
+            match happens {
+                Happens::Volume(exit, prefix, mbps) => scene.volume(exits[exit], prefixes[prefix], mbps),
+                Happens::Announced(exit, prefix, asn) => scene.announce(exits[exit], prefixes[prefix], &[asn, 64500], &[]),
+                Happens::Session(exit, up) => {
+                    let exit = scene.network.inventory.exit(&x(exits[exit])).unwrap().clone();
+                    let state = if up { network::SessionState::Established } else { network::SessionState::Idle };
+                    let sessions = &mut scene.network.devices.get_mut(&exit.device).unwrap().sessions;
+                    sessions.entry(exit.neighbors[0]).or_default().state = state;
+                }
+            }
+            let edits = [scene.local_pref(exits[to], lists[list], value)];
+            let intended = self::prefixes(lists[list]);
+            let question = Question { utilisation_max: 0.6, ..Question::new(&edits, &intended) };
+            let plain = scene.twin().ask(&question);
+            for _ in 0..2 {
+                let remembering = scene.twin().on_threads(2).with_memory(&memory).ask(&question);
+                prop_assert_eq!(format!("{:?}", &plain), format!("{remembering:?}"));
+            }
+        }
     }
 }
 

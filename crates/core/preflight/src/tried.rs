@@ -1,0 +1,124 @@
+//! A network with one more failure, as the checks that try failures out see it, and what is remembered of it while the network stays the same.
+
+use crate::carriage::{Carriage, Shape};
+use crate::check::headroom::Pressure;
+use crate::{Accepts, Exit, Facts, RouterFacts, World};
+use routing::{Blueprint, Failures};
+use std::cell::OnceCell;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+/// Size of a network's carriage above which it is not remembered but worked out each time.
+const CARRIAGE_MAX: usize = 20_000;
+
+/// What is remembered of a network with each of its failures. Who keeps it promises to give it to the same network only: what is asked then
+/// rests on nothing else (volumes and loads, which change all the time, are no part of it), so that it changes no answer.
+#[derive(Debug, Default)]
+pub struct Remembered {
+    known: Mutex<BTreeMap<Failures, Arc<Known>>>,
+    shape: Mutex<Option<Arc<Shape>>>,
+}
+
+/// What is known of limits beside the network.
+type Told = (Vec<Accepts>, BTreeMap<String, RouterFacts>);
+
+/// What is remembered of one failure. Who works something out holds its lock: another who asks for the same at the same time waits for the
+/// answer instead of working it out beside him.
+#[derive(Debug, Default)]
+struct Known {
+    carriage: Mutex<Option<(Arc<Shape>, Arc<Carriage>)>>,
+    pressure: Mutex<Option<(Told, Pressure)>>,
+}
+
+impl Remembered {
+    fn of(&self, failures: &Failures) -> Arc<Known> {
+        Arc::clone(locked(&self.known).entry(failures.clone()).or_default())
+    }
+
+    /// Returns the shape of the traffic over these exits.
+    pub(crate) fn shape(&self, exits: &[Exit], work_out: impl FnOnce() -> Shape) -> Arc<Shape> {
+        let mut held = locked(&self.shape);
+        match held.as_ref().filter(|s| s.exits == exits) {
+            Some(known) => Arc::clone(known),
+            None => Arc::clone(held.insert(Arc::new(work_out()))),
+        }
+    }
+}
+
+impl Known {
+    fn carriage(&self, shape: &Arc<Shape>, work_out: impl FnOnce() -> Carriage) -> Arc<Carriage> {
+        let mut held = locked(&self.carriage);
+        if let Some((_, carriage)) = held.as_ref().filter(|(s, _)| Arc::ptr_eq(s, shape) || s == shape) {
+            return Arc::clone(carriage);
+        }
+        let carriage = Arc::new(work_out());
+        if carriage.len() <= CARRIAGE_MAX {
+            *held = Some((Arc::clone(shape), Arc::clone(&carriage)));
+        }
+        carriage
+    }
+}
+
+/// A network that traffic is laid on.
+pub trait Ground {
+    /// Returns what carries each part of the traffic (`shape`).
+    fn carriage(&self, shape: &Arc<Shape>) -> Arc<Carriage>;
+}
+
+impl Ground for World<'_> {
+    fn carriage(&self, shape: &Arc<Shape>) -> Arc<Carriage> {
+        match &self.remembered {
+            Some(all) => all.of(&Failures::default()).carriage(shape, || Carriage::new(shape, self)),
+            None => Arc::new(Carriage::new(shape, self)),
+        }
+    }
+}
+
+/// A network with one more failure. It is solved when something is asked of it that is not remembered.
+pub struct Tried<'t> {
+    base: &'t World<'t>,
+    failed: &'t Blueprint,
+    world: OnceCell<World<'t>>,
+    known: Option<Arc<Known>>,
+}
+
+impl<'t> Tried<'t> {
+    /// `failed`: the network of `base` with `more` out of order.
+    pub(crate) fn new(base: &'t World<'t>, failed: &'t Blueprint, more: &Failures) -> Self {
+        let known = base.remembered.as_ref().map(|r| r.of(more));
+        Self { base, failed, world: OnceCell::new(), known }
+    }
+
+    /// Returns the network with its tables.
+    pub fn world(&self) -> &World<'t> {
+        self.world.get_or_init(|| self.base.changed(self.failed))
+    }
+
+    /// Returns how full every limit is.
+    pub(crate) fn pressure(&self, facts: &Facts, work_out: impl FnOnce(&World<'_>) -> Pressure) -> Pressure {
+        let Some(known) = &self.known else { return work_out(self.world()) };
+        let mut held = locked(&known.pressure);
+        if let Some(((accepts, routers), pressure)) = &*held
+            && (accepts, routers) == (&facts.accepts, &facts.routers)
+        {
+            return pressure.clone();
+        }
+        let pressure = work_out(self.world());
+        *held = Some(((facts.accepts.clone(), facts.routers.clone()), pressure.clone()));
+        pressure
+    }
+}
+
+impl Ground for Tried<'_> {
+    fn carriage(&self, shape: &Arc<Shape>) -> Arc<Carriage> {
+        match &self.known {
+            Some(known) => known.carriage(shape, || Carriage::new(shape, self.world())),
+            None => Arc::new(Carriage::new(shape, self.world())),
+        }
+    }
+}
+
+/// What is remembered stays true whatever became of who held it last.
+fn locked<T>(memory: &Mutex<T>) -> MutexGuard<'_, T> {
+    memory.lock().unwrap_or_else(PoisonError::into_inner)
+}
