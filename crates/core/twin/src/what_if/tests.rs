@@ -241,7 +241,7 @@ proptest! {
         let mut scene = Scene::seeded();
         for device in scene.network.devices.values_mut() {
             let bgp = std::sync::Arc::make_mut(device.config.as_mut().unwrap()).model.bgp.as_mut().unwrap();
-            bgp.neighbors.values_mut().flat_map(|n| n.families.values_mut()).for_each(|f| f.max_prefix = Some(12));
+            bgp.neighbors.values_mut().flat_map(|n| n.families.values_mut()).for_each(|f| f.max_prefix = Some(8));
         }
         for (happens, to, list, value) in all {
             match happens {
