@@ -53,13 +53,13 @@ run() {
 import re, sys
 quiet = False
 for line in iter(sys.stdin.buffer.readline, b""):
-    line = line.decode(errors="replace")
-    if line == "successes:\n":
+    if line == b"successes:\n":
         quiet = True
-    elif re.match(r"failures:$|test result| +Running| +Doc-tests|error|warning", line):
+    elif re.match(rb"failures:$|test result| +Running| +Doc-tests|error|warning", line):
         quiet = False
-    if line.startswith("skipped:") or not (quiet or re.match(r"test .* ok$|running [0-9]+ tests?$|$", line)):
-        sys.stdout.write(line)'
+    if line.startswith(b"skipped:") or not (quiet or re.match(rb"test .* ok$|running [0-9]+ tests?$|$", line)):
+        sys.stdout.buffer.write(line)
+        sys.stdout.buffer.flush()'
   return "${PIPESTATUS[0]}"
 }
 

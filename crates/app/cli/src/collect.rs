@@ -218,7 +218,12 @@ async fn collect(json: bool, arguments: Arguments, inventory: Inventory, diallin
     }
     tasks.iter().for_each(tokio::task::JoinHandle::abort);
     eprintln!("{seq} observations");
-    if let Some((_, counters)) = flows {
+    if let Some((mut batches, counters)) = flows {
+        // no task sends any more; what it had sent is printed
+        batches.close();
+        while let Ok(batch) = batches.try_recv() {
+            print_flows(json, &batch);
+        }
         print_flow_counters(&counters);
     }
     Ok(Outcome::Done)

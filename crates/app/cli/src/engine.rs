@@ -276,11 +276,12 @@ fn play(data: &Path, capture: &Path, listen: Option<SocketAddr>, ui: Option<Path
         let api = Api::replaying(capture).await.map_err(|e| Failure::from_error("", &e))?.with_captures(data.join("captures"));
         let listen = listen.map(|address| server::Listen { address, ui: ui.or_else(built_window) });
         let server = server::Server::start(api, &folder, listen).await.map_err(|e| Failure::from_error("PH-RUN-002", &e))?;
+        let mut stop = Stop::new();
         eprintln!("replays {}; commands reach it with --data {}", capture.display(), folder.display());
         if let Some(link) = &server.link {
             eprintln!("open {link}");
         }
-        told_to_stop().await;
+        stop.told().await;
         server.stop().await;
         Ok(Outcome::Done)
     })
@@ -304,11 +305,6 @@ impl Stop {
             _ = terminated.recv() => {}
         }
     }
-}
-
-/// Waits for Ctrl-C or SIGTERM.
-pub async fn told_to_stop() {
-    Stop::new().told().await;
 }
 
 /// Runs `serve` until Ctrl-C or SIGTERM.
@@ -356,6 +352,8 @@ pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
         let ui = arguments.ui.or_else(built_window);
         let listen = arguments.listen.map(|address| server::Listen { address, ui });
         let server = server::Server::start(api, engine.folder(), listen).await.map_err(|e| Failure::from_error("PH-RUN-002", &e))?;
+        // before anybody is told that it runs
+        let mut stop = Stop::new();
         eprintln!(
             "engine is running on {} ({}), BMP on {}",
             engine.folder().display(),
@@ -368,7 +366,7 @@ pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
         if let Some(link) = &server.link {
             eprintln!("open {link}");
         }
-        told_to_stop().await;
+        stop.told().await;
         server.stop().await;
         drop(exports);
         let digest = engine.stop().await.map_err(|e| Failure::from_error("PH-RUN-003", &e))?;

@@ -346,13 +346,15 @@ fn up(context: &Context, data: &Path, what: (Driver, Variant)) -> Ended {
 fn stay(context: &Context, data: &Path, what: (Driver, Variant)) -> Ended {
     let booted = boot_here(&labs(data), what, Tuning::default(), context.json)?;
     let id = &booted.lab().id;
-    if context.json {
-        crate::engine::print_json(&serde_json::json!({"id": id, "dir": booted.lab().dir}));
-    } else {
-        println!("lab {id} is up until Ctrl-C; watch it with `pilotctl serve --lab {id} --mode lab`");
-    }
     crate::engine::blocking(async {
-        crate::engine::told_to_stop().await;
+        // before anybody is told that it is up: who stops it at once must not leave its processes behind
+        let mut stop = crate::engine::Stop::new();
+        if context.json {
+            crate::engine::print_json(&serde_json::json!({"id": id, "dir": booted.lab().dir}));
+        } else {
+            println!("lab {id} is up until Ctrl-C; watch it with `pilotctl serve --lab {id} --mode lab`");
+        }
+        stop.told().await;
         Ok(())
     })?;
     booted.end(false)?;

@@ -79,7 +79,7 @@ pub fn run(context: &Context, arguments: &Arguments) -> Ended {
     match (bad, found) {
         (true, _) => Ok(Outcome::Partly),
         (false, true) => Ok(Outcome::Done),
-        (false, false) => Ok(Outcome::No),
+        (false, false) => Ok(none()),
     }
 }
 
@@ -94,7 +94,13 @@ fn watched(context: &Context, arguments: &Arguments) -> Ended {
     if found.more > 0 {
         eprintln!("{} more routes; --limit N for up to {}, --peer, --view or --prefix for less", found.more, api::ROUTES_MAX);
     }
-    Ok(if found.routes.is_empty() { Outcome::No } else { Outcome::Done })
+    Ok(if found.routes.is_empty() { none() } else { Outcome::Done })
+}
+
+/// An empty answer is said to be one.
+fn none() -> Outcome {
+    eprintln!("no route is what was asked for");
+    Outcome::No
 }
 
 /// Reads one stream; says whether part of it was bad.

@@ -195,8 +195,7 @@ fn solved(context: &Context, (case, beside): (&Case, &Beside), prefix: Option<Pr
         crate::engine::print_json(&told);
     } else {
         let mut out = std::io::stdout().lock();
-        let _ = told.write(&mut out);
-        let _ = out.flush();
+        told.write(&mut out).and_then(|()| out.flush()).map_err(|e| crate::decode::unwritten(&e))?;
     }
     Ok(if !rested {
         Outcome::No

@@ -153,10 +153,15 @@ impl Deliberation<'_> {
         };
         let part = &part;
         let mut entries: Vec<(usize, Entry)> = std::thread::scope(|scope| {
-            let running: Vec<_> = (1..threads).map(|first| scope.spawn(move || part(first))).collect();
+            let begun = |first| std::thread::Builder::new().spawn_scoped(scope, move || part(first)).map_err(|_| first);
+            let running: Vec<_> = (1..threads).map(begun).collect();
             let own = part(0);
-            // a part that panicked takes everything with it, as it would on one thread
-            let others = running.into_iter().flat_map(|r| r.join().unwrap_or_else(|why| std::panic::resume_unwind(why)));
+            let others = running.into_iter().flat_map(|r| match r {
+                // a part that panicked takes everything with it, as it would on one thread
+                Ok(running) => running.join().unwrap_or_else(|why| std::panic::resume_unwind(why)),
+                // no thread is to be had
+                Err(first) => part(first),
+            });
             own.into_iter().chain(others).collect()
         });
         entries.sort_by_key(|(at, _)| *at);

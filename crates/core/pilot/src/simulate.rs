@@ -208,11 +208,12 @@ pub fn simulate(job: &SimulationJob, threads: usize) -> SimulationAnswer {
         Ok(picture) => picture.measured(decision::path_metrics(&view(job))),
         Err(error) => return SimulationAnswer::Failed { why: error.to_string() },
     };
-    let twin = Twin::new(&picture).on_threads(threads).with_memory(&job.memory);
+    let twin = Twin::new(&picture).on_threads(threads);
     let result = match &job.kind {
+        // asks what is, not what would be
         JobKind::Agreement => Ok(SimulationAnswer::Agreement { rows: agreement(&twin, job) }),
-        JobKind::Decide { .. } => decide(job, &twin),
-        JobKind::Recheck { .. } => recheck(job, &twin),
+        JobKind::Decide { .. } => decide(job, &twin.with_memory(&job.memory)),
+        JobKind::Recheck { .. } => recheck(job, &twin.with_memory(&job.memory)),
     };
     result.unwrap_or_else(|why| SimulationAnswer::Failed { why })
 }

@@ -146,7 +146,8 @@ impl Carriage {
 
     /// Returns how large it is.
     pub(crate) fn len(&self) -> usize {
-        self.ways.len() + self.portions.len() + self.splits.iter().map(Vec::len).sum::<usize>()
+        let lists = self.lists.iter().map(Vec::len).sum::<usize>();
+        self.ways.len() + self.portions.len() + lists + self.splits.iter().map(Vec::len).sum::<usize>()
     }
 
     /// Returns the prefixes of a portion by their positions in the stream; `None`: all.

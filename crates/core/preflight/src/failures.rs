@@ -30,9 +30,15 @@ pub fn with_each<T: Send>(world: &World<'_>, failing: &[Failing], look: impl Fn(
     let look = &look;
     let parts = failing.chunks(failing.len().div_ceil(threads));
     std::thread::scope(|scope| {
-        let running: Vec<_> = parts.map(|part| scope.spawn(move || look(part))).collect();
-        // a part that panicked takes everything with it, as it would on one thread
-        running.into_iter().flat_map(|r| r.join().unwrap_or_else(|why| std::panic::resume_unwind(why))).collect()
+        let begun = |part| std::thread::Builder::new().spawn_scoped(scope, move || look(part)).map_err(|_| part);
+        let running: Vec<_> = parts.map(begun).collect();
+        let ended = running.into_iter().flat_map(|r| match r {
+            // a part that panicked takes everything with it, as it would on one thread
+            Ok(running) => running.join().unwrap_or_else(|why| std::panic::resume_unwind(why)),
+            // no thread is to be had
+            Err(part) => look(part),
+        });
+        ended.collect()
     })
 }
 

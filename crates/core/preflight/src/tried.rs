@@ -6,16 +6,20 @@ use crate::{Accepts, Exit, Facts, RouterFacts, World};
 use routing::{Blueprint, Failures};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Size of a network's carriage above which it is not remembered but worked out each time.
-const CARRIAGE_MAX: usize = 20_000;
+/// Ways and limits (some 20 bytes each) that are remembered of one network with all its failures. What is beyond is worked out each time.
+const SIZE_MAX: usize = 500_000;
+/// What one limit counts as: its names and numbers are texts.
+const LIMIT_SIZE: usize = 10;
 
 /// What is remembered of a network with each of its failures. Who keeps it promises to give it to the same network only: what is asked then
 /// rests on nothing else (volumes and loads, which change all the time, are no part of it), so that it changes no answer.
 #[derive(Debug, Default)]
 pub struct Remembered {
     known: Mutex<BTreeMap<Failures, Arc<Known>>>,
+    size: AtomicUsize,
     shape: Mutex<Option<Arc<Shape>>>,
 }
 
@@ -28,11 +32,18 @@ type Told = (Vec<Accepts>, BTreeMap<String, RouterFacts>);
 struct Known {
     carriage: Mutex<Option<(Arc<Shape>, Arc<Carriage>)>>,
     pressure: Mutex<Option<(Told, Pressure)>>,
+    /// There was no room: nobody waits for what is not kept.
+    is_large: AtomicBool,
 }
 
 impl Remembered {
     fn of(&self, failures: &Failures) -> Arc<Known> {
         Arc::clone(locked(&self.known).entry(failures.clone()).or_default())
+    }
+
+    /// Says whether there is room for so much more, and takes it.
+    fn takes(&self, size: usize) -> bool {
+        self.size.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| held.checked_add(size).filter(|sum| *sum <= SIZE_MAX)).is_ok()
     }
 
     /// Returns the shape of the traffic over these exits.
@@ -46,14 +57,19 @@ impl Remembered {
 }
 
 impl Known {
-    fn carriage(&self, shape: &Arc<Shape>, work_out: impl FnOnce() -> Carriage) -> Arc<Carriage> {
+    fn carriage(&self, all: &Remembered, shape: &Arc<Shape>, work_out: impl FnOnce() -> Carriage) -> Arc<Carriage> {
+        if self.is_large.load(Ordering::Relaxed) {
+            return Arc::new(work_out());
+        }
         let mut held = locked(&self.carriage);
         if let Some((_, carriage)) = held.as_ref().filter(|(s, _)| Arc::ptr_eq(s, shape) || s == shape) {
             return Arc::clone(carriage);
         }
         let carriage = Arc::new(work_out());
-        if carriage.len() <= CARRIAGE_MAX {
+        if all.takes(carriage.len()) {
             *held = Some((Arc::clone(shape), Arc::clone(&carriage)));
+        } else {
+            self.is_large.store(true, Ordering::Relaxed);
         }
         carriage
     }
@@ -68,7 +84,7 @@ pub trait Ground {
 impl Ground for World<'_> {
     fn carriage(&self, shape: &Arc<Shape>) -> Arc<Carriage> {
         match &self.remembered {
-            Some(all) => all.of(&Failures::default()).carriage(shape, || Carriage::new(shape, self)),
+            Some(all) => all.of(&Failures::default()).carriage(all, shape, || Carriage::new(shape, self)),
             None => Arc::new(Carriage::new(shape, self)),
         }
     }
@@ -79,13 +95,13 @@ pub struct Tried<'t> {
     base: &'t World<'t>,
     failed: &'t Blueprint,
     world: OnceCell<World<'t>>,
-    known: Option<Arc<Known>>,
+    known: Option<(&'t Remembered, Arc<Known>)>,
 }
 
 impl<'t> Tried<'t> {
     /// `failed`: the network of `base` with `more` out of order.
     pub(crate) fn new(base: &'t World<'t>, failed: &'t Blueprint, more: &Failures) -> Self {
-        let known = base.remembered.as_ref().map(|r| r.of(more));
+        let known = base.remembered.as_deref().map(|r| (r, r.of(more)));
         Self { base, failed, world: OnceCell::new(), known }
     }
 
@@ -96,7 +112,7 @@ impl<'t> Tried<'t> {
 
     /// Returns how full every limit is.
     pub(crate) fn pressure(&self, facts: &Facts, work_out: impl FnOnce(&World<'_>) -> Pressure) -> Pressure {
-        let Some(known) = &self.known else { return work_out(self.world()) };
+        let Some((all, known)) = &self.known else { return work_out(self.world()) };
         let mut held = locked(&known.pressure);
         if let Some(((accepts, routers), pressure)) = &*held
             && (accepts, routers) == (&facts.accepts, &facts.routers)
@@ -104,7 +120,9 @@ impl<'t> Tried<'t> {
             return pressure.clone();
         }
         let pressure = work_out(self.world());
-        *held = Some(((facts.accepts.clone(), facts.routers.clone()), pressure.clone()));
+        if all.takes(pressure.len() * LIMIT_SIZE) {
+            *held = Some(((facts.accepts.clone(), facts.routers.clone()), pressure.clone()));
+        }
         pressure
     }
 }
@@ -112,7 +130,7 @@ impl<'t> Tried<'t> {
 impl Ground for Tried<'_> {
     fn carriage(&self, shape: &Arc<Shape>) -> Arc<Carriage> {
         match &self.known {
-            Some(known) => known.carriage(shape, || Carriage::new(shape, self.world())),
+            Some((all, known)) => known.carriage(all, shape, || Carriage::new(shape, self.world())),
             None => Arc::new(Carriage::new(shape, self.world())),
         }
     }

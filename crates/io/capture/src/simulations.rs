@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZero;
 use std::sync::{Arc, OnceLock};
 
-/// Simulations for each processor that may be on their way.
-const ON_THEIR_WAY: usize = 4;
+/// Simulations that may be on their way beside one for each processor.
+const MORE: usize = 6;
 
 /// An answer that is on its way, or there.
 type Answer = Arc<OnceLock<SimulationAnswer>>;
@@ -49,12 +49,12 @@ impl Drop for Ends {
 }
 
 impl Simulations {
-    /// Begins one on a thread of its own; waits for the oldest while a few for each processor are on their way. Most are over at once, and one
-    /// that is not must not hold up the play.
+    /// Begins one on a thread of its own; waits for the oldest while a few more than there are processors are on their way. Most are over at once,
+    /// and one that is not must not hold up the play.
     pub fn begin(&mut self, job: Box<SimulationJob>) {
         let threads = std::thread::available_parallelism().map_or(1, NonZero::get);
         self.running.retain(|answer| answer.get().is_none());
-        while self.running.len() >= threads * ON_THEIR_WAY
+        while self.running.len() >= threads + MORE
             && let Some(oldest) = self.running.pop_front()
         {
             oldest.wait();

@@ -107,7 +107,11 @@ pub fn amended(text: &str, lines: &[String]) -> String {
             continue;
         };
         let before = all.len();
-        if opens(gone).is_some() {
+        if let Some(block) = place.context.first().filter(|c| c.starts_with("router bgp") && place.context.len() == 1)
+            && let Some(peers) = ended(&all, block, gone)
+        {
+            all.retain(|l| l.context.first() != Some(block) || !peer_of(&l.text).is_some_and(|p| peers.iter().any(|e| is_same(e, p))));
+        } else if opens(gone).is_some() {
             let mut path = if gone.starts_with("address-family") { place.context.clone() } else { Vec::new() };
             path.push(gone.to_owned());
             all.retain(|l| !l.context.starts_with(&path));
@@ -120,6 +124,47 @@ pub fn amended(text: &str, lines: &[String]) -> String {
         }
     }
     render(&all)
+}
+
+/// The neighbour or peer group that a line is about.
+pub(crate) fn peer_of(line: &str) -> Option<&str> {
+    let rest = line.strip_prefix("no ").unwrap_or(line).strip_prefix("neighbor ")?;
+    rest.split(' ').next()
+}
+
+/// Says whether two words name one neighbour; an address can be written in several ways.
+pub(crate) fn is_same(a: &str, b: &str) -> bool {
+    let address = |w: &str| w.parse::<core::net::IpAddr>().ok();
+    a == b || address(a).is_some_and(|x| address(b) == Some(x))
+}
+
+/// Returns the neighbours and groups that are no more after `no` and this line, with all that is configured of them in every family: a
+/// neighbour goes with its AS, a group takes its members with it, and a member whose AS was the group's goes when it leaves (bgpd 8.4.4).
+/// `None`: the line ends none.
+fn ended(all: &[Line], block: &str, line: &str) -> Option<Vec<String>> {
+    let words: Vec<&str> = line.split(' ').collect();
+    let here = || all.iter().filter(|l| l.context.first().is_some_and(|c| c == block)).map(|l| l.text.as_str());
+    let has = |peer: &str, what: &str| {
+        here().any(|l| peer_of(l).is_some_and(|p| is_same(p, peer)) && l.split(' ').nth(2) == Some(what) && !l.starts_with("no "))
+    };
+    let ["neighbor", peer, rest @ ..] = &words[..] else { return None };
+    let is_group = here().any(|l| l == format!("neighbor {peer} peer-group"));
+    let ends = match rest {
+        [] => true,
+        ["remote-as", ..] => !is_group,
+        ["peer-group"] => is_group,
+        ["peer-group", group] => has(group, "remote-as") && has(peer, "peer-group"),
+        _ => false,
+    };
+    if !ends || !here().any(|l| peer_of(l).is_some_and(|p| is_same(p, peer))) {
+        return None;
+    }
+    let mut out = vec![(*peer).to_owned()];
+    if is_group {
+        let member = format!(" peer-group {peer}");
+        out.extend(here().filter(|l| l.starts_with("neighbor ") && l.ends_with(&member)).filter_map(peer_of).map(str::to_owned));
+    }
+    Some(out)
 }
 
 /// `router bgp` without a number means the one that is there.
@@ -193,6 +238,31 @@ mod tests {
         let after = amended(&text, &lines);
         assert!(config::frr::parse(&after).bgp.unwrap().best_path.deterministic_med, "{after}");
         assert!(after.lines().filter(|l| l.starts_with("frr ")).eq(text.lines().filter(|l| l.starts_with("frr "))), "{after}");
+    }
+
+    /// As bgpd 8.4.4 does, also where the neighbour is named again at once: its policies do not come back with it.
+    #[test]
+    fn a_neighbour_goes_with_all_that_is_configured_of_it() {
+        let lines_of = |text: &str, peer: &str| {
+            text.lines().filter(|l| peer_of(l.trim()) == Some(peer)).map(|l| l.trim().to_owned()).collect::<Vec<_>>()
+        };
+        for gone in ["no neighbor 10.0.0.2", "no neighbor 10.0.0.2 remote-as 2"] {
+            let text = typed(&["router bgp 1", gone]);
+            assert!(lines_of(&text, "10.0.0.2").is_empty(), "{text}");
+            let text = typed(&["router bgp 1", gone, "neighbor 10.0.0.2 remote-as 2"]);
+            assert_eq!(lines_of(&text, "10.0.0.2"), ["neighbor 10.0.0.2 remote-as 2"], "{gone}");
+        }
+        let group = ["router bgp 1", "neighbor UP peer-group", "neighbor UP remote-as 3", "neighbor 2001:db8::9 peer-group UP"];
+        let with =
+            |more: &[&str]| typed(&[&group[..], &["neighbor 10.0.0.9 remote-as 4", "neighbor 10.0.0.9 peer-group UP"], more].concat());
+        let text = with(&["no neighbor UP peer-group"]);
+        assert!(["UP", "2001:db8::9", "10.0.0.9"].iter().all(|p| lines_of(&text, p).is_empty()), "{text}");
+        assert_eq!(lines_of(&text, "10.0.0.2").len(), 2, "{text}");
+        let text = with(&["no neighbor 2001:db8:0::9 peer-group UP"]);
+        assert!(lines_of(&text, "2001:db8::9").is_empty() && !lines_of(&text, "UP").is_empty(), "{text}");
+        // a group without an AS keeps its members, which have their own
+        let text = typed(&[&group[..2], &["neighbor 10.0.0.2 peer-group UP", "no neighbor 10.0.0.2 peer-group UP"]].concat());
+        assert_eq!(lines_of(&text, "10.0.0.2"), ["neighbor 10.0.0.2 remote-as 2", "neighbor 10.0.0.2 route-map M in"], "{text}");
     }
 
     #[test]

@@ -104,6 +104,9 @@ fn slow_convergence_is_waited_for() {
     let healed = verdicts(Goal::Loss, cut, (SIX, LOSSLESS), |s| Some(if s < 5 { cut } else { fine(6.0) }));
     let Some(Verdict::Pass { measured, .. }) = healed.last() else { panic!("{healed:?}") };
     assert!(measured.loss().is_some_and(|l| l.get() < 0.02) && healed.len() < 30, "{measured:?} after {} s", healed.len());
+    // what stays at less than half of it passes with the last word only
+    let better = verdicts(Goal::Loss, cut, (SIX, LOSSLESS), |_| Some(Weather { lost: 8, delay_ms: 6.0 }));
+    assert!(matches!(better.last(), Some(Verdict::Pass { .. })) && better.len() == 30, "{better:?}");
 }
 
 #[test]

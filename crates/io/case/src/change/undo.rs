@@ -1,6 +1,6 @@
 //! The way back: lines that take a change of a configuration back.
 
-use crate::amend::Line;
+use crate::amend::{Line, is_same, peer_of};
 use std::collections::BTreeMap;
 
 /// Returns the lines that turn the text after a change into one that means what the text before meant: what came is taken away, what went is
@@ -23,11 +23,31 @@ pub fn inverse(before: &str, after: &str) -> Vec<String> {
             gone.push(&line.context);
         }
     }
+    // a neighbour that is new goes as a whole; one that has another AS gets the old one again, because `no` would take all of it
+    let of_peer =
+        |l: &&Line, of: &Line, peer: &str| l.context.first() == of.context.first() && peer_of(&l.text).is_some_and(|p| is_same(p, peer));
+    let mut made: Vec<Line> = Vec::new();
     let mut returns: Vec<&Line> = Vec::new();
     for (line, n) in &has {
         let more = n.saturating_sub(had.get(line).copied().unwrap_or(0));
         if more == 0 || gone.contains(&&line.context) || line.text.is_empty() {
             continue;
+        }
+        if let Some(peer) = peer_of(&line.text).filter(|_| line.context.first().is_some_and(|c| c.starts_with("router bgp"))) {
+            if !old.iter().any(|o| of_peer(&o, line, peer)) {
+                let whole = Line { context: line.context[..1].to_vec(), text: format!("no neighbor {peer}") };
+                if !made.contains(&whole) {
+                    made.push(whole);
+                }
+                continue;
+            }
+            let before = |o: &&Line| o.context == line.context && of_peer(o, line, peer) && o.text.split(' ').nth(2) == Some("remote-as");
+            if line.text.split(' ').nth(2) == Some("remote-as")
+                && let Some(before) = old.iter().find(before)
+            {
+                returns.push(before);
+                continue;
+            }
         }
         out.extend(line.context.iter().cloned());
         out.push(line.text.strip_prefix("no ").map_or_else(|| format!("no {}", line.text), str::to_owned));
@@ -35,6 +55,10 @@ pub fn inverse(before: &str, after: &str) -> Vec<String> {
         // `no` takes every line that begins so: what stood there before is typed again
         let begins = format!("{} ", line.text);
         returns.extend(old.iter().filter(|o| o.context == line.context && (o.text == line.text || o.text.starts_with(&begins))));
+    }
+    for line in made {
+        out.extend(line.context);
+        out.extend([line.text, "end".to_owned()]);
     }
     for context in gone.into_iter().rev() {
         out.push(format!("no {}", context[0]));
@@ -61,7 +85,18 @@ mod tests {
 
     #[test]
     fn what_was_typed_is_taken_back_whatever_it_was() {
-        let changes: [&[&str]; 7] = [
+        let changes: [&[&str]; 12] = [
+            &["router bgp 1", "no neighbor 10.0.0.2"],
+            &["router bgp 1", "no neighbor 10.0.0.2 remote-as 2", "neighbor 10.0.0.2 remote-as 2"],
+            &["router bgp 1", "neighbor 10.0.0.2 remote-as 7"],
+            &[
+                "router bgp 1",
+                "neighbor 10.0.0.3 remote-as 4",
+                "neighbor 10.0.0.3 shutdown",
+                "address-family ipv4 unicast",
+                "neighbor 10.0.0.3 route-map M out",
+            ],
+            &["router bgp 1", "neighbor UP peer-group", "neighbor UP timers 1 3", "neighbor 10.0.0.2 peer-group UP"],
             &["router bgp 1", "neighbor 10.0.0.2 shutdown"],
             &["route-map M permit 10", "set metric 7", "set local-preference 3"],
             &["no route-map M permit 10"],
