@@ -58,8 +58,7 @@ for line in iter(sys.stdin.buffer.readline, b""):
     elif re.match(rb"failures:$|test result| +Running| +Doc-tests|error|warning", line):
         quiet = False
     if line.startswith(b"skipped:") or not (quiet or re.match(rb"test .* ok$|running [0-9]+ tests?$|$", line)):
-        sys.stdout.buffer.write(line)
-        sys.stdout.buffer.flush()'
+        sys.stdout.buffer.write(line)'
   return "${PIPESTATUS[0]}"
 }
 

@@ -151,19 +151,7 @@ impl Deliberation<'_> {
             let own = plans.iter().enumerate().skip(first).step_by(threads);
             own.map(|(at, (plan, lost))| (at, self.enter(plan, lost.clone()))).collect::<Vec<_>>()
         };
-        let part = &part;
-        let mut entries: Vec<(usize, Entry)> = std::thread::scope(|scope| {
-            let begun = |first| std::thread::Builder::new().spawn_scoped(scope, move || part(first)).map_err(|_| first);
-            let running: Vec<_> = (1..threads).map(begun).collect();
-            let own = part(0);
-            let others = running.into_iter().flat_map(|r| match r {
-                // a part that panicked takes everything with it, as it would on one thread
-                Ok(running) => running.join().unwrap_or_else(|why| std::panic::resume_unwind(why)),
-                // no thread is to be had
-                Err(first) => part(first),
-            });
-            own.into_iter().chain(others).collect()
-        });
+        let mut entries: Vec<(usize, Entry)> = twin::side_by_side(threads, part).into_iter().flatten().collect();
         entries.sort_by_key(|(at, _)| *at);
         entries.into_iter().map(|(_, entry)| entry).collect()
     }

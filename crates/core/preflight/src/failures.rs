@@ -23,23 +23,8 @@ pub fn with_failures<T>(world: &World<'_>, more: &Failures, look: impl FnOnce(&T
 /// Looks at a network with each of these failures besides, on as many threads as the world has; the results are in the order of the failures.
 pub fn with_each<T: Send>(world: &World<'_>, failing: &[Failing], look: impl Fn(&Tried<'_>) -> T + Sync) -> Vec<T> {
     let look = |part: &[Failing]| part.iter().map(|f| with_failures(world, &f.failures, &look)).collect::<Vec<T>>();
-    let threads = world.threads().min(failing.len());
-    if threads < 2 {
-        return look(failing);
-    }
-    let look = &look;
-    let parts = failing.chunks(failing.len().div_ceil(threads));
-    std::thread::scope(|scope| {
-        let begun = |part| std::thread::Builder::new().spawn_scoped(scope, move || look(part)).map_err(|_| part);
-        let running: Vec<_> = parts.map(begun).collect();
-        let ended = running.into_iter().flat_map(|r| match r {
-            // a part that panicked takes everything with it, as it would on one thread
-            Ok(running) => running.join().unwrap_or_else(|why| std::panic::resume_unwind(why)),
-            // no thread is to be had
-            Err(part) => look(part),
-        });
-        ended.collect()
-    })
+    let parts: Vec<&[Failing]> = failing.chunks(failing.len().div_ceil(world.threads().max(1)).max(1)).collect();
+    routing::side_by_side(parts.len(), |part| look(parts[part])).into_iter().flatten().collect()
 }
 
 fn failed(network: &Blueprint, more: &Failures) -> Blueprint {

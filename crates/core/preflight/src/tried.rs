@@ -2,20 +2,22 @@
 
 use crate::carriage::{Carriage, Shape};
 use crate::check::headroom::Pressure;
-use crate::{Accepts, Exit, Facts, RouterFacts, World};
+use crate::world::held;
+use crate::{Exit, World};
 use routing::{Blueprint, Failures};
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 /// Ways and limits (some 20 bytes each) that are remembered of one network with all its failures. What is beyond is worked out each time.
 const SIZE_MAX: usize = 500_000;
 /// What one limit counts as: its names and numbers are texts.
 const LIMIT_SIZE: usize = 10;
 
-/// What is remembered of a network with each of its failures. Who keeps it promises to give it to the same network only: what is asked then
-/// rests on nothing else (volumes and loads, which change all the time, are no part of it), so that it changes no answer.
+/// What is remembered of a network with each of its failures. Who keeps it promises to give it to the same network only, with the same limits
+/// told beside it ([`crate::Facts::accepts`], `routers`): what is asked then rests on nothing else (volumes and loads, which change all the
+/// time, are no part of it), so that it changes no answer.
 #[derive(Debug, Default)]
 pub struct Remembered {
     known: Mutex<BTreeMap<Failures, Arc<Known>>>,
@@ -23,35 +25,32 @@ pub struct Remembered {
     shape: Mutex<Option<Arc<Shape>>>,
 }
 
-/// What is known of limits beside the network.
-type Told = (Vec<Accepts>, BTreeMap<String, RouterFacts>);
-
 /// What is remembered of one failure. Who works something out holds its lock: another who asks for the same at the same time waits for the
 /// answer instead of working it out beside him.
 #[derive(Debug, Default)]
 struct Known {
     carriage: Mutex<Option<(Arc<Shape>, Arc<Carriage>)>>,
-    pressure: Mutex<Option<(Told, Pressure)>>,
+    pressure: Mutex<Option<Pressure>>,
     /// There was no room: nobody waits for what is not kept.
     is_large: AtomicBool,
 }
 
 impl Remembered {
     fn of(&self, failures: &Failures) -> Arc<Known> {
-        Arc::clone(locked(&self.known).entry(failures.clone()).or_default())
+        Arc::clone(held(&self.known).entry(failures.clone()).or_default())
     }
 
     /// Says whether there is room for so much more, and takes it.
     fn takes(&self, size: usize) -> bool {
-        self.size.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |held| held.checked_add(size).filter(|sum| *sum <= SIZE_MAX)).is_ok()
+        self.size.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |sum| sum.checked_add(size).filter(|sum| *sum <= SIZE_MAX)).is_ok()
     }
 
     /// Returns the shape of the traffic over these exits.
     pub(crate) fn shape(&self, exits: &[Exit], work_out: impl FnOnce() -> Shape) -> Arc<Shape> {
-        let mut held = locked(&self.shape);
-        match held.as_ref().filter(|s| s.exits == exits) {
+        let mut shape = held(&self.shape);
+        match shape.as_ref().filter(|s| s.exits == exits) {
             Some(known) => Arc::clone(known),
-            None => Arc::clone(held.insert(Arc::new(work_out()))),
+            None => Arc::clone(shape.insert(Arc::new(work_out()))),
         }
     }
 }
@@ -61,13 +60,13 @@ impl Known {
         if self.is_large.load(Ordering::Relaxed) {
             return Arc::new(work_out());
         }
-        let mut held = locked(&self.carriage);
-        if let Some((_, carriage)) = held.as_ref().filter(|(s, _)| Arc::ptr_eq(s, shape) || s == shape) {
+        let mut known = held(&self.carriage);
+        if let Some((_, carriage)) = known.as_ref().filter(|(s, _)| Arc::ptr_eq(s, shape) || s == shape) {
             return Arc::clone(carriage);
         }
         let carriage = Arc::new(work_out());
         if all.takes(carriage.len()) {
-            *held = Some((Arc::clone(shape), Arc::clone(&carriage)));
+            *known = Some((Arc::clone(shape), Arc::clone(&carriage)));
         } else {
             self.is_large.store(true, Ordering::Relaxed);
         }
@@ -106,22 +105,20 @@ impl<'t> Tried<'t> {
     }
 
     /// Returns the network with its tables.
-    pub fn world(&self) -> &World<'t> {
+    fn world(&self) -> &World<'t> {
         self.world.get_or_init(|| self.base.changed(self.failed))
     }
 
     /// Returns how full every limit is.
-    pub(crate) fn pressure(&self, facts: &Facts, work_out: impl FnOnce(&World<'_>) -> Pressure) -> Pressure {
+    pub(crate) fn pressure(&self, work_out: impl FnOnce(&World<'_>) -> Pressure) -> Pressure {
         let Some((all, known)) = &self.known else { return work_out(self.world()) };
-        let mut held = locked(&known.pressure);
-        if let Some(((accepts, routers), pressure)) = &*held
-            && (accepts, routers) == (&facts.accepts, &facts.routers)
-        {
+        let mut remembered = held(&known.pressure);
+        if let Some(pressure) = &*remembered {
             return pressure.clone();
         }
         let pressure = work_out(self.world());
         if all.takes(pressure.len() * LIMIT_SIZE) {
-            *held = Some(((facts.accepts.clone(), facts.routers.clone()), pressure.clone()));
+            *remembered = Some(pressure.clone());
         }
         pressure
     }
@@ -134,9 +131,4 @@ impl Ground for Tried<'_> {
             None => Arc::new(Carriage::new(shape, self.world())),
         }
     }
-}
-
-/// What is remembered stays true whatever became of who held it last.
-fn locked<T>(memory: &Mutex<T>) -> MutexGuard<'_, T> {
-    memory.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -252,7 +252,7 @@ impl<'n> World<'n> {
 }
 
 /// What is remembered stays true whatever became of who held it last.
-fn held<T>(memory: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn held<T>(memory: &Mutex<T>) -> MutexGuard<'_, T> {
     memory.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

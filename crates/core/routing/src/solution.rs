@@ -558,18 +558,12 @@ pub(crate) fn in_parts<T: Sync, R: Send>(
         return work(all, shared);
     }
     shared.freeze();
-    let copies: Vec<(Shared, Vec<R>)> = std::thread::scope(|scope| {
-        let part = |part| {
-            let mut own = shared.clone();
-            let work = &work;
-            scope.spawn(move || {
-                let out = work(part, &mut own);
-                (own, out)
-            })
-        };
-        let running: Vec<_> = all.chunks(all.len().div_ceil(threads)).map(part).collect();
-        // a part that panicked takes everything with it, as it would on one thread
-        running.into_iter().map(|r| r.join().unwrap_or_else(|why| std::panic::resume_unwind(why))).collect()
+    let parts: Vec<&[T]> = all.chunks(all.len().div_ceil(threads)).collect();
+    let frozen = &*shared;
+    let copies: Vec<(Shared, Vec<R>)> = crate::side_by_side(parts.len(), |part| {
+        let mut own = frozen.clone();
+        let out = work(parts[part], &mut own);
+        (own, out)
     });
     let mut out = Vec::with_capacity(all.len());
     for (own, results) in copies {

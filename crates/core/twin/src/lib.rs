@@ -34,7 +34,7 @@ pub use memory::Memory;
 pub use picture::Picture;
 pub use prediction::{AnnouncedChange, DeviceChange, ExitLoad, LinkLoad, Prediction, PrefixChange, RouteView};
 pub use preflight::{Check, CheckId, Figure, PathMetric, Sample, Verdict};
-pub use routing::Step;
+pub use routing::{Step, side_by_side};
 pub use source::Source;
 pub use twin::{Best, Twin};
 pub use unmodelled::{Relevance, Unmodelled};

@@ -3,9 +3,9 @@
 use crate::Picture;
 use action::DeviceEdits;
 use bgp::Asn;
-use preflight::{Ports, Remembered};
+use preflight::{Accepts, Ports, Remembered, RouterFacts};
 use routing::Blueprint;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Changes whose failures are remembered: a decision has about as many candidates.
@@ -24,6 +24,8 @@ pub(crate) struct Recall {
     blueprint: Blueprint,
     own_as: BTreeSet<Asn>,
     ports: Ports,
+    accepts: Vec<Accepts>,
+    routers: BTreeMap<String, RouterFacts>,
     unchanged: Arc<Remembered>,
     /// In the order in which they were asked last.
     changed: Mutex<Vec<(Vec<DeviceEdits>, Arc<Remembered>)>>,
@@ -37,14 +39,21 @@ impl Memory {
             *held = None;
             return None;
         }
-        let same = |r: &&Arc<Recall>| r.own_as == picture.facts.own_as && r.ports == picture.ports && r.blueprint == picture.blueprint;
+        let facts = &picture.facts;
+        let same = |r: &&Arc<Recall>| {
+            (&r.own_as, &r.accepts, &r.routers) == (&facts.own_as, &facts.accepts, &facts.routers)
+                && r.ports == picture.ports
+                && r.blueprint == picture.blueprint
+        };
         if let Some(recall) = held.as_ref().filter(same) {
             return Some(Arc::clone(recall));
         }
         let recall = Arc::new(Recall {
             blueprint: picture.blueprint.clone(),
-            own_as: picture.facts.own_as.clone(),
+            own_as: facts.own_as.clone(),
             ports: picture.ports.clone(),
+            accepts: facts.accepts.clone(),
+            routers: facts.routers.clone(),
             unchanged: Arc::default(),
             changed: Mutex::default(),
         });
@@ -74,6 +83,6 @@ impl Recall {
 }
 
 /// What is remembered stays true whatever became of who held it last.
-fn locked<T>(memory: &Mutex<T>) -> MutexGuard<'_, T> {
+pub(crate) fn locked<T>(memory: &Mutex<T>) -> MutexGuard<'_, T> {
     memory.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -2,6 +2,7 @@
 
 use crate::alike;
 use crate::forward::worst;
+use crate::memory::locked;
 use crate::prediction::{AnnouncedChange, DeviceChange, ExitLoad, LinkLoad, Prediction, PrefixChange, RouteView};
 use crate::unmodelled::Relevance;
 use crate::{Twin, TwinError};
@@ -14,7 +15,6 @@ use preflight::order::{Order, safe_order};
 use preflight::{Check, CheckId, Context, Evidence, Facts, Group, Intent, Limits, Verdict, Way, World};
 use routing::Blueprint;
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 
 /// Share of an exit's capacity that it may carry after a change, unless the question says otherwise.
@@ -78,7 +78,7 @@ impl Twin<'_> {
     /// # Errors
     /// [`TwinError`] when the edits name an unknown device or do not apply to its configuration.
     pub fn ask(&self, question: &Question<'_>) -> Result<Prediction, TwinError> {
-        let memory = || self.asked.lock().unwrap_or_else(PoisonError::into_inner);
+        let memory = || locked(&self.asked);
         if let Some(asked) = memory().iter().find(|a| a.is(question)) {
             return Ok(asked.answer.clone());
         }

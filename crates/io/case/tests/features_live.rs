@@ -429,3 +429,73 @@ fn disagree_comes_to_rest_in_one_of_the_states_told() {
     assert!(states.iter().any(|s| real.iter().all(|(r, way)| &s.ways[r] == way)), "{real:?} is not among {states:?}");
     println!("dis: {real:?} is one of {} states told", states.len());
 }
+
+/// Lines that end neighbours and groups, typed at a real router, leave the tables that ours have after them, and the way back typed there those
+/// of before. Policies do not come back with a neighbour that is named again.
+#[test]
+fn what_ends_a_neighbour_takes_all_of_it_and_the_way_back_brings_it_back() {
+    let one = |n: u32| {
+        port(&format!("r{n}-eth0"), &format!("10.1.2{n}.{n}/24"))
+            + &bgp(
+                65000 + n,
+                &format!("{n}.{n}.{n}.{n}"),
+                &[(&format!("10.1.2{n}.2"), "65002")],
+                "",
+                &format!("  network 203.0.{n}.0/24\n  network 198.51.{n}.0/24\n"),
+            )
+    };
+    let ports: String = [1, 3, 4].iter().zip(0..).map(|(n, at)| port(&format!("r2-eth{at}"), &format!("10.1.2{n}.2/24"))).collect();
+    let r2 = ports
+        + "ip prefix-list ONE seq 5 permit 203.0.0.0/16 le 24\n"
+        + "route-map IN permit 10\n match ip address prefix-list ONE\n set local-preference 300\nexit\n"
+        + &bgp(
+            65002,
+            "2.2.2.2",
+            &[("10.1.21.1", "65001"), ("10.1.23.3", "65003")],
+            " neighbor UP peer-group\n neighbor 10.1.23.3 peer-group UP\n neighbor AS4 peer-group\n neighbor AS4 remote-as 65004\n neighbor 10.1.24.4 peer-group AS4\n neighbor 10.1.24.4 timers connect 1\n",
+            "  neighbor 10.1.21.1 route-map IN in\n  neighbor UP route-map IN in\n  neighbor AS4 route-map IN in\n",
+        );
+    let case = network(
+        &[("r1", one(1)), ("r2", r2), ("r3", one(3)), ("r4", one(4))],
+        &[("s1", &["r2", "r1"]), ("s2", &["r2", "r3"]), ("s3", &["r2", "r4"])],
+    );
+    let changes: [&[&str]; 3] = [
+        &[
+            "router bgp 65002",
+            "no neighbor 10.1.21.1 remote-as 65001",
+            "neighbor 10.1.21.1 remote-as 65001",
+            "neighbor 10.1.21.1 timers connect 1",
+        ],
+        &["router bgp 65002", "no neighbor UP peer-group", "neighbor 10.1.23.3 remote-as 65003", "neighbor 10.1.23.3 timers connect 1"],
+        &["router bgp 65002", "no neighbor 10.1.24.4 peer-group AS4"],
+    ];
+    if let Some(why) = live::missing() {
+        println!("skipped: {why}");
+        return;
+    }
+    let _one = ONE.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    let stop = AtomicBool::new(false);
+    let live = Live::start(&case, "ends", &live::Arrival::default(), &stop).unwrap();
+    let same = |what: &str, case: &Case| {
+        let ours = answer::solve(case);
+        let (shown, unfinished) = live.tables(ours.session_sides).unwrap();
+        assert_eq!(unfinished, None, "{what}");
+        let (rows, different) = compare::tables(&ours, &shown);
+        assert!(different.is_empty() && rows > 0, "{what}: {different:?}");
+        println!("ends, {what}: {rows} rows equal");
+        serde_json::to_string(&ours.routers).unwrap()
+    };
+    let before = same("as it was", &case);
+    for lines in changes {
+        let what = lines[1];
+        let config: Vec<String> = lines.iter().map(|l| (*l).to_owned()).collect();
+        let change = case::change::Change::Config { router: "r2".to_owned(), config: config.clone(), undo: None };
+        let effect = case.effect(&change).unwrap();
+        live.configure("r2", &config).unwrap();
+        let after = case.changed(&change, &case::beside::Beside::default()).unwrap().case;
+        assert_ne!(same(what, &after), before, "{what} moves nothing");
+        assert_eq!(effect.inverse.len(), 1, "{what}");
+        live.configure("r2", &effect.inverse[0].lines).unwrap();
+        same(&format!("{what}, taken back"), &case);
+    }
+}

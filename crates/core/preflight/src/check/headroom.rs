@@ -66,12 +66,12 @@ pub fn headroom(e: &Evidence<'_>) -> Check {
     // a limit that nobody has cannot be met
     let alternates = if worst.is_empty() { Vec::new() } else { crate::failures::sessions(e.after) };
     let facts = e.context.facts;
-    let there = with_each(e.after, &alternates, |tried| tried.pressure(facts, |w| pressure(w, facts)));
+    let there = with_each(e.after, &alternates, |tried| tried.pressure(|w| pressure(w, facts)));
     for (failing, there) in alternates.iter().zip(there) {
         let mut without: Option<Pressure> = None;
         for (key, (share, told)) in there {
-            let old = share > 1.0
-                && over(without.get_or_insert_with(|| e.before_failure(failing, |t| t.pressure(facts, |w| pressure(w, facts)))), &key);
+            let old =
+                share > 1.0 && over(without.get_or_insert_with(|| e.before_failure(failing, |t| t.pressure(|w| pressure(w, facts)))), &key);
             let entry = worst.entry(key).or_insert((0.0, String::new(), old));
             // what only the change brings counts more than what was so before
             if share > entry.0 && (!old || entry.0 <= 1.0) || (entry.2 && share > 1.0 && !old) {

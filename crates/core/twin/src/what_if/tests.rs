@@ -213,7 +213,7 @@ proptest! {
 enum Happens {
     /// What is measured at an exit changes.
     Volume(usize, usize, f64),
-    /// A neighbour withdraws a prefix, or announces it by another path.
+    /// A neighbour announces a prefix by another path.
     Announced(usize, usize, u32),
     /// The session at an exit goes down or up.
     Session(usize, bool),

@@ -41,11 +41,11 @@ pub fn inverse(before: &str, after: &str) -> Vec<String> {
                 }
                 continue;
             }
-            let before = |o: &&Line| o.context == line.context && of_peer(o, line, peer) && o.text.split(' ').nth(2) == Some("remote-as");
+            let had_as = |o: &&Line| o.context == line.context && of_peer(o, line, peer) && o.text.split(' ').nth(2) == Some("remote-as");
             if line.text.split(' ').nth(2) == Some("remote-as")
-                && let Some(before) = old.iter().find(before)
+                && let Some(line) = old.iter().find(had_as)
             {
-                returns.push(before);
+                returns.push(line);
                 continue;
             }
         }
