@@ -12,7 +12,7 @@ help:
 	@echo 'make test-clean-root  make run as a stranger would, in a fresh Debian 12 root; half an hour, as root'
 	@echo 'make twin-diff  SEEDS=500 random networks on real FRR against the twin, row by row; hours, as root (make test runs 20)'
 	@echo 'make bench     every promised figure measured here, against its reference; ten minutes, on a machine that does nothing else'
-	@echo 'make fuzz      every decoder, ten minutes each; SECONDS_EACH=3600 for longer, MUTANTS=10000000 for so many inputs each'
+	@echo 'make fuzz      every decoder, ten minutes each; SECONDS_EACH=3600 for longer, MUTANTS=10000000 for so many inputs in all'
 	@echo 'make check     format, lints, dependency direction, migrations, generated types'
 	@echo 'make audit     licences, advisories and duplicates of every dependency (cargo-deny)'
 	@echo 'make deps      what is missing on this machine'

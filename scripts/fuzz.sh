@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Fuzzes every decoder, on the stable compiler (libFuzzer, instrumented by rustc's own sanitizer-coverage pass).
 #   fuzz.sh build                builds the targets and prints the folder they are in
-#   fuzz.sh mutants N [NAME…]    gives each target N inputs, however long that takes
 #   fuzz.sh run SECONDS [NAME…]  runs each target that long (default: all), from seeds of our own; a crash leaves its input in fuzz/crashes
+#   fuzz.sh mutants N [NAME…]    runs them in turns of a minute each, until they took N inputs together
 # Needs g++ for libFuzzer itself. The seeds are cut from tests/recordings, crates/io/case/tests/vendors and fuzz/seeds; what was found once is kept in fuzz/seeds.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,26 +21,43 @@ build() {
 
 names() { sed -n 's/^path = "targets\/\(.*\)\.rs"$/\1/p' fuzz/Cargo.toml; }
 
-# run SECONDS [NAME…], mutants N [NAME…]: the first word says what ends a target
+# Gives a target inputs for so many seconds; what it learns stays in its folder, how many it took is added to the file beside it.
+one() {
+  local name=$1 seconds=$2 work=$3 said
+  # 2 GB and 10 s for one input: more is a fault of ours
+  if ! said=$("$programs/$name" "$work/$name" "-max_total_time=$seconds" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
+      -artifact_prefix="$root/fuzz/crashes/$name-" 2>&1); then
+    printf '%s FAILED; its input is in fuzz/crashes:\n%s\n' "$name" "$(tail -n 30 <<<"$said")"
+    return 1
+  fi
+  sed -n 's/^stat::number_of_executed_units: *//p' <<<"$said" >>"$work/$name.inputs"
+}
+
+inputs() { cat "$@" 2>/dev/null | awk '{ n += $1 } END { print n + 0 }'; }
+
+# run SECONDS [NAME…]: one turn. mutants N [NAME…]: turns of equal time for each, until all of them together took so many.
 run() {
-  local how=$1 much=$2 name failed=0 limit; shift 2
-  case $how in run) limit=-max_total_time=$much ;; mutants) limit=-runs=$much ;; esac
+  local how=$1 much=$2 name seconds=60 turns=0 failed=0 work; shift 2
+  [ "$how" = mutants ] || seconds=$much
   [ $# -gt 0 ] || set -- $(names)
-  for name in "$@"; do
-    local work; work=$(mktemp -d)
-    mkdir -p "$work/corpus" "$root/fuzz/crashes"
-    python3 fuzz/seed.py "$name" "$work/corpus"
-    # 2 GB and 10 s for one input: more is a fault of ours
-    if "$programs/$name" "$work/corpus" "$limit" -timeout=10 -rss_limit_mb=2048 -max_len=65536 -print_final_stats=1 \
-        -artifact_prefix="$root/fuzz/crashes/$name-" >"$work/log" 2>&1; then
-      echo "$name: $(sed -n 's/^stat::number_of_executed_units: *//p' "$work/log") inputs in $(sed -n 's/^Done [0-9]* runs in \([0-9]*\) second.*/\1/p' "$work/log") s, $(ls "$work/corpus" | wc -l) kept"
-    else
-      failed=1
-      echo "$name FAILED; its input is in fuzz/crashes:"
-      tail -n 30 "$work/log"
-    fi
-    rm -rf "$work"
+  work=$(mktemp -d)
+  # shellcheck disable=SC2064 # the folder of now
+  trap "rm -rf '$work'" EXIT
+  mkdir -p "$root/fuzz/crashes"
+  for name in "$@"; do mkdir "$work/$name"; python3 fuzz/seed.py "$name" "$work/$name"; done
+  export programs root
+  export -f one
+  while :; do
+    turns=$((turns + 1))
+    printf '%s\n' "$@" | xargs -P "$(nproc)" -I{} bash -c 'one {} "$0" "$1"' "$seconds" "$work" || failed=1
+    [ "$how" = mutants ] && [ $failed = 0 ] && [ "$(inputs "$work"/*.inputs)" -lt "$much" ] || break
+    echo "turn $turns: $(inputs "$work"/*.inputs) of $much inputs"
   done
+  for name in "$@"; do
+    # shellcheck disable=SC2012 # names of libFuzzer
+    echo "$name: $(inputs "$work/$name.inputs") inputs in $((turns * seconds)) s, $(ls "$work/$name" | wc -l) kept"
+  done
+  [ "$how" = run ] || echo "$(inputs "$work"/*.inputs) inputs in all"
   return $failed
 }
 

@@ -69,7 +69,7 @@ else
   # them, behind them in the queue for the processor.
   routers="journeys losses flows live_bmp live_flow live_gnmi live_pmbmpd live_rtr live_views confirmed_commit adapting_gnmi frr_goldens
     netns features_live rpki_live"
-  windows="browser sim_journeys"
+  windows="browser sim_journeys sim face gnmi_cli netconf_face"
   names=$(cargo metadata --no-deps --format-version 1 | LANES="$(echo $routers)/$windows" python3 -c '
 import json, os, sys
 data = json.load(sys.stdin)

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 
 /// How long the relay may take to answer.
-const ANSWER_WITHIN: Duration = Duration::from_secs(3);
+const ANSWER_WITHIN: Duration = Duration::from_secs(20);
 /// Bytes of a request: [`EngineDoors`] as JSON.
 const MAX_REQUEST: usize = 512;
 

@@ -266,6 +266,18 @@ fn built_window() -> Option<PathBuf> {
     program.ancestors().map(|dir| dir.join("ui/dist")).find(|dir| dir.join("index.html").exists())
 }
 
+/// Says what a browser opens, or why there is nothing to open.
+fn say_doors(server: &server::Server, folder: &Path) {
+    match (&server.link, server.tcp) {
+        (Some(link), _) => eprintln!("open {link}"),
+        (None, Some(address)) => {
+            let token = folder.join("token");
+            eprintln!("commands at http://{address}/rpc, with the token in {}; no window: `make ui` builds it, or --ui names one", token.display());
+        }
+        (None, None) => {}
+    }
+}
+
 /// Runs `serve --replay` until Ctrl-C. Its socket is not the live engine's: both may run on one data folder.
 fn play(data: &Path, capture: &Path, listen: Option<SocketAddr>, ui: Option<PathBuf>) -> Ended {
     let folder = data.join("replay");
@@ -274,13 +286,17 @@ fn play(data: &Path, capture: &Path, listen: Option<SocketAddr>, ui: Option<Path
     made.map_err(|e| Failure::from_error("PH-RUN-001", &e))?;
     blocking(async move {
         let api = Api::replaying(capture).await.map_err(|e| Failure::from_error("", &e))?.with_captures(data.join("captures"));
+        let view = api.call("", "replay", b"{}").await.map_err(|e| Failure::new("", format!("{} {}", e.code, e.why)))?;
+        let flaws: Vec<String> = ["damaged", "no_index"].iter().filter_map(|key| Some(view[key].as_str()?.to_owned())).collect();
         let listen = listen.map(|address| server::Listen { address, ui: ui.or_else(built_window) });
         let server = server::Server::start(api, &folder, listen).await.map_err(|e| Failure::from_error("PH-RUN-002", &e))?;
         let mut stop = Stop::new();
         eprintln!("replays {}; commands reach it with --data {}", capture.display(), folder.display());
-        if let Some(link) = &server.link {
-            eprintln!("open {link}");
+        eprintln!("it stands at its beginning; the window's Replay screen plays, steps and seeks (`pilotctl replay` plays all of it)");
+        for flaw in flaws {
+            eprintln!("{}: {flaw}", capture.display());
         }
+        say_doors(&server, &folder);
         stop.told().await;
         server.stop().await;
         Ok(Outcome::Done)
@@ -363,9 +379,7 @@ pub fn serve(context: &Context, arguments: ServeArguments) -> Ended {
         for door in engine.doors().counts() {
             eprintln!("{} on {}", door.name, door.address);
         }
-        if let Some(link) = &server.link {
-            eprintln!("open {link}");
-        }
+        say_doors(&server, engine.folder());
         stop.told().await;
         server.stop().await;
         drop(exports);

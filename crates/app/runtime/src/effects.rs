@@ -188,10 +188,12 @@ impl Shell {
                 }
             }
         }
-        if let Some(highest) = told.iter().filter_map(proposed).max()
-            && let Err(error) = self.store.mark("proposal", highest)
-        {
-            self.store_failed(None, &error);
+        for (name, number) in [("proposal", proposed as fn(&Event) -> _), ("finding", found)] {
+            if let Some(highest) = told.iter().filter_map(number).max()
+                && let Err(error) = self.store.mark(name, highest)
+            {
+                self.store_failed(None, &error);
+            }
         }
         told
     }
@@ -304,6 +306,14 @@ impl Shell {
 pub fn proposed(event: &Event) -> Option<u64> {
     match &event.what {
         pilot::Happening::Proposed { proposal, .. } => Some(proposal.0),
+        _ => None,
+    }
+}
+
+/// Returns the finding that an event tells of.
+fn found(event: &Event) -> Option<u64> {
+    match &event.what {
+        pilot::Happening::FindingOpened { finding, .. } => Some(finding.0),
         _ => None,
     }
 }

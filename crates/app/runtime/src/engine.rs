@@ -464,6 +464,7 @@ fn resume(store: &store::Store) -> Result<Resume, store::StoreError> {
         permits_made: found.permits,
         proposals: found.proposals,
         changes: found.changes,
+        findings: found.findings,
         open_changes: found.open_changes,
     })
 }

@@ -71,7 +71,7 @@ pub struct Server {
     tasks: Vec<JoinHandle<()>>,
     /// Bound TCP address, when asked for.
     pub tcp: Option<SocketAddr>,
-    /// What a browser opens; holds the token.
+    /// What a browser opens; holds the token. `None` where no window is served.
     pub link: Option<String>,
 }
 
@@ -96,10 +96,11 @@ impl Server {
         let mut tcp = None;
         let mut link = None;
         if let Some(listen) = listen {
+            let window = listen.ui.is_some();
             let (task, bound, token) = serve_tcp(folder, listen, routes(api), stopped).await?;
             tasks.push(task);
             tcp = Some(bound);
-            link = Some(format!("http://{bound}/?token={token}"));
+            link = window.then(|| format!("http://{bound}/?token={token}"));
         }
         Ok(Self { socket, stop, tasks, tcp, link })
     }

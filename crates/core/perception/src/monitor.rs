@@ -74,6 +74,13 @@ impl Perception {
         Self { thresholds, rules, ..Self::default() }
     }
 
+    /// Numbers findings from behind `last` on: what was found before a restart keeps its number.
+    #[must_use]
+    pub const fn numbered_after(mut self, last: u64) -> Self {
+        self.last_id = last;
+        self
+    }
+
     /// Returns the thresholds.
     #[must_use]
     pub const fn thresholds(&self) -> &Thresholds {

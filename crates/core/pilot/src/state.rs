@@ -28,6 +28,8 @@ pub struct Resume {
     pub proposals: u64,
     /// Highest change number ever used.
     pub changes: u64,
+    /// Highest finding number ever used.
+    pub findings: u64,
     /// Journal records of changes that have no end yet, in the order they were written.
     pub open_changes: Vec<JournalRecord>,
 }
@@ -110,7 +112,7 @@ impl PilotState {
             now,
             mode,
             network,
-            perception: Perception::default(),
+            perception: Perception::default().numbered_after(resume.findings),
             policy: GuardPolicy::default(),
             counters: Counters::default(),
             queue: Queue::new(resume.permits_made),

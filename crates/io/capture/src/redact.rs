@@ -53,6 +53,9 @@ pub fn redact(input: &mut Value) -> u64 {
             let syslog = map.get("source").and_then(Value::as_str) == Some("syslog");
             // what a router said by syslog, as a state keeps it
             let operator = map.contains_key("command");
+            // how a device is reached: who logs in, and where on the collecting machine keys lie
+            let login = map.contains_key("username") && map.contains_key("secret");
+            let tls = map.contains_key("ca_file");
             let report = map.contains_key("kind") && map.contains_key("user") && map.contains_key("text");
             let mut count = 0;
             for (key, value) in map.iter_mut() {
@@ -60,6 +63,9 @@ pub fn redact(input: &mut Value) -> u64 {
                     // what a router says of itself stands in a state too
                     ("description" | "sys_name", Value::String(text)) => replace(text),
                     ("name", Value::String(text)) if inventory => replace(text),
+                    ("username" | "secret", Value::String(text)) if login => replace(text),
+                    ("ca_file", Value::String(text)) => replace(text),
+                    ("client", Value::Array(files)) if tls => files.iter_mut().map(replace_all).sum(),
                     // of a Peer Up, as a state keeps it
                     ("tlvs", Value::Array(tlvs)) => tlvs.iter_mut().map(information).sum(),
                     ("value", value) if leaf => replace_all(value),
@@ -316,14 +322,18 @@ mod tests {
             "up": {"event": "message", "bytes": hex::encode(&up)},
             "operator": {"command": "reject", "proposal": "P-1", "reason": "ask Anna first"},
             "junos": {"text": "interfaces { ge-0/0/0 { description \"to Otto\"; } }\n remark Otto\n neighbor 10.0.0.1 password pw123\n"},
+            "gnmi": {
+                "tls": {"policy": "verify", "ca_file": "/home/boris/ca.pem", "server_name": "r1", "client": ["/home/boris/c.pem", "/home/boris/k.pem"]},
+                "credential": {"username": "boris", "secret": "gnmi-boris"},
+            },
             "said": {"source": "syslog", "device": "r1", "bytes": hex::encode("<189>1: user Foo did it")},
             "recent": [{"kind": "config_committed", "user": "Foo", "from": null, "text": "user Foo did it", "device": "r1"}],
             "text": "interface eth0\n description customer Foo\n mtu 9000\nrouter bgp 65001\n neighbor 10.0.0.1 description Foo\n",
         });
-        assert_eq!(redact(&mut input), 16);
+        assert_eq!(redact(&mut input), 21);
         let text = input.to_string();
         let syslog = hex::encode("Foo");
-        let hidden = [&hex::encode("Boris")[..], &hex::encode("Rack"), "Anna", "Otto", "pw123", "6f6c61"];
+        let hidden = [&hex::encode("Boris")[..], &hex::encode("Rack"), "Anna", "Otto", "pw123", "6f6c61", "boris"];
         for word in ["Ruben", "secret site", "Foo", "7231", &syslog].into_iter().chain(hidden) {
             assert!(!text.contains(word), "{word}: {text}");
         }

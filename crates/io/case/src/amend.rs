@@ -111,6 +111,8 @@ pub fn amended(text: &str, lines: &[String]) -> String {
             && let Some(peers) = ended(&all, block, gone)
         {
             all.retain(|l| l.context.first() != Some(block) || !peer_of(&l.text).is_some_and(|p| peers.iter().any(|e| is_same(e, p))));
+        } else if let Some(map) = gone.strip_prefix("route-map ").filter(|name| !name.contains(' ')) {
+            all.retain(|l| !l.context.first().is_some_and(|c| c.starts_with("route-map ") && c.split(' ').nth(1) == Some(map)));
         } else if opens(gone).is_some() {
             let mut path = if gone.starts_with("address-family") { place.context.clone() } else { Vec::new() };
             path.push(gone.to_owned());
@@ -273,5 +275,13 @@ mod tests {
         assert_eq!(terms.len(), 1);
         assert_eq!(terms[0].actions, [config::RouteAction::SetMed(9)]);
         assert_eq!(policy.prefix_sets.len(), 1);
+    }
+
+    #[test]
+    fn a_policy_goes_whole_by_its_name_alone() {
+        let text = typed(&["route-map M permit 20", "route-map MORE permit 10", "router bgp 1", "no route-map M"]);
+        let policy = config::frr::parse(&text).policy;
+        assert_eq!(policy.definitions.keys().collect::<Vec<_>>(), ["MORE"], "{text}");
+        assert!(text.contains("neighbor 10.0.0.2 route-map M in"), "who names it goes on naming it\n{text}");
     }
 }

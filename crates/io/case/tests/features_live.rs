@@ -433,7 +433,7 @@ fn disagree_comes_to_rest_in_one_of_the_states_told() {
 /// Lines that end neighbours and groups, typed at a real router, leave the tables that ours have after them, and the way back typed there those
 /// of before. Policies do not come back with a neighbour that is named again.
 #[test]
-fn what_ends_a_neighbour_takes_all_of_it_and_the_way_back_brings_it_back() {
+fn what_ends_a_neighbour_or_a_policy_takes_all_of_it_and_the_way_back_brings_it_back() {
     let one = |n: u32| {
         port(&format!("r{n}-eth0"), &format!("10.1.2{n}.{n}/24"))
             + &bgp(
@@ -459,7 +459,7 @@ fn what_ends_a_neighbour_takes_all_of_it_and_the_way_back_brings_it_back() {
         &[("r1", one(1)), ("r2", r2), ("r3", one(3)), ("r4", one(4))],
         &[("s1", &["r2", "r1"]), ("s2", &["r2", "r3"]), ("s3", &["r2", "r4"])],
     );
-    let changes: [&[&str]; 3] = [
+    let changes: [&[&str]; 4] = [
         &[
             "router bgp 65002",
             "no neighbor 10.1.21.1 remote-as 65001",
@@ -468,6 +468,7 @@ fn what_ends_a_neighbour_takes_all_of_it_and_the_way_back_brings_it_back() {
         ],
         &["router bgp 65002", "no neighbor UP peer-group", "neighbor 10.1.23.3 remote-as 65003", "neighbor 10.1.23.3 timers connect 1"],
         &["router bgp 65002", "no neighbor 10.1.24.4 peer-group AS4"],
+        &["ip prefix-list OTHER seq 5 permit any", "no route-map IN"],
     ];
     if let Some(why) = live::missing() {
         println!("skipped: {why}");
@@ -485,17 +486,22 @@ fn what_ends_a_neighbour_takes_all_of_it_and_the_way_back_brings_it_back() {
         println!("ends, {what}: {rows} rows equal");
         serde_json::to_string(&ours.routers).unwrap()
     };
+    let type_in = |lines: &[String]| {
+        live.configure("r2", lines).unwrap();
+        // bgpd takes up a changed policy 5 s later (`bgp route-map delay-timer`); tables that rest before are those of before
+        std::thread::sleep(std::time::Duration::from_secs(6));
+    };
     let before = same("as it was", &case);
     for lines in changes {
         let what = lines[1];
         let config: Vec<String> = lines.iter().map(|l| (*l).to_owned()).collect();
         let change = case::change::Change::Config { router: "r2".to_owned(), config: config.clone(), undo: None };
         let effect = case.effect(&change).unwrap();
-        live.configure("r2", &config).unwrap();
+        type_in(&config);
         let after = case.changed(&change, &case::beside::Beside::default()).unwrap().case;
         assert_ne!(same(what, &after), before, "{what} moves nothing");
         assert_eq!(effect.inverse.len(), 1, "{what}");
-        live.configure("r2", &effect.inverse[0].lines).unwrap();
+        type_in(&effect.inverse[0].lines);
         same(&format!("{what}, taken back"), &case);
     }
 }

@@ -174,6 +174,10 @@ fn what_is_missing_or_out_of_range_is_named() {
     let med = |n: &str| fails(&format!(r#"{{"action":"MED_ADJUST","router":"r1","neighbor":"{n}","parameters":{{"med":1}}}}"#));
     assert!(med("10.9.9.9").contains("10.1.0.2, 10.2.1.2"));
     assert!(med("10.2.1.2").contains("there is 1 link to AS 65002"));
+    assert!(fails("[]").contains("the list of changes is empty"));
+    assert!(fails(r#"{"router":"r1","config":[" ",""]}"#).contains("`config` for r1 has no lines"));
+    assert!(fails(r#"{"action":"FULL_REROUTE","parameters":{"steps":[]}}"#).contains("parameters.steps, one or more"));
+    assert!(fails(&lp(r#""prefixes":[],"parameters":{"local_pref":200}"#)).contains("`prefixes` is empty"));
     assert!(fails(r#"{"action":"REBOOT"}"#).contains("there are LOCAL_PREF_ADJUST"));
     assert!(fails(r#"{"action":"PEER_ACTIVATE","router":"r1","neighbor":"10.2.1.2"}"#).contains("is not shut down"));
     assert!(fails(r#"{"action":"PREFIX_FILTER","router":"r1","neighbor":"10.2.1.2"}"#).contains("never wider than listed"));

@@ -79,6 +79,7 @@ pub fn resume(db: &Connection) -> Result<Resume, StoreError> {
         permits: unsigned(permits),
         proposals: marked("proposal")?,
         changes: marked("change")?.max(unsigned(changes)),
+        findings: marked("finding")?,
         open_changes: open_changes(db)?,
     })
 }

@@ -103,6 +103,8 @@ pub struct Resume {
     pub proposals: u64,
     /// Highest change number used.
     pub changes: u64,
+    /// Highest finding number used.
+    pub findings: u64,
     /// Records of changes without an end, in the order they were written.
     pub open_changes: Vec<JournalRecord>,
 }

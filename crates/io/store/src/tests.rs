@@ -60,8 +60,9 @@ fn numbers_never_go_back() {
     store.mark("seq", 40).unwrap();
     store.mark("seq", 12).unwrap();
     store.mark("proposal", 3).unwrap();
+    store.mark("finding", 8).unwrap();
     let resume = store.resume().unwrap();
-    assert_eq!((resume.next_seq, resume.proposals), (41, 3));
+    assert_eq!((resume.next_seq, resume.proposals, resume.findings), (41, 3, 8));
 }
 
 #[test]

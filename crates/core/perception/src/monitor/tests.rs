@@ -225,6 +225,16 @@ fn state_survives_serialisation_and_judges_on_alike() {
     assert_eq!(serde_json::to_string(&restored).unwrap(), text);
 }
 
+/// After a restart nothing of before is remembered but how far the numbers went.
+#[test]
+fn a_number_given_before_a_restart_is_not_given_again() {
+    let mut scene = Scene::new();
+    scene.perception = Perception::default().numbered_after(8);
+    scene.calm(30);
+    scene.seconds(20, lossy(50, |k| on(k, "r1-ispa")));
+    assert_eq!(scene.opened().iter().map(|(_, finding)| finding.id).collect::<Vec<_>>(), [FindingId(9)]);
+}
+
 #[test]
 fn observing_the_same_picture_twice_says_nothing_new() {
     let mut scene = Scene::new();

@@ -39,8 +39,7 @@ struct ActionFile {
     #[serde(default)]
     router: String,
     neighbor: Option<IpAddr>,
-    #[serde(default)]
-    prefixes: Vec<Prefix>,
+    prefixes: Option<Vec<Prefix>>,
     #[serde(default)]
     parameters: serde_json::Map<String, Value>,
 }
@@ -84,12 +83,18 @@ fn change(value: Value, depth: u8) -> Result<Change, String> {
     let Some(deeper) = depth.checked_sub(1) else { return Err(format!("changes inside changes go {DEPTH_MAX} deep at most")) };
     let has = |field: &str| value.get(field).is_some();
     if let Value::Array(all) = value {
+        if all.is_empty() {
+            return Err("the list of changes is empty; an intended one that does nothing is {\"action\": \"NO_ACTION\"}".to_owned());
+        }
         return Ok(Change::Several(all.into_iter().map(|c| change(c, deeper)).collect::<Result<_, _>>()?));
     }
     if has("action") {
         action(of(value)?, deeper).map(Change::Action)
     } else if has("config") {
         let ConfigFile { router, config, undo } = of(value)?;
+        if config.iter().all(|line| line.trim().is_empty()) {
+            return Err(format!("`config` for {router} has no lines"));
+        }
         Ok(Change::Config { router, config, undo })
     } else if has("fail") {
         let FailFile { fail } = of(value)?;
@@ -134,6 +139,10 @@ fn action(file: ActionFile, depth: u8) -> Result<Action, String> {
         let known = ACTIONS.iter().map(|(n, _)| *n).collect::<Vec<_>>().join(", ");
         return Err(format!("there is no action {name:?}; there are {known}"));
     };
+    // a selection that came out empty must not become every prefix of the session
+    if prefixes.as_ref().is_some_and(Vec::is_empty) {
+        return Err(format!("{name}: `prefixes` is empty; name some, or leave it out for all"));
+    }
     // a name that differs by a letter must not become a default
     if let Some(stray) = parameters.keys().find(|k| !takes.contains(&k.as_str())) {
         let wanted = if takes.is_empty() { "none".to_owned() } else { takes.join(", ") };
@@ -159,9 +168,12 @@ fn action(file: ActionFile, depth: u8) -> Result<Action, String> {
             }
             _ => {
                 let list: Vec<Value> = of(value).map_err(wrong)?;
+                if list.is_empty() {
+                    return Err(format!("{name} needs parameters.steps, one or more"));
+                }
                 out.steps = list.into_iter().map(|c| change(c, depth)).collect::<Result<_, _>>()?;
             }
         }
     }
-    Ok(Action { name, router, neighbor, prefixes, parameters: out })
+    Ok(Action { name, router, neighbor, prefixes: prefixes.unwrap_or_default(), parameters: out })
 }
