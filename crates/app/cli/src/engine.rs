@@ -272,7 +272,10 @@ fn say_doors(server: &server::Server, folder: &Path) {
         (Some(link), _) => eprintln!("open {link}"),
         (None, Some(address)) => {
             let token = folder.join("token");
-            eprintln!("commands at http://{address}/rpc, with the token in {}; no window: `make ui` builds it, or --ui names one", token.display());
+            eprintln!(
+                "commands at http://{address}/rpc, with the token in {}; no window: `make ui` builds it, or --ui names one",
+                token.display()
+            );
         }
         (None, None) => {}
     }

@@ -236,6 +236,32 @@ fn a_session_knows_nothing_of_the_one_before_it_and_a_stop_by_sigterm_is_in_orde
 }
 
 #[test]
+fn a_play_says_where_it_stands_what_is_cut_off_and_how_it_is_reached() {
+    use std::io::BufRead;
+    let dir = tempfile::tempdir().unwrap();
+    let bytes = std::fs::read(imported(dir.path(), "r1")).unwrap();
+    std::fs::write(dir.path().join("cut.capture"), &bytes[..bytes.len() - 200]).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pilotctl"));
+    command.arg("--data").arg(dir.path()).args(["serve", "--replay", "cut.capture", "--listen", "127.0.0.1:0"]).current_dir(dir.path());
+    let mut child = command.stderr(std::process::Stdio::piped()).spawn().unwrap();
+    let mut told = String::new();
+    for line in std::io::BufReader::new(child.stderr.take().unwrap()).lines() {
+        let line = line.unwrap();
+        told += &format!("{line}\n");
+        // the last: a link where the window is built, else where the commands are taken
+        if line.contains("http://127.0.0.1:") {
+            break;
+        }
+    }
+    assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    assert!(child.wait().unwrap().success(), "{told}");
+    for what in ["it stands at its beginning", "bytes are no whole frame", "http://127.0.0.1:"] {
+        assert!(told.contains(what), "{what}: {told}");
+    }
+    assert!(told.contains("open http") || told.contains("`make ui` builds it"), "{told}");
+}
+
+#[test]
 fn a_socket_that_a_killed_engine_left_is_no_engine() {
     let dir = tempfile::tempdir().unwrap();
     drop(std::os::unix::net::UnixListener::bind(dir.path().join("engine.sock")).unwrap());
