@@ -9,6 +9,10 @@ use std::io::IsTerminal;
 use std::process::ExitCode;
 use tauri::{Manager, RunEvent};
 
+/// As in `pilotctl`.
+#[global_allocator]
+static MEMORY: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const USAGE: &str = "usage: pilothouse [--demo | CAPTURE]\n  --demo   watch the demo lab, which lives inside this program; else the engine of the data folder\n  CAPTURE  replay this file";
 
 /// Without hardware GL the web view's usual renderer draws three times slower than the plain one. The choice must stand in the

@@ -180,7 +180,8 @@ fn portions(prefixes: &[Prefix], others: [Option<&Places>; 2]) -> Vec<(Prefix, O
 /// Numbers that were given.
 #[derive(Default)]
 struct Known {
-    carriers: BTreeMap<Carrier, u32>,
+    exits: BTreeMap<Exit, u32>,
+    links: BTreeMap<String, u32>,
     /// By the ways' own address; they are kept, so that no other ones have it.
     lists: BTreeMap<usize, (Arc<Vec<Walk>>, u32)>,
 }
@@ -193,18 +194,25 @@ impl Known {
         }
         let mut list = Vec::new();
         for walk in walks.iter().filter(|w| w.end.works()) {
-            let exit = walk.exit.iter().cloned().map(Carrier::Exit);
-            for carrier in exit.chain(walk.links.iter().cloned().map(Carrier::Link)) {
-                let number = *self.carriers.entry(carrier).or_insert_with_key(|carrier| {
-                    out.carriers.push(carrier.clone());
-                    out.carriers.len() as u32 - 1
-                });
-                list.push((number, walk.share));
-            }
+            let exit = walk.exit.iter().map(|exit| numbered(&mut self.exits, &mut out.carriers, exit, Carrier::Exit));
+            list.extend(exit.map(|number| (number, walk.share)));
+            let links = walk.links.iter().map(|link| numbered(&mut self.links, &mut out.carriers, link, Carrier::Link));
+            list.extend(links.map(|number| (number, walk.share)));
         }
         out.lists.push(list);
         let number = out.lists.len() as u32 - 1;
         self.lists.insert(Arc::as_ptr(&walks).addr(), (walks, number));
         number
     }
+}
+
+/// Returns the number of a carrier, a new one where it has none.
+fn numbered<K: Ord + Clone>(known: &mut BTreeMap<K, u32>, carriers: &mut Vec<Carrier>, key: &K, carrier: fn(K) -> Carrier) -> u32 {
+    if let Some(number) = known.get(key) {
+        return *number;
+    }
+    carriers.push(carrier(key.clone()));
+    let number = carriers.len() as u32 - 1;
+    known.insert(key.clone(), number);
+    number
 }

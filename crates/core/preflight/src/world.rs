@@ -21,8 +21,19 @@ const SEARCHED_MAX: usize = 64;
 /// Further neighbours at the port of another: router by position and neighbour, to the one that stands for the exit.
 pub type Ports = BTreeMap<(usize, IpAddr), IpAddr>;
 
+/// Ways from a router.
+#[derive(Clone)]
+struct Ways {
+    all: Arc<Vec<Walk>>,
+    /// They rest on no other destination's state: no next hop is reached by BGP itself.
+    alone: bool,
+}
+
 /// By state of rest ([`Solution::rest_of`]) and router.
-type Walks = BTreeMap<(usize, usize), Arc<Vec<Walk>>>;
+type Walks = Arc<Mutex<BTreeMap<(usize, usize), Ways>>>;
+
+/// What routers do with packets to an address, below BGP.
+type Below = Arc<Mutex<BTreeMap<IpAddr, Arc<Vec<Hops>>>>>;
 
 /// One family of a network, solved.
 pub struct Solved<'n> {
@@ -32,9 +43,12 @@ pub struct Solved<'n> {
     pub solution: Solution,
     /// Its sessions, both directions.
     pub directions: Vec<Direction>,
-    hops: Mutex<BTreeMap<IpAddr, Arc<Vec<Hops>>>>,
+    hops: Below,
     /// Walks that rest on nothing but what routers hold of the destination.
-    walks: Mutex<Walks>,
+    walks: Walks,
+    /// Those of the network before, where destinations that came to rest as there are reached as there. A state of rest that is not shared
+    /// with it has another number: both were there when the numbers were given.
+    before: Option<Walks>,
     /// Choices that another order of arrival makes otherwise.
     open: OnceLock<Vec<OrderDependent>>,
     /// The solution's memory, for questions that add to it.
@@ -223,16 +237,23 @@ impl<'n> World<'n> {
         let solved = self.of(prefix.family());
         let place = solved.solution.place_of(prefix).filter(|_| !self.fixed.contains(prefix));
         let rest = place.and_then(|p| solved.solution.rest_of(p));
-        if let Some(known) = rest.and_then(|p| held(&solved.walks).get(&(p, router)).cloned()) {
+        if let Some(known) = rest.and_then(|rest| solved.known_ways(rest, router)) {
             return known;
         }
-        let mut trace = Trace { world: self, solved, prefix, out: Vec::new(), fallback: false };
+        let mut trace = Trace { world: self, solved, prefix, out: Vec::new(), fallback: false, alone: true };
         trace.go(Walk { share: 1.0, end: End::NoRoute, routers: vec![router], links: Vec::new(), exit: None });
-        let (out, fallback) = (Arc::new(trace.out), trace.fallback);
-        if let Some(rest) = rest.filter(|_| !fallback) {
-            held(&solved.walks).insert((rest, router), Arc::clone(&out));
+        let ways = Ways { all: Arc::new(trace.out), alone: trace.alone };
+        let all = Arc::clone(&ways.all);
+        if let Some(rest) = rest.filter(|_| !trace.fallback) {
+            held(&solved.walks).insert((rest, router), ways);
         }
-        out
+        all
+    }
+
+    /// Says whether anybody announces or has this prefix.
+    #[must_use]
+    pub fn knows(&self, prefix: &Prefix) -> bool {
+        self.of(prefix.family()).solution.place_of(prefix).is_some()
     }
 
     /// Returns the next hops of a router's paths to a prefix where it can use none of them.
@@ -270,14 +291,31 @@ impl<'n> Solved<'n> {
 
     fn of(plane: Plane<'n>, solution: Solution) -> Self {
         let directions = plane.directions();
-        let (hops, walks, open, scratch) = Default::default();
-        Self { plane, solution, directions, hops, walks, open, scratch }
+        let (hops, walks, before, open, scratch) = Default::default();
+        Self { plane, solution, directions, hops, walks, before, open, scratch }
     }
 
     fn changed<'m>(&self, network: &'m Blueprint, other: Option<&Plane<'m>>) -> Solved<'m> {
         let plane = self.plane.changed_beside(network, other);
         let solution = plane.solve_after(&self.plane, &self.solution, 1);
-        Solved::of(plane, solution)
+        let alike = plane.leads_like(&self.plane);
+        let mut out = Solved::of(plane, solution);
+        if alike {
+            (out.hops, out.before) = (Arc::clone(&self.hops), Some(Arc::clone(&self.walks)));
+        }
+        out
+    }
+
+    /// Returns the ways from a router to destinations with a state of rest, if they were found before.
+    fn known_ways(&self, rest: usize, router: usize) -> Option<Arc<Vec<Walk>>> {
+        if let Some(known) = held(&self.walks).get(&(rest, router)) {
+            return Some(Arc::clone(&known.all));
+        }
+        let before = self.before.as_ref()?;
+        let known = held(before).get(&(rest, router)).filter(|w| w.alone).cloned()?;
+        let all = Arc::clone(&known.all);
+        held(&self.walks).insert((rest, router), known);
+        Some(all)
     }
 
     /// Returns the choices that another order of arrival makes otherwise; worked out once.
@@ -319,10 +357,9 @@ impl<'n> Solved<'n> {
         covering.find_map(|(covering, place)| self.plane.best(&self.solution, router, place).map(|h| (covering, h)))
     }
 
-    fn hops(&self, router: usize, address: IpAddr) -> Hops {
-        let mut known = held(&self.hops);
-        let all = known.entry(address).or_insert_with(|| Arc::new(self.plane.hops_to(address)));
-        all.get(router).cloned().unwrap_or_default()
+    /// Returns what every router does with packets to an address, below BGP.
+    fn hops(&self, address: IpAddr) -> Arc<Vec<Hops>> {
+        Arc::clone(held(&self.hops).entry(address).or_insert_with(|| Arc::new(self.plane.hops_to(address))))
     }
 }
 
@@ -333,6 +370,8 @@ struct Trace<'w, 'n> {
     out: Vec<Walk>,
     /// A router had no path to the prefix itself, and a shorter one was looked for.
     fallback: bool,
+    /// No next hop was looked for in BGP.
+    alone: bool,
 }
 
 impl Trace<'_, '_> {
@@ -362,6 +401,9 @@ impl Trace<'_, '_> {
             return self.ends(walk, End::Delivered);
         }
         let beside = self.solved.beside(at, &covering);
+        if beside.is_empty() {
+            return self.over(walk, at, held);
+        }
         #[allow(clippy::cast_precision_loss, reason = "a handful")]
         let share = walk.share / (beside.len() + 1) as f64;
         for path in core::iter::once(held).chain(beside) {
@@ -369,11 +411,14 @@ impl Trace<'_, '_> {
             if self.out.len() >= BRANCHES_MAX {
                 return;
             }
-            let branch = Walk { share, ..walk.clone() };
-            match path.next_hop() {
-                Some(hop) => self.toward(branch, at, hop, path.over, 0),
-                None => self.ends(branch, End::Unresolved),
-            }
+            self.over(Walk { share, ..walk.clone() }, at, path);
+        }
+    }
+
+    fn over(&mut self, walk: Walk, at: usize, path: Held<'_>) {
+        match path.next_hop() {
+            Some(hop) => self.toward(walk, at, hop, path.over, 0),
+            None => self.ends(walk, End::Unresolved),
         }
     }
 
@@ -387,9 +432,11 @@ impl Trace<'_, '_> {
     }
 
     fn toward(&mut self, mut walk: Walk, at: usize, hop: IpAddr, over: Option<usize>, depth: u8) {
-        match self.solved.hops(at, hop) {
+        let hops = self.solved.hops(hop);
+        match hops.get(at).unwrap_or(&Hops::None) {
             Hops::None => {
                 // reached by BGP itself
+                self.alone = false;
                 let host = Prefix::new(hop, if hop.is_ipv4() { 32 } else { 128 });
                 let next = host.and_then(|h| self.solved.lookup(at, &h)).filter(|(p, _)| p.length() > 0);
                 match next.and_then(|(_, h)| h.next_hop().map(|n| (n, h.over))) {
@@ -405,7 +452,7 @@ impl Trace<'_, '_> {
                     walk.exit = Some(self.exit(at, hop, over));
                 }
                 match router {
-                    Some(next) => self.step(walk, next, link),
+                    Some(next) => self.step(walk, *next, link.as_deref()),
                     None => self.ends(walk, End::Left),
                 }
             }
@@ -413,20 +460,20 @@ impl Trace<'_, '_> {
                 let count = all.len().min(BRANCHES_MAX.saturating_sub(self.out.len()).max(1));
                 #[allow(clippy::cast_precision_loss, reason = "a handful")]
                 let share = walk.share / count as f64;
-                for (next, link) in all.into_iter().take(count) {
+                for (next, link) in all.iter().take(count) {
                     let mut branch = Walk { share, ..walk.clone() };
-                    if self.world.own.contains(&at) && !self.world.own.contains(&next) && branch.exit.is_none() {
+                    if self.world.own.contains(&at) && !self.world.own.contains(next) && branch.exit.is_none() {
                         branch.exit = Some(self.exit(at, hop, None));
                     }
-                    self.step(branch, next, link);
+                    self.step(branch, *next, link.as_deref());
                 }
             }
         }
     }
 
-    fn step(&mut self, mut walk: Walk, next: usize, link: Option<String>) {
+    fn step(&mut self, mut walk: Walk, next: usize, link: Option<&str>) {
         if walk.exit.is_none() {
-            walk.links.extend(link);
+            walk.links.extend(link.map(str::to_owned));
         }
         let again = walk.routers.contains(&next) || walk.routers.len() >= HOPS_MAX;
         walk.routers.push(next);

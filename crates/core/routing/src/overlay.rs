@@ -77,6 +77,17 @@ impl Plane<'_> {
         })
     }
 
+    /// Says whether wires, ways inside, configurations and numbers of sessions are those of the plane that this one was prepared from: then
+    /// packets to a destination whose state of rest is shared go where they went.
+    #[must_use]
+    pub fn leads_like(&self, before: &Plane<'_>) -> bool {
+        let (now, then) = (&self.network.routers, &before.network.routers);
+        self.delta.as_ref().is_some_and(|d| !d.whole && d.renumbered.is_none())
+            && Arc::ptr_eq(&self.fabric, &before.fabric)
+            && now.len() == then.len()
+            && now.iter().zip(then).all(|(a, b)| Arc::ptr_eq(&a.config, &b.config))
+    }
+
     /// `None`: the two have too little in common.
     fn overlay<'m>(&self, network: &'m Blueprint, wires: impl FnOnce() -> Arc<Fabric>) -> Option<Plane<'m>> {
         let before = self.network;

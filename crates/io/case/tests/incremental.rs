@@ -9,6 +9,7 @@ use config::{
     Condition, InterfaceConfig, Neighbor, NeighborFamily, PolicyDefinition, PolicyResult, PrefixEntry, PrefixSet, RouteAction, Statement,
 };
 use core::net::IpAddr;
+use preflight::{Walk, World};
 use routing::{Blueprint, Feed, PathRow, Plane, Schedule, Solution, Tables};
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -161,6 +162,13 @@ fn change(network: &mut Blueprint, kind: &str, dice: &mut Dice) {
     }
 }
 
+/// Every way of packets in both families.
+fn ways(world: &World<'_>) -> Vec<(usize, Prefix, Vec<Walk>)> {
+    let prefixes: Vec<Prefix> = world.families.iter().flat_map(|f| f.solution.prefixes()).collect();
+    let routers = 0..world.network.routers.len();
+    routers.flat_map(|r| prefixes.iter().map(move |p| (r, *p))).map(|(r, p)| (r, p, world.walks(r, &p).to_vec())).collect()
+}
+
 /// What does not depend on when a path came.
 fn timeless(rows: &[PathRow]) -> BTreeSet<String> {
     let row = |r: &PathRow| {
@@ -269,4 +277,33 @@ fn every_change_gives_what_the_changed_network_gives_from_nothing() {
     println!("{} rows compared, {} at rest elsewhere", found.compared, found.elsewhere);
     assert!(found.compared > 10_000, "{} rows compared", found.compared);
     assert!(found.elsewhere * 100 < found.compared, "{} of {} rows at rest elsewhere", found.elsewhere, found.compared);
+}
+
+/// Ways that were found before a change are taken over where it cannot have touched them.
+#[test]
+fn ways_found_before_a_change_are_those_found_after_it() {
+    let (mut compared, mut moved) = (0, 0);
+    for seed in 0..SEEDS {
+        let base = network(seed);
+        let own = BTreeSet::from([base.routers[0].config.bgp.as_ref().unwrap().asn]);
+        let (known, blank) = (World::solve(&base, &own), World::solve(&base, &own));
+        let before = ways(&known);
+        for (n, kind) in KINDS.into_iter().enumerate() {
+            let mut dice = Dice(seed * 100 + n as u64);
+            let (mut network, mut further) = (base.clone(), base.clone());
+            change(&mut network, kind, &mut dice);
+            further.clone_from(&network);
+            change(&mut further, KINDS[dice.below(KINDS.len())], &mut dice);
+            let (after, anew) = (known.changed(&network), blank.changed(&network));
+            let (is, wanted) = (ways(&after), ways(&anew));
+            compared += is.len();
+            moved += usize::from(is != before);
+            assert!(is == wanted, "seed {seed}, {kind}: {:#?}", is.iter().zip(&wanted).find(|(a, b)| a != b));
+            let (on_top, anew) = (after.changed(&further), blank.changed(&network));
+            let anew = anew.changed(&further);
+            assert!(ways(&on_top) == ways(&anew), "seed {seed}, {kind} and another");
+        }
+    }
+    println!("{compared} ways compared, {moved} changes moved some");
+    assert!(compared > 5000 && moved > 20, "{compared} ways compared, {moved} changes moved some");
 }

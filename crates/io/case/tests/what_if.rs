@@ -155,6 +155,20 @@ fn a_change_that_ends_the_one_state_of_rest_is_told_with_its_wheel() {
 }
 
 #[test]
+fn a_prefix_that_nobody_has_is_told() {
+    let scope = |prefixes: &str| {
+        let action = r#""action":"LOCAL_PREF_ADJUST","router":"r1","neighbor":"10.2.1.2","parameters":{"local_pref":200}"#;
+        let checks = effect(&format!(r#"{{{action},"prefixes":[{prefixes}]}}"#)).checks;
+        checks.into_iter().find(|c| c.id == CheckId::K01).map(|c| (c.verdict, c.sentence)).unwrap()
+    };
+    assert_eq!(scope(r#""203.0.113.0/24""#).0, Verdict::Pass);
+    let (verdict, sentence) = scope(r#""203.0.113.0/24","203.0.114.0/24""#);
+    assert_eq!(verdict, Verdict::Warn);
+    assert!(sentence.contains("203.0.114.0/24") && sentence.contains("no router has it before or after"), "{sentence}");
+    assert!(!sentence.contains("203.0.113.0/24"), "{sentence}");
+}
+
+#[test]
 fn what_is_missing_or_out_of_range_is_named() {
     let fails = |change: &str| match serde_json::from_str::<Change>(change) {
         Ok(change) => case().effect(&change).unwrap_err().to_string(),

@@ -4,7 +4,8 @@ use crate::difference::Declared;
 use crate::verdict::Found;
 use crate::{Check, CheckId, Evidence, Row};
 
-/// Lists prefixes that move and were not meant to; above the limit it blocks. A failure declares nothing and is not judged.
+/// Lists prefixes that move and were not meant to; above the limit it blocks. A failure declares nothing and is not judged. Prefixes that are
+/// named and that nobody has are told.
 #[must_use]
 pub fn scope(e: &Evidence<'_>) -> Check {
     let (facts, d) = (e.context.facts, &e.difference);
@@ -21,12 +22,22 @@ pub fn scope(e: &Evidence<'_>) -> Check {
             found.warn(row);
         }
     }
+    // a slip more often than a plan
+    let known = |prefix| [e.before, e.after].iter().any(|world| world.knows(prefix));
+    let unknown: Vec<_> = e.intent.prefixes.iter().filter(|p| !known(p)).collect();
+    let at = e.intent.routers.first().map_or("", String::as_str);
+    for prefix in &unknown {
+        found.warn(Row::at(at, **prefix, "is named, and no router has it before or after".to_owned()));
+    }
     let fine = match declared {
         Declared::These(list) => format!("{} of {} declared prefixes move, no other of {}", d.moved.len(), list.len(), d.prefixes),
         Declared::OfSessions => format!("{} prefixes of the named sessions move, no other of {}", d.moved.len(), d.prefixes),
         Declared::All => format!("{} of {} prefixes move", d.moved.len(), d.prefixes),
         Declared::Nothing => format!("nothing moves ({} prefixes)", d.prefixes),
     };
-    let what = format!("{} of {} moving prefixes were not declared (limit {limit})", d.unexpected.len(), d.moved.len());
+    let what = match d.unexpected.len() {
+        0 => String::new(),
+        undeclared => format!("{undeclared} of {} moving prefixes were not declared (limit {limit})", d.moved.len()),
+    };
     found.check(CheckId::K01, fine, &what)
 }
