@@ -283,7 +283,7 @@ fn every_change_gives_what_the_changed_network_gives_from_nothing() {
 #[test]
 fn ways_found_before_a_change_are_those_found_after_it() {
     let (mut compared, mut moved) = (0, 0);
-    for seed in 0..SEEDS {
+    for seed in 0..4 * SEEDS {
         let base = network(seed);
         let own = BTreeSet::from([base.routers[0].config.bgp.as_ref().unwrap().asn]);
         let (known, blank) = (World::solve(&base, &own), World::solve(&base, &own));
@@ -305,5 +305,5 @@ fn ways_found_before_a_change_are_those_found_after_it() {
         }
     }
     println!("{compared} ways compared, {moved} changes moved some");
-    assert!(compared > 5000 && moved > 20, "{compared} ways compared, {moved} changes moved some");
+    assert!(compared > 20_000 && moved > 80, "{compared} ways compared, {moved} changes moved some");
 }
