@@ -323,7 +323,7 @@ mod tests {
             "operator": {"command": "reject", "proposal": "P-1", "reason": "ask Anna first"},
             "junos": {"text": "interfaces { ge-0/0/0 { description \"to Otto\"; } }\n remark Otto\n neighbor 10.0.0.1 password pw123\n"},
             "gnmi": {
-                "tls": {"policy": "verify", "ca_file": "/home/boris/ca.pem", "server_name": "r1", "client": ["/home/boris/c.pem", "/home/boris/k.pem"]},
+                "tls": {"policy": "verify", "ca_file": "/etc/boris/ca.pem", "server_name": "r1", "client": ["/etc/boris/c.pem", "/etc/boris/k.pem"]},
                 "credential": {"username": "boris", "secret": "gnmi-boris"},
             },
             "said": {"source": "syslog", "device": "r1", "bytes": hex::encode("<189>1: user Foo did it")},
