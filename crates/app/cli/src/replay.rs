@@ -96,8 +96,8 @@ enum CaptureVerb {
         #[arg(long, value_parser = crate::tables::view_of)]
         view: Option<bmp::View>,
     },
-    /// Writes a copy without descriptions and without what routers say of themselves, to send to somebody else; a router that goes by its own
-    /// name goes by a number there. Names of providers and of operators stay: what was decided is told in them.
+    /// Writes a copy without descriptions, without what routers say of themselves and how they are logged in to, to send to somebody else; a
+    /// router that goes by its own name goes by a number there. Names of providers and of operators stay: what was decided is told in them.
     Redact {
         /// The capture.
         file: PathBuf,
