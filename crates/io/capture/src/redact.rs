@@ -2,8 +2,8 @@
 //!
 //! Secrets never enter a capture (they are taken out again here, for captures of builds that let a configuration's passwords in); this is for
 //! what an operator would rather not tell a colleague elsewhere: descriptions and remarks, what a router says of itself in BMP, what it says
-//! when a session is shut down, the reasons that operators give, and who logs in to a device with which keys. Prefixes, AS numbers and addresses stay: without them there is nothing to
-//! look at.
+//! when a session is shut down, the reasons that operators give, and who logs in to a device with which keys. Prefixes, AS numbers and
+//! addresses stay: without them there is nothing to look at.
 
 use serde_json::Value;
 

@@ -23,11 +23,8 @@ pub fn scope(e: &Evidence<'_>) -> Check {
         }
     }
     // a slip more often than a plan
-    let known = |prefix| [e.before, e.after].iter().any(|world| world.knows(prefix));
-    let unknown: Vec<_> = e.intent.prefixes.iter().filter(|p| !known(p)).collect();
-    let at = e.intent.routers.first().map_or("", String::as_str);
-    for prefix in &unknown {
-        found.warn(Row::at(at, **prefix, "is named, and no router has it before or after".to_owned()));
+    for prefix in e.intent.prefixes.iter().filter(|p| ![e.before, e.after].iter().any(|world| world.knows(p))) {
+        found.warn(Row::at("", *prefix, "is named, and no router has it before or after".to_owned()));
     }
     let fine = match declared {
         Declared::These(list) => format!("{} of {} declared prefixes move, no other of {}", d.moved.len(), list.len(), d.prefixes),
